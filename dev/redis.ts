@@ -1,0 +1,136 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Redis } from 'ioredis'
+import { freePort } from './free-port.ts'
+
+/** A Redis of one's own: on a free loopback port, in a temporary folder that goes with it. Never one that was running before. */
+export class PrivateRedis {
+  readonly port: number
+  readonly #folder: string
+  readonly #options: readonly string[]
+  #process: ChildProcess | undefined
+
+  private constructor(port: number, options: readonly string[]) {
+    this.port = port
+    this.#options = options
+    this.#folder = mkdtempSync(join(tmpdir(), 'virtual-key-redis-'))
+  }
+
+  /** @param options of redis-server, such as `--appendonly yes` @throws Error that says in one line how to get Redis */
+  static async start(options: readonly string[] = []): Promise<PrivateRedis> {
+    const redis = new PrivateRedis(await freePort(), options)
+    await redis.resume()
+    return redis
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  /** Starts the server again with what it has on disk. */
+  async resume(): Promise<void> {
+    const binary = await redisServer()
+    this.#process = spawn(
+      binary,
+      [
+        '--port',
+        String(this.port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        this.#folder,
+        '--save',
+        '',
+        ...this.#options,
+      ],
+      { stdio: 'ignore' },
+    )
+    const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => 20 })
+    client.on('error', () => undefined)
+    try {
+      const patience = sleep(15_000, undefined, { ref: false }).then(() => {
+        throw new Error(`redis-server did not come up on port ${this.port} within 15 s`)
+      })
+      await Promise.race([
+        client
+          .connect()
+          .catch(() => undefined)
+          .then(() => ready(client)),
+        patience,
+      ])
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  /** Lets it hang: connections stay, nothing is answered. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
+  /** Ends the server and keeps its data. */
+  async halt(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGCONT')
+    child.kill(signal)
+    await gone
+  }
+
+  async stop(): Promise<void> {
+    await this.halt('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function ready(client: Redis): Promise<void> {
+  for (;;) {
+    try {
+      if ((await client.ping()) === 'PONG') return
+    } catch {
+      await sleep(20)
+    }
+  }
+}
+
+/** Path of redis-server; installs Debian's package where that is possible and needed. */
+async function redisServer(): Promise<string> {
+  const found = onPath('redis-server')
+  if (found !== undefined) return found
+  const aptGet = onPath('apt-get')
+  if (aptGet !== undefined && process.getuid?.() === 0) {
+    const run = promisify(execFile)
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    await run(aptGet, ['update'], { env })
+    await run(aptGet, ['install', '-y', '--no-install-recommends', 'redis-server'], { env })
+    const installed = onPath('redis-server')
+    if (installed !== undefined) return installed
+  }
+  throw new Error(
+    'redis-server is missing: install it (Debian: apt-get install redis-server) or set REDIS_URL',
+  )
+}
+
+export function onPath(program: string): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+}

@@ -1,0 +1,38 @@
+import { DECODABLE } from './usage/encodings.ts'
+
+/** What a request's headers say about the ways in which its response could get past the count. */
+export interface Escape {
+  /**
+   * The client asks for a WebSocket. Kong then turns response buffering off, the response phase never runs, and an LLM upstream
+   * that ignores the header answers for free (seen on Kong 3.9.1). Such a session could not be counted either.
+   */
+  readonly websocket: boolean
+  /** The Accept-Encoding to send upstream instead, where the client's could bring a body that the reader cannot decode. */
+  readonly acceptEncoding?: string
+  /** The request carries a body. Without one, only its method tells whether the response is to be counted. */
+  readonly hasBody: boolean
+}
+
+export function examine(headers: Record<string, string[]>): Escape {
+  const acceptEncoding = readableEncodings(headers['accept-encoding'])
+  return {
+    websocket: headers.upgrade?.some((value) => /websocket/i.test(value)) ?? false,
+    hasBody: 'transfer-encoding' in headers || Number(headers['content-length']?.[0] ?? 0) > 0,
+    ...(acceptEncoding === undefined ? {} : { acceptEncoding }),
+  }
+}
+
+/** undefined: the client's own value may pass. `*` offers everything, so it counts as a coding that cannot be read. */
+function readableEncodings(values: string[] | undefined): string | undefined {
+  if (values === undefined) return undefined
+  const offered = values
+    .join(',')
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '')
+  const readable = offered.filter((coding) =>
+    DECODABLE.has((coding.split(';')[0] ?? '').trim().toLowerCase()),
+  )
+  if (readable.length === offered.length) return undefined
+  return readable.length === 0 ? 'identity' : readable.join(', ')
+}

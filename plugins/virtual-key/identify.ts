@@ -1,0 +1,34 @@
+import type { Consumer, Kong } from './kong.ts'
+
+export type Identification =
+  | { readonly by: 'consumer' }
+  | { readonly by: 'credential' }
+  | { readonly by: 'header'; readonly name: string }
+
+/** Longer names would let a client fill Redis through `identify_by: header`. Unit: UTF-16 code units. */
+const LONGEST_ID = 256
+
+/** The key id of the request in progress, undefined without a key. One PDK call, or two where headers are needed. */
+export async function identify(kong: Kong, how: Identification): Promise<string | undefined> {
+  switch (how.by) {
+    case 'consumer':
+      return consumerKey(await kong.client.getConsumer())
+    case 'credential':
+      return usable((await kong.client.getCredential())?.id)
+    case 'header':
+      return usable((await kong.request.getHeaders())[how.name]?.[0])
+  }
+}
+
+/** A consumer is known by its username, else its custom id, else its id. */
+export function consumerKey(consumer: Consumer | undefined): string | undefined {
+  return (
+    usable(consumer?.username ?? undefined) ??
+    usable(consumer?.custom_id ?? undefined) ??
+    usable(consumer?.id)
+  )
+}
+
+function usable(id: string | undefined): string | undefined {
+  return id !== undefined && id !== '' && id.length <= LONGEST_ID ? id : undefined
+}

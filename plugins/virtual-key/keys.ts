@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto'
+import calculateSlot from 'cluster-key-slot'
+
+/**
+ * Every name in Redis. All of one key's data lives in one partition, and the partition is the hash tag of each name, so that one
+ * script can do everything at once, on a single node and on Redis Cluster alike.
+ */
+
+/** Enough to spread over a cluster's nodes, few enough to sweep every second. Part of the stored format: never change it. */
+export const PARTITIONS = 16
+
+/** Partition of a key id: `CLUSTER KEYSLOT <id>` mod 16, so that redis-cli can tell an operator. */
+export function partitionOf(keyId: string): number {
+  return calculateSlot(keyId) % PARTITIONS
+}
+
+/** Hash: the key's epoch, and its settings where it is registered. */
+export function keyName(keyId: string): string {
+  return `vk:{${partitionOf(keyId)}}:key:${keyId}`
+}
+
+/** Integer: tokens of the key in one window. The label holds no colon, so the id ends before the last one. */
+export function totalName(keyId: string, windowLabel: string): string {
+  return `vk:{${partitionOf(keyId)}}:total:${keyId}:${windowLabel}`
+}
+
+/** Bitmap: which of a process's settlements, numbered in blocks, are in the totals already. */
+export function seenName(partition: number, settler: string, block: number): string {
+  return `vk:{${partition}}:seen:${settler}:${block}`
+}
+
+export interface OutboxNames {
+  /** Stream of alert ids with the consumer group `dispatchers`: new ones and those being delivered. */
+  readonly outbox: string
+  /** Hash from alert id to its record, from the crossing until delivery or burial. */
+  readonly alerts: string
+  /** Sorted set of alert ids waiting for another attempt, by due time in milliseconds. */
+  readonly retry: string
+  /** Stream of records given up, with the reason; an operator replays or removes them. */
+  readonly dead: string
+  /** Stream of delivered records, cut at a fixed length: history for people. */
+  readonly delivered: string
+}
+
+export function outboxNames(partition: number): OutboxNames {
+  const name = (what: string) => `vk:{${partition}}:${what}`
+  return {
+    outbox: name('outbox'),
+    alerts: name('alerts'),
+    retry: name('retry'),
+    dead: name('dead'),
+    delivered: name('delivered'),
+  }
+}
+
+/** The consumer group of every outbox stream. */
+export const DISPATCHERS = 'dispatchers'
+
+/** A short stable name for a value that may hold a secret, such as a Redis address with its password. */
+export function fingerprint(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+}

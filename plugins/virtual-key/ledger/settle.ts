@@ -1,0 +1,184 @@
+import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
+import { DISPATCHERS, keyName, outboxNames, partitionOf, seenName, totalName } from '../keys.ts'
+import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
+import type { Window } from '../window.ts'
+import { type Connection, run, type Script } from './script.ts'
+
+/** Settlements per `seen` bitmap: 1 KiB, so that a process's idempotence costs about one bit a request. */
+const BLOCK = 8192
+/** How long a settlement may be sent again after its reply was lost. Unit: seconds. */
+const SEEN_FOR = 86_400
+/** Counters outlive their window, so that a settlement that waited while Redis was away still finds its own. Unit: seconds. */
+const LINGER = 86_400
+
+/** Names a settlement for ever: sending it again, in any order, counts it once. */
+export interface SettlementId {
+  /** The process. */
+  readonly settler: string
+  /** Counts up from 0 in each partition of each process. */
+  readonly sequence: number
+}
+
+/** The last state of a key's counter that this process has seen in a reply. */
+export interface Known {
+  readonly epoch: number
+  readonly total: number
+}
+
+/** The usage of one response, ready to be added to its key's total. */
+export interface Settlement {
+  readonly keyId: string
+  /** At least 0. */
+  readonly tokens: number
+  readonly window: Window
+  /** Tokens, ascending. */
+  readonly thresholds: readonly number[]
+  readonly alert: Omit<AlertFacts, 'service'>
+  /** Where alerts of a crossing go and how; absent: a crossing is only reported back. */
+  readonly target?: Target
+}
+
+/** Everything about a delivery but its body. The signing key itself stays out of Redis: `signer` names it. */
+export interface Target {
+  readonly url: string
+  readonly signer?: string
+  /** Milliseconds for one attempt. */
+  readonly timeout: number
+  readonly allowPrivateNetworks: boolean
+}
+
+export type Settled =
+  | {
+      readonly state: 'settled'
+      readonly previous: number
+      readonly total: number
+      readonly epoch: number
+      readonly crossed: readonly number[]
+      /** Alerts that this process now owns and has to deliver. */
+      readonly claims: readonly Claim[]
+    }
+  /** Counted before: this was a repetition. */
+  | { readonly state: 'duplicate' }
+  /** Nothing was changed: it would cross a threshold, and the alert needs the service's label. */
+  | { readonly state: 'unlabelled' }
+
+/**
+ * KEYS 1 total  2 key  3 seen  4 outbox  5 alerts
+ * ARGV 1 tokens  2 bit of this settlement in `seen`  3 seconds to keep `seen`
+ *      4 seconds since 1970 at which the total expires, 0 = never
+ *      5, 6 epoch and total that the caller last saw, 0 and 0 = none
+ *      7 key id  8 window label  9 consumer that takes new alerts
+ *      10, 11, 12 the alert's JSON before the threshold, before the total, after it; 10 empty = label not known
+ *      13 the record's JSON before its payload; empty = no webhook
+ *      14… thresholds, ascending
+ * Reply {'duplicate'} | {'unlabelled'} | {'settled', previous, total, epoch, thresholds crossed, {stream id, alert id, record}…}
+ *
+ * A counter below what the caller saw in the same epoch was lost (flush, failover to an old replica) and is put back first, so
+ * that thresholds which have fired do not fire again.
+ */
+export const settleScript: Script = {
+  name: 'vkSettle',
+  numberOfKeys: 5,
+  lua: `
+if redis.call('GETBIT', KEYS[3], ARGV[2]) == 1 then return {'duplicate'} end
+local stored = tonumber(redis.call('GET', KEYS[1]) or 0)
+local epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
+local known_epoch, known_total = tonumber(ARGV[5]), tonumber(ARGV[6])
+local previous = stored
+if known_epoch > epoch then
+  epoch, previous = known_epoch, known_total
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[5])
+elseif known_epoch == epoch and known_total > stored then
+  previous = known_total
+end
+local total = math.min(previous + tonumber(ARGV[1]), ${Number.MAX_SAFE_INTEGER})
+local crossed = {}
+for i = 14, #ARGV do
+  local threshold = tonumber(ARGV[i])
+  if previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
+end
+if #crossed > 0 and ARGV[10] == '' and ARGV[13] ~= '' then return {'unlabelled'} end
+redis.call('SETBIT', KEYS[3], ARGV[2], 1)
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+redis.call('INCRBY', KEYS[1], string.format('%.0f', total - stored))
+if ARGV[4] ~= '0' then redis.call('EXPIREAT', KEYS[1], ARGV[4]) end
+local claims = {}
+if #crossed > 0 and ARGV[13] ~= '' then
+  redis.pcall('XGROUP', 'CREATE', KEYS[4], '${DISPATCHERS}', '0', 'MKSTREAM')
+  local added = 0
+  for _, threshold in ipairs(crossed) do
+    local at = string.format('%.0f', threshold)
+    local id = 'vk_' .. redis.sha1hex(table.concat({ARGV[7], ARGV[8], string.format('%.0f', epoch), at}, '\\n'))
+    local payload = ARGV[10] .. at .. ARGV[11] .. string.format('%.0f', total) .. ARGV[12]
+    if redis.call('HSETNX', KEYS[5], id, ARGV[13] .. cjson.encode(payload) .. '}') == 1 then
+      redis.call('XADD', KEYS[4], '*', 'id', id)
+      added = added + 1
+    end
+  end
+  if added > 0 then
+    local read = redis.call('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[9], 'COUNT', added, 'STREAMS', KEYS[4], '>')
+    for _, entry in ipairs(read and read[1][2] or {}) do
+      local id = entry[2][2]
+      claims[#claims + 1] = {entry[1], id, redis.call('HGET', KEYS[5], id)}
+    end
+  end
+end
+return {'settled', previous, total, epoch, crossed, claims}
+`,
+}
+
+/**
+ * Adds one response's usage to its key's total and appends the alerts of the thresholds it crosses, as one step.
+ * `service`: undefined = not known yet. `consumer`: the dispatcher that takes the alerts over.
+ * @throws ReplyError or a connection's Error; then it may or may not have been counted, and the same id is safe to send again.
+ */
+export async function settle(
+  redis: Connection,
+  id: SettlementId,
+  settlement: Settlement,
+  service: string | undefined,
+  known: Known | undefined,
+): Promise<Settled> {
+  const { keyId, window, target, alert } = settlement
+  const partition = partitionOf(keyId)
+  const { outbox, alerts } = outboxNames(partition)
+  const seen = seenName(partition, id.settler, Math.floor(id.sequence / BLOCK))
+  const json = service === undefined ? { head: '', middle: '', tail: '' } : alertJson({ ...alert, service })
+  const reply = await run(
+    redis,
+    settleScript,
+    [totalName(keyId, window.label), keyName(keyId), seen, outbox, alerts],
+    [
+      settlement.tokens,
+      id.sequence % BLOCK,
+      SEEN_FOR,
+      window.end === undefined ? 0 : Math.ceil(window.end / 1000) + LINGER,
+      known?.epoch ?? 0,
+      known?.total ?? 0,
+      keyId,
+      window.label,
+      id.settler,
+      json.head,
+      json.middle,
+      json.tail,
+      target === undefined ? '' : recordHead(keyId, target),
+      ...settlement.thresholds,
+    ],
+  )
+  return settledFrom(partition, reply as Reply)
+}
+
+/** The record of an alert, see outbox/record.ts, up to the value of its last member, which the script adds. */
+function recordHead(keyId: string, target: Target): string {
+  return `${JSON.stringify({ keyId, ...target, attempts: [] }).slice(0, -1)},"payload":`
+}
+
+type Reply =
+  | ['duplicate' | 'unlabelled']
+  | ['settled', previous: number, total: number, epoch: number, crossed: number[], claims: ClaimReply]
+
+function settledFrom(partition: number, reply: Reply): Settled {
+  if (reply[0] !== 'settled') return { state: reply[0] }
+  const [state, previous, total, epoch, crossed, claims] = reply
+  return { state, previous, total, epoch, crossed, claims: claimsFrom(partition, claims) }
+}

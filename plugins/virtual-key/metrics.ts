@@ -1,0 +1,40 @@
+/** Why a response or request added nothing to any total. */
+export type Uncounted =
+  | 'no_key'
+  | 'no_usage'
+  | 'unreadable'
+  /** The settlement was refused by Redis for good, or the waiting room was full. */
+  | 'dropped'
+
+export type Counter =
+  | 'settled'
+  | 'tokens'
+  | 'crossings'
+  | 'queued'
+  | 'duplicates'
+  | 'delivered'
+  | 'attempts_failed'
+  | 'buried'
+  | 'refused_websocket'
+  | `uncounted_${Uncounted}`
+
+/** Counters of this process since its start. */
+export class Metrics {
+  readonly #counts = new Map<Counter, number>()
+
+  add(counter: Counter, n = 1): void {
+    this.#counts.set(counter, (this.#counts.get(counter) ?? 0) + n)
+  }
+
+  get(counter: Counter): number {
+    return this.#counts.get(counter) ?? 0
+  }
+
+  /** `name=value` pairs sorted by name, for one log line. */
+  toString(): string {
+    return [...this.#counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, n]) => `${name}=${n}`)
+      .join(' ')
+  }
+}

@@ -1,0 +1,55 @@
+import type { Attempt } from './record.ts'
+
+/** Waits before the second, third, … attempt, in milliseconds; after the last one an alert is given up. Four days in all. */
+export const SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map(
+  (seconds) => seconds * 1000,
+)
+
+/** Longest wait that a receiver may ask for by Retry-After. Unit: milliseconds. */
+const LONGEST_WAIT = 86_400_000
+
+/** What becomes of an alert: acknowledging it, or not, follows from this alone. */
+export type Outcome =
+  | { readonly state: 'delivered' }
+  /** `delay`: milliseconds until it is due again. */
+  | { readonly state: 'retry'; readonly delay: number }
+  | { readonly state: 'dead'; readonly reason: string }
+
+export interface Tried {
+  readonly attempt: Attempt
+  /** Milliseconds that a 429 or 503 asked to wait. */
+  readonly retryAfter?: number
+  /** The target may not be called at all: no later attempt can do better. */
+  readonly refused?: boolean
+}
+
+/**
+ * @param number of the attempt, from 1
+ * @param random 0 to 1; waits vary by a fifth, so that alerts that failed together do not come back together
+ */
+export function outcomeOf(
+  { attempt, retryAfter, refused }: Tried,
+  number: number,
+  schedule: readonly number[],
+  random: number,
+): Outcome {
+  const { status, error } = attempt
+  if (status !== undefined && status >= 200 && status < 300) return { state: 'delivered' }
+  if (refused) return { state: 'dead', reason: error ?? 'target refused' }
+  if (status === 410) return { state: 'dead', reason: 'the receiver answered 410 Gone' }
+  const wait = schedule[number - 1]
+  if (wait === undefined)
+    return { state: 'dead', reason: `${number} attempts failed, the last: ${error ?? status}` }
+  return {
+    state: 'retry',
+    delay: Math.max(wait * (0.9 + 0.2 * random), Math.min(retryAfter ?? 0, LONGEST_WAIT)),
+  }
+}
+
+/** Milliseconds that a Retry-After header asks for: seconds, or an HTTP date. Undefined where it says neither. */
+export function retryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { RedisConfig } from '../../schema/config.ts'
+import { type Connection, define } from './ledger/script.ts'
+import { settleScript } from './ledger/settle.ts'
+import type { Log } from './log.ts'
+import { claimScript, renewScript } from './outbox/claim.ts'
+import { finishScript } from './outbox/finish.ts'
+
+export interface Link {
+  readonly redis: Connection
+  /** Resolves when the first try to connect has come to an end, whichever. Only the first requests of a process wait for it. */
+  readonly opened: Promise<void>
+}
+
+/** Longest pause between two tries to connect. Unit: milliseconds. */
+const LONGEST_PAUSE = 500
+
+/**
+ * One connection for everything. Commands fail at once while it is down, and none is sent twice behind the caller's back: whether
+ * to wait, to queue or to go on is the ledger's decision.
+ */
+export function connect(config: RedisConfig, log: Log): Link {
+  const pause = (times: number) => Math.min(20 * 2 ** Math.min(times, 10), LONGEST_PAUSE)
+  const options = {
+    connectTimeout: config.timeout,
+    commandTimeout: config.timeout,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    lazyConnect: true,
+    retryStrategy: pause,
+    connectionName: 'virtual-key',
+    db: config.database,
+    ...(config.username ? { username: config.username } : {}),
+    ...(config.password ? { password: config.password } : {}),
+    ...(config.ssl
+      ? { tls: { rejectUnauthorized: config.ssl_verify, servername: config.server_name ?? config.host } }
+      : {}),
+  } satisfies RedisOptions
+  const nodes = config.cluster_nodes ?? []
+  const redis =
+    nodes.length > 0
+      ? new Cluster(
+          nodes.map(({ ip, port }) => ({ host: ip, port })),
+          {
+            redisOptions: options,
+            enableOfflineQueue: false,
+            lazyConnect: true,
+            clusterRetryStrategy: pause,
+          },
+        )
+      : new Redis({ ...options, host: config.host, port: config.port })
+  define(redis, [settleScript, claimScript, renewScript, finishScript])
+  tell(redis, log, addressOf(config))
+  // A failure is told by the event 'error', and the client goes on trying.
+  const opened = redis.connect().catch(() => undefined)
+  return { redis, opened: Promise.race([opened, sleep(config.timeout, undefined, { ref: false })]) }
+}
+
+/** Says once that Redis went away and once that it is back, not at every try to connect. */
+function tell(redis: Connection, log: Log, address: string): void {
+  let away = false
+  redis.on('error', (error: Error) => {
+    if (!away) log.warn(`Redis at ${address} is unreachable: ${error.message || error.name}`)
+    away = true
+  })
+  redis.on('ready', () => {
+    if (away) log.info(`Redis at ${address} is back`)
+    away = false
+  })
+}
+
+function addressOf({ host, port, cluster_nodes }: RedisConfig): string {
+  const nodes = cluster_nodes ?? []
+  return nodes.length > 0 ? nodes.map((node) => `${node.ip}:${node.port}`).join(', ') : `${host}:${port}`
+}

@@ -1,0 +1,30 @@
+import { decode, encode } from '@msgpack/msgpack'
+import type { Step } from 'kong-pdk/server.js'
+import type { PluginServer } from './plugin-server.ts'
+
+/** MessagePack-RPC: type (0 = request, 1 = response), id, then method and arguments, or error and result. */
+type Request = readonly [type: 0, id: number, method: string, args: readonly unknown[]]
+
+type Method = (this: PluginServer, ...args: readonly unknown[]) => Promise<Step>
+
+/**
+ * Answers one message from Kong. kong-pdk's listener does the same, but for its debug log it turns the arguments of every message
+ * into JSON, a response body's bytes one by one: 15 ms of the only thread for a body of 100 KB.
+ * Never throws: an error is Kong's answer, and Kong looks for "no plugin instance" at its start.
+ */
+export async function answer(server: PluginServer, message: Uint8Array): Promise<Uint8Array> {
+  const [, id, method, args] = decode(message) as Request
+  try {
+    return encode([1, id, null, await call(server, method, args)], { ignoreUndefined: true })
+  } catch (error) {
+    return encode([1, id, (error as Error).message, null])
+  }
+}
+
+function call(server: PluginServer, method: string, args: readonly unknown[]): Promise<Step> {
+  const [namespace, name] = method.split('.')
+  const found = (server as unknown as Record<string, Method | undefined>)[name ?? '']
+  if (namespace !== 'plugin' || typeof found !== 'function')
+    throw new Error(`method ${method} not implemented`)
+  return found.call(server, ...args)
+}

@@ -1,0 +1,85 @@
+import type { Config } from '../../schema/config.ts'
+import type { Identification } from './identify.ts'
+import { type SigningKey, signingKey } from './outbox/sign.ts'
+import type { WindowKind } from './window.ts'
+
+/** A configuration that Kong could not reject but that cannot be obeyed. The message names field and value, never a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly field: string
+
+  constructor(field: string, problem: string, options?: ErrorOptions) {
+    super(`virtual-key: config.${field}: ${problem}`, options)
+    this.field = field
+  }
+}
+
+/** One key's settings as the phases use them, worked out once for each instance. */
+export interface Settings {
+  readonly identification: Identification
+  readonly requireKey: boolean
+  /** Tokens, ascending, each once. */
+  readonly thresholds: readonly number[]
+  /** Tokens; 0 = unlimited. */
+  readonly budget: number
+  readonly window: WindowKind
+  readonly service: string | undefined
+  readonly faultTolerant: boolean
+  readonly webhook: Webhook | undefined
+}
+
+export interface Webhook {
+  readonly url: string
+  readonly keys: readonly SigningKey[]
+  /** Milliseconds for one attempt. */
+  readonly timeout: number
+  readonly allowPrivateNetworks: boolean
+}
+
+/** @throws ConfigError for a rule across fields, or a value that Kong's schema language cannot check. */
+export function settingsFrom(config: Config): Settings {
+  return {
+    identification:
+      config.identify_by === 'header'
+        ? { by: 'header', name: config.header_name.toLowerCase() }
+        : { by: config.identify_by },
+    requireKey: config.require_key,
+    thresholds: thresholds(config),
+    budget: config.token_budget,
+    window: config.window,
+    service: config.service ?? undefined,
+    faultTolerant: config.fault_tolerant,
+    webhook: webhook(config),
+  }
+}
+
+function thresholds(config: Config): number[] {
+  const percents = config.alert_percents ?? []
+  if (percents.length > 0 && config.token_budget === 0) {
+    throw new ConfigError(
+      'alert_percents',
+      `[${percents.join(', ')}] needs a token_budget to be a percentage of`,
+    )
+  }
+  const all = [
+    config.alert_threshold,
+    ...(config.alert_thresholds ?? []),
+    ...percents.map((percent) => Math.ceil((config.token_budget / 100) * percent)),
+  ]
+  return [...new Set(all)].filter((threshold) => threshold > 0).sort((a, b) => a - b)
+}
+
+function webhook(config: Config): Webhook | undefined {
+  const { secrets, timeout, allow_private_networks } = config.webhook
+  const keys = (secrets ?? []).map((secret, i) => {
+    try {
+      return signingKey(secret)
+    } catch (cause) {
+      throw new ConfigError(`webhook.secrets[${i}]`, (cause as Error).message, { cause })
+    }
+  })
+  const url = config.alert_webhook
+  if (url === undefined || url === null) return undefined
+  if (!URL.canParse(url)) throw new ConfigError('alert_webhook', `"${url}" is not a URL`)
+  return { url, keys, timeout, allowPrivateNetworks: allow_private_networks }
+}

@@ -1,0 +1,35 @@
+import { rfc3339 } from '../../schema/alert.ts'
+import type { Settlement } from './ledger/settle.ts'
+import type { Settings } from './settings.ts'
+import type { Usage } from './usage/usage.ts'
+import { windowAt } from './window.ts'
+
+/**
+ * What one response adds to its key, and where its alerts go.
+ * @param signer names the configuration whose secrets sign @param at milliseconds since 1970
+ */
+export function settlementOf(
+  { thresholds, window, webhook }: Settings,
+  signer: string,
+  keyId: string,
+  usage: Usage,
+  at: number,
+): Settlement {
+  return {
+    keyId,
+    tokens: usage.totalTokens,
+    window: windowAt(window, at),
+    thresholds,
+    alert: { key_id: keyId, timestamp: rfc3339(at) },
+    ...(webhook === undefined
+      ? {}
+      : {
+          target: {
+            url: webhook.url,
+            timeout: webhook.timeout,
+            allowPrivateNetworks: webhook.allowPrivateNetworks,
+            ...(webhook.keys.length > 0 ? { signer } : {}),
+          },
+        }),
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * The body of the webhook request that one crossing causes: exactly these six members, in this order.
+ * Consumers verify the request with Standard Webhooks 1.0 and tell repeated deliveries apart by the header `webhook-id`.
+ */
+export interface Alert {
+  readonly event: 'token_threshold_crossed'
+  /** Name of the virtual key; never its secret. */
+  readonly key_id: string
+  /** The configured label, else the Kong service's name, else its id. */
+  readonly service: string
+  /** Tokens. */
+  readonly threshold: number
+  /** Tokens of the key in its current window, the response that crossed included. */
+  readonly total_tokens: number
+  /** When it crossed: UTC, RFC 3339, whole seconds. */
+  readonly timestamp: string
+}
+
+/** What a settlement knows about an alert before Redis has told whether, and at which total, a threshold is crossed. */
+export type AlertFacts = Pick<Alert, 'key_id' | 'service' | 'timestamp'>
+
+/**
+ * The alert's JSON around the two numbers that only the atomic step in Redis knows. The script puts together
+ * `head + threshold + middle + total + tail`, so the signed bytes are made once and are the same for every attempt.
+ */
+export function alertJson({ key_id, service, timestamp }: AlertFacts): {
+  head: string
+  middle: string
+  tail: string
+} {
+  const event: Alert['event'] = 'token_threshold_crossed'
+  return {
+    head: `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"threshold":`,
+    middle: ',"total_tokens":',
+    tail: `,"timestamp":${JSON.stringify(timestamp)}}`,
+  }
+}
+
+/** RFC 3339 in UTC with whole seconds. `at`: milliseconds since 1970. */
+export function rfc3339(at: number): string {
+  return `${new Date(at).toISOString().slice(0, 19)}Z`
+}

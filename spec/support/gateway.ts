@@ -1,0 +1,44 @@
+import { resolve } from 'node:path'
+import { startKong } from './real-kong.ts'
+import { startStandIn } from './stand-in.ts'
+
+/** The project's root, seen from the compiled spec. */
+export const ROOT = resolve(__dirname, '..', '..', '..')
+
+/** A gateway with the plugin, behind which the specs cannot tell a real Kong from the stand-in. */
+export interface RunningGateway {
+  readonly url: string
+  /** Everything logged so far. */
+  log(): string
+  /** Process id of the plugin server that serves now. */
+  pluginServerPid(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** How Kong runs the plugin server, as in its QUERY_CMD and START_CMD. */
+export interface PluginServerCommand {
+  readonly query: string
+  start(prefix: string, socketName: string): string
+}
+
+export function pluginServerCommand(): PluginServerCommand {
+  const program =
+    process.env.RUNTIME === 'deno'
+      ? `${denoBinary()} run --quiet --allow-all ${resolve(ROOT, 'plugins', 'virtual-key', 'server.ts')}`
+      : `${process.execPath} ${resolve(ROOT, 'dist', 'plugins', 'virtual-key', 'server.js')}`
+  return {
+    query: `${program} --dump`,
+    start: (prefix, socketName) => `${program} --kong-prefix ${prefix} --sock-name ${socketName}`,
+  }
+}
+
+/** npm's deno package brings the binary; asking it for the path puts the binary in place the first time. */
+function denoBinary(): string {
+  return (require('deno/install_api.cjs') as { runInstall(): string }).runInstall()
+}
+
+/** GATEWAY=kong: a real one; else the stand-in. `declaration`: a kong.yml. */
+export function startGateway(declaration: string): Promise<RunningGateway> {
+  const start = process.env.GATEWAY === 'kong' ? startKong : startStandIn
+  return start(declaration, pluginServerCommand())
+}

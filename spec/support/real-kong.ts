@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { freePort } from '../../dev/free-port.ts'
+import type { PluginServerCommand, RunningGateway } from './gateway.ts'
+import { until } from './until.ts'
+
+const run = promisify(execFile)
+
+/** A real Kong 3.9, DB-less, with its own prefix and free loopback ports: the `kong` on PATH, or KONG_BIN. */
+export async function startKong(declaration: string, command: PluginServerCommand): Promise<RunningGateway> {
+  const kong = process.env.KONG_BIN ?? 'kong'
+  const prefix = mkdtempSync(join(tmpdir(), 'virtual-key-kong-'))
+  const [port, admin] = [await freePort(), await freePort()]
+  const file = join(prefix, 'spec-kong.yml')
+  writeFileSync(file, declaration)
+  // A KONG_… of the shell would change what is tested.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('KONG_'))
+  const env = {
+    ...Object.fromEntries(inherited),
+    KONG_PREFIX: prefix,
+    KONG_DATABASE: 'off',
+    KONG_DECLARATIVE_CONFIG: file,
+    KONG_PROXY_LISTEN: `127.0.0.1:${port}`,
+    KONG_ADMIN_LISTEN: `127.0.0.1:${admin}`,
+    KONG_ADMIN_GUI_LISTEN: 'off',
+    KONG_STATUS_LISTEN: 'off',
+    KONG_LOG_LEVEL: 'info',
+    KONG_NGINX_WORKER_PROCESSES: '2',
+    KONG_PLUGINS: 'bundled,virtual-key',
+    KONG_PLUGINSERVER_NAMES: 'js',
+    KONG_PLUGINSERVER_JS_SOCKET: join(prefix, 'js_pluginserver.sock'),
+    KONG_PLUGINSERVER_JS_QUERY_CMD: command.query,
+    KONG_PLUGINSERVER_JS_START_CMD: command.start(prefix, 'js_pluginserver.sock'),
+  }
+  const log = () => readFileSync(join(prefix, 'logs', 'error.log'), 'utf8')
+  try {
+    await run(kong, ['start', '-p', prefix], { env, timeout: 60_000 })
+  } catch (cause) {
+    rmSync(prefix, { recursive: true, force: true })
+    throw new Error(`kong did not start: ${(cause as { stderr?: string }).stderr ?? cause}`, { cause })
+  }
+  await until('the plugin server', () => log().includes('virtual-key info: serving'))
+  return {
+    url: `http://127.0.0.1:${port}`,
+    log,
+    async pluginServerPid() {
+      const pids = [...log().matchAll(/virtual-key info: serving, process (\d+)/g)]
+      return Number(pids.at(-1)?.[1])
+    },
+    async stop() {
+      await run(kong, ['stop', '-p', prefix], { env, timeout: 60_000 })
+      rmSync(prefix, { recursive: true, force: true })
+    },
+  }
+}
