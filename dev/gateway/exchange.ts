@@ -1,0 +1,114 @@
+import type { Consumer, Credential, Route, Service } from './entities.ts'
+import type { HeaderMap } from './header-map.ts'
+
+export type Phase = 'access' | 'response' | 'log'
+
+/** A response that Kong or a plugin makes instead of the upstream. */
+export interface Answer {
+  readonly status: number
+  readonly body: string | Uint8Array
+  readonly headers: readonly (readonly [string, string])[]
+  /** as kong.response.get_source names it */
+  readonly source: 'exit' | 'error'
+}
+
+export interface Attempt {
+  readonly ip: string
+  readonly port: number
+  /** ms since the epoch */
+  readonly start: number
+}
+
+/** Everything known about one request while it passes through the gateway; plugins read and change it through the PDK. */
+export interface Exchange {
+  /** 32 hex digits, the X-Kong-Request-Id */
+  readonly id: string
+  readonly method: string
+  /** target as in the request line */
+  readonly uri: string
+  /** normalized, without query */
+  readonly path: string
+  /** raw, without `?`; undefined: the target has none */
+  query: string | undefined
+  readonly headers: HeaderMap
+  readonly httpVersion: string
+  readonly clientIp: string
+  /** the client may send its next request on the same connection */
+  readonly keepAlive: boolean
+  /** port the gateway listens on */
+  readonly port: number
+  /** ms since the epoch */
+  readonly startedAt: number
+  /** reads the body from the client, once; the same bytes every time */
+  readonly readBody: () => Promise<Buffer>
+  /** bytes of the request, head included, read so far */
+  requestSize: number
+  /** replaces the request body for the upstream */
+  newBody: Uint8Array | undefined
+
+  route: Route | undefined
+  service: Service | undefined
+  upstreamPath: string
+  /** part of the path that was stripped */
+  prefix: string | undefined
+  consumer: Consumer | undefined
+  credential: Credential | undefined
+
+  /** ngx.ctx as far as plugins see it */
+  readonly ctx: Map<string, unknown>
+  /** kong.ctx.shared */
+  readonly shared: Map<string, unknown>
+
+  /** set: the request goes no further */
+  answer: Answer | undefined
+  /** the gateway decided to ask the upstream */
+  proxied: boolean
+  readonly attempts: Attempt[]
+  /** status of the response as it stands; 499: the client hung up */
+  status: number
+  readonly responseHeaders: HeaderMap
+  upstreamStatus: number | undefined
+  /** headers exactly as the upstream sent them */
+  upstreamHeaders: HeaderMap | undefined
+  /** the whole upstream body, when the response is buffered */
+  upstreamBody: Buffer | undefined
+  readonly times: Times
+  /** bytes written to the client, head included */
+  bytesSent: number
+}
+
+/** ms since the epoch; undefined: did not happen */
+export interface Times {
+  accessEnd?: number
+  upstreamHead?: number
+  upstreamEnd?: number
+  end?: number
+}
+
+/** Kong's answers of its own: JSON, whatever the client accepts (Kong would also speak HTML, XML and plain text). */
+export function errorAnswer(
+  exchange: Exchange,
+  status: number,
+  message: string,
+  headers: Answer['headers'] = [],
+  source: Answer['source'] = 'exit',
+): Answer {
+  return {
+    status,
+    source,
+    headers: [...headers, ['Content-Type', JSON_TYPE]],
+    body: `{\n  "message":"${message}",\n  "request_id":"${exchange.id}"\n}`,
+  }
+}
+
+/** A plugin that raises in access gets this one, which alone has no request_id. */
+export function raisedAnswer(): Answer {
+  return {
+    status: 500,
+    source: 'error',
+    headers: [['Content-Type', JSON_TYPE]],
+    body: '{"message":"An unexpected error occurred"}',
+  }
+}
+
+export const JSON_TYPE = 'application/json; charset=utf-8'

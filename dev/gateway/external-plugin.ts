@@ -1,0 +1,139 @@
+import type { PluginConfiguration } from './entities.ts'
+import type { Exchange, Phase } from './exchange.ts'
+import type { GatewayPlugin } from './gateway-plugin.ts'
+import { WORKSPACE_ID } from './identity.ts'
+import type { Log } from './log.ts'
+import { callPdk } from './pdk.ts'
+import { configFields, type PluginInfo } from './plugin-info.ts'
+import { type Rpc, RpcError, RpcUnavailable } from './rpc.ts'
+import { isValues } from './schema-defaults.ts'
+
+/**
+ * A plugin behind a plugin server's socket, driven as Kong drives it: an instance per configuration, made by the first
+ * request; a server that cannot be asked lets the request pass unless it had to make an instance.
+ */
+export class ExternalPlugin {
+  readonly #info: PluginInfo
+  readonly #rpc: Rpc
+  readonly #log: Log
+  /** by configuration id; pending while the server makes one */
+  readonly #instances = new Map<string, Promise<number>>()
+  /** a number for every configuration, the same for every instance of it */
+  readonly #sequence = new Map<string, number>()
+
+  constructor(info: PluginInfo, rpc: Rpc, log: Log) {
+    this.#info = info
+    this.#rpc = rpc
+    this.#log = log
+  }
+
+  asGatewayPlugin(): GatewayPlugin {
+    const run = (phase: Phase) => async (exchange: Exchange, configuration: PluginConfiguration) =>
+      await this.#handle(phase, exchange, configuration)
+    const has = (phase: Phase): boolean => this.#info.Phases.includes(phase)
+    return {
+      name: this.#info.Name,
+      priority: this.#info.Priority,
+      schema: { fields: configFields(this.#info), onConsumer: true },
+      ...(has('access') && { access: run('access') }),
+      ...(has('response') && { response: run('response') }),
+      ...(has('log') && { log: (exchange, configuration) => () => this.#logPhase(exchange, configuration) }),
+    }
+  }
+
+  /** @throws PdkRaise; RpcError or RpcUnavailable when no instance could be made */
+  async #handle(phase: Phase, exchange: Exchange, configuration: PluginConfiguration): Promise<void> {
+    for (;;) {
+      const instance = await this.#instance(configuration)
+      try {
+        await this.#run(instance, phase, exchange, configuration)
+        return
+      } catch (error) {
+        if (!(error instanceof RpcError || error instanceof RpcUnavailable)) throw error
+        if (!error.message.toLowerCase().includes('no plugin instance')) {
+          this.#log('err', `${configuration.name}: ${error.message}`)
+          return
+        }
+        // The server lost this one, so it may have lost any: Kong starts all of the plugin's instances over.
+        this.#instances.clear()
+        this.#log('warn', `${configuration.name}: ${error.message}`)
+      }
+    }
+  }
+
+  /** In Kong this runs in a timer, where an error has nobody left to tell. */
+  async #logPhase(exchange: Exchange, configuration: PluginConfiguration): Promise<void> {
+    try {
+      await this.#handle('log', exchange, configuration)
+    } catch (error) {
+      this.#log('err', `${configuration.name}: ${String(error)}`)
+    }
+  }
+
+  async #run(
+    instance: number,
+    phase: Phase,
+    exchange: Exchange,
+    configuration: PluginConfiguration,
+  ): Promise<void> {
+    const context = { exchange, configuration, phase, log: this.#log }
+    let step = stepOf(await this.#rpc.call('plugin.HandleEvent', { InstanceId: instance, EventName: phase }))
+    while (step.Data !== 'ret') {
+      if (!isValues(step.Data)) throw new RpcUnavailable(`unexpected step: ${JSON.stringify(step.Data)}`)
+      const { Method, Args } = step.Data
+      const { step: method, value } = await callPdk(context, String(Method), Array.isArray(Args) ? Args : [])
+      // A phase that exits gets no answer to that call: it ends inside Kong.
+      if (exchange.answer && Method === 'kong.response.exit') return
+      step = stepOf(await this.#rpc.call(method, { Data: value, EventId: step.EventId }))
+    }
+  }
+
+  async #instance(configuration: PluginConfiguration): Promise<number> {
+    for (;;) {
+      const running = this.#instances.get(configuration.id)
+      if (!running) return await this.#start(configuration)
+      try {
+        return await running
+      } catch {
+        // Somebody else's attempt failed; Kong lets everyone who waited for it try again.
+      }
+    }
+  }
+
+  async #start(configuration: PluginConfiguration): Promise<number> {
+    const starting = this.#rpc
+      .call('plugin.StartInstance', { Name: configuration.name, Config: this.#configJson(configuration) })
+      .then((started) => {
+        if (!isValues(started) || typeof started.Id !== 'number') throw new RpcError('no instance id')
+        return started.Id
+      })
+    this.#instances.set(configuration.id, starting)
+    try {
+      return await starting
+    } catch (error) {
+      if (this.#instances.get(configuration.id) === starting) this.#instances.delete(configuration.id)
+      this.#log('err', `starting instance: ${String(error)}`)
+      throw error
+    }
+  }
+
+  #configJson({ id, name, scope, config }: PluginConfiguration): string {
+    const sequence = this.#sequence.get(id) ?? this.#sequence.size + 1
+    this.#sequence.set(id, sequence)
+    return JSON.stringify({
+      ...config,
+      route_id: scope.route,
+      service_id: scope.service,
+      consumer_id: scope.consumer,
+      __plugin_id: id,
+      __ws_id: WORKSPACE_ID,
+      __key__: ['plugins', name, scope.route, scope.service, scope.consumer, '', WORKSPACE_ID].join(':'),
+      __seq__: sequence,
+    })
+  }
+}
+
+function stepOf(answer: unknown): { Data: unknown; EventId: unknown } {
+  if (!isValues(answer)) throw new RpcUnavailable(`unexpected answer: ${JSON.stringify(answer)}`)
+  return { Data: answer.Data, EventId: answer.EventId }
+}

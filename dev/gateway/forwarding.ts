@@ -1,0 +1,84 @@
+import type { Exchange } from './exchange.ts'
+import { HeaderMap } from './header-map.ts'
+
+/** The name Kong gives itself in Via and Server. */
+export const KONG = 'kong/3.9.1'
+
+/** Headers that speak of one connection only, and those that are written anew for the next one. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+]
+
+/** @param connection value of the message's Connection header: it names further headers that end here */
+function withoutHopByHop(headers: HeaderMap, connection: readonly string[]): HeaderMap {
+  const kept = HeaderMap.fromRaw(headers.toRaw())
+  const named = connection.flatMap((value) => value.split(',')).map((name) => name.trim().toLowerCase())
+  for (const name of [...HOP_BY_HOP, ...named]) kept.delete(name)
+  return kept
+}
+
+/** Kong looks at Upgrade alone: whatever Connection says, this turns response buffering off. */
+export function asksForWebsocket(exchange: Exchange): boolean {
+  return exchange.headers.get('upgrade')?.toLowerCase() === 'websocket'
+}
+
+/** @param body what goes to the upstream; its length is always known, because Kong reads it whole first */
+export function upstreamRequestHeaders(exchange: Exchange, body: Uint8Array): string[] {
+  const { headers: given, service, route } = exchange
+  const headers = withoutHopByHop(given, given.getAll('connection'))
+  const sized = given.has('content-length') || given.has('transfer-encoding') || body.length > 0
+  headers.delete('content-length')
+  if (sized || !/^(GET|HEAD|DELETE|OPTIONS)$/.test(exchange.method))
+    headers.set('Content-Length', String(body.length))
+  const host = given.get('host') ?? ''
+  const port = service?.port === 80 ? '' : `:${service?.port ?? ''}`
+  headers.set('Host', route?.preserve_host ? host : `${service?.host ?? ''}${port}`)
+  const websocket = asksForWebsocket(exchange)
+  headers.set('Connection', websocket ? 'keep-alive, Upgrade' : 'keep-alive')
+  if (websocket) headers.set('Upgrade', 'websocket')
+  if (given.getAll('te').some((te) => te.includes('trailers'))) headers.set('TE', 'trailers')
+  const via = given.get('via')
+  headers.set('Via', `${via ? `${via}, ` : ''}${exchange.httpVersion} ${KONG}`)
+  const hops = given.get('x-forwarded-for')
+  headers.set('X-Forwarded-For', `${hops ? `${hops}, ` : ''}${exchange.clientIp}`)
+  headers.set('X-Forwarded-Proto', 'http')
+  headers.set('X-Forwarded-Host', host.replace(/:\d+$/, ''))
+  headers.set('X-Forwarded-Port', String(exchange.port))
+  headers.set('X-Forwarded-Path', exchange.uri.split('?', 1)[0] ?? '')
+  if (exchange.prefix && exchange.prefix !== '/') headers.set('X-Forwarded-Prefix', exchange.prefix)
+  else headers.delete('X-Forwarded-Prefix')
+  headers.set('X-Real-IP', exchange.clientIp)
+  headers.set('X-Kong-Request-Id', exchange.id)
+  return headers.toRaw()
+}
+
+/** What of the upstream's headers is the client's to see. */
+export function fromUpstream(raw: readonly string[]): HeaderMap {
+  const headers = HeaderMap.fromRaw(raw)
+  return withoutHopByHop(headers, headers.getAll('connection'))
+}
+
+/** Kong signs every response; how depends on whether it asked the upstream. */
+export function signResponse(exchange: Exchange, now: number): void {
+  const { responseHeaders: headers, startedAt, times } = exchange
+  const accessEnd = times.accessEnd ?? now
+  if (exchange.proxied) {
+    const answered = (exchange.upstreamBody ? times.upstreamEnd : times.upstreamHead) ?? now
+    headers.set('X-Kong-Upstream-Latency', String(answered - accessEnd))
+    headers.set('X-Kong-Proxy-Latency', String(accessEnd - startedAt))
+    const via = headers.get('via')
+    headers.set('Via', `${via ? `${via}, ` : ''}1.1 ${KONG}`)
+    if (!headers.has('server')) headers.set('Server', KONG)
+  } else {
+    headers.set('X-Kong-Response-Latency', String(accessEnd - startedAt))
+    headers.set('Server', KONG)
+  }
+  headers.set('X-Kong-Request-Id', exchange.id)
+}

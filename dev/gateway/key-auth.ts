@@ -1,0 +1,109 @@
+import type { Consumer, Credential, Declaration, PluginConfiguration } from './entities.ts'
+import { type Exchange, errorAnswer } from './exchange.ts'
+import type { GatewayPlugin } from './gateway-plugin.ts'
+import type { FieldEntry, FieldSchema } from './plugin-info.ts'
+import { queryArguments, withoutArgument } from './query-string.ts'
+
+const flag = (value: boolean): FieldSchema => ({ type: 'boolean', required: true, default: value })
+/** Values that this gateway does not support are refused as any other wrong value. */
+const off: FieldSchema = {
+  type: 'boolean',
+  default: false,
+  one_of: [false],
+  err: 'not supported by the development gateway',
+}
+const FIELDS: FieldEntry[] = [
+  {
+    key_names: {
+      type: 'array',
+      required: true,
+      elements: { type: 'string', match: '^[a-zA-Z0-9-_]+$' },
+      default: ['apikey'],
+    },
+  },
+  { hide_credentials: flag(false) },
+  { key_in_header: flag(true) },
+  { key_in_query: flag(true) },
+  { key_in_body: off },
+  { run_on_preflight: flag(true) },
+  { realm: { type: 'string' } },
+  { anonymous: { type: 'string', match: '^$', err: 'not supported by the development gateway' } },
+]
+
+interface KeyAuthConfig {
+  readonly key_names: readonly string[]
+  readonly hide_credentials: boolean
+  readonly key_in_header: boolean
+  readonly key_in_query: boolean
+  readonly run_on_preflight: boolean
+  readonly realm?: string
+}
+
+type Verdict =
+  | { readonly reject: string }
+  | { readonly consumer: Consumer; readonly credential: Credential; readonly name: string }
+
+/** Kong's key-auth: finds the consumer by key, or answers 401. */
+export function keyAuth(declaration: Pick<Declaration, 'consumers' | 'credentials'>): GatewayPlugin {
+  return {
+    name: 'key-auth',
+    priority: 1250,
+    schema: { fields: FIELDS, onConsumer: false },
+    access: (exchange, configuration) => {
+      const config = configOf(configuration)
+      if (!config.run_on_preflight && exchange.method === 'OPTIONS') return
+      const verdict = authenticate(exchange, config, declaration)
+      if ('reject' in verdict) {
+        const challenge = config.realm === undefined ? 'Key' : `Key realm="${config.realm}"`
+        exchange.answer = errorAnswer(exchange, 401, verdict.reject, [['WWW-Authenticate', challenge]])
+        return
+      }
+      if (config.hide_credentials) {
+        exchange.headers.delete(verdict.name)
+        exchange.query = withoutArgument(exchange.query, verdict.name)
+      }
+      identify(exchange, verdict.consumer, verdict.credential)
+    },
+  }
+}
+
+function authenticate(
+  exchange: Exchange,
+  config: KeyAuthConfig,
+  { consumers, credentials }: Pick<Declaration, 'consumers' | 'credentials'>,
+): Verdict {
+  const query = queryArguments(exchange.query)
+  for (const name of config.key_names) {
+    const inHeader = config.key_in_header ? exchange.headers.getAll(name) : []
+    const found = inHeader.length > 0 || !config.key_in_query ? inHeader : (query.get(name) ?? [])
+    if (found.length > 1) return { reject: 'Duplicate API key found' }
+    const [key] = found
+    if (typeof key !== 'string') continue
+    if (key === '') break
+    const credential = credentials.get(key)
+    const consumer = credential && consumers.get(credential.consumer.id)
+    return consumer ? { consumer, credential, name } : { reject: 'Unauthorized' }
+  }
+  return { reject: 'No API key found in request' }
+}
+
+/** Later plugins and the upstream see who it is; what the client claimed to be is overwritten. */
+function identify(exchange: Exchange, consumer: Consumer, credential: Credential): void {
+  exchange.consumer = consumer
+  exchange.credential = credential
+  const headers: [string, string | undefined][] = [
+    ['X-Consumer-ID', consumer.id],
+    ['X-Consumer-Custom-ID', consumer.custom_id],
+    ['X-Consumer-Username', consumer.username],
+    ['X-Credential-Identifier', credential.id],
+    ['X-Anonymous-Consumer', undefined],
+  ]
+  for (const [name, value] of headers) {
+    if (value === undefined) exchange.headers.delete(name)
+    else exchange.headers.set(name, value)
+  }
+}
+
+function configOf(configuration: PluginConfiguration): KeyAuthConfig {
+  return configuration.config as unknown as KeyAuthConfig
+}

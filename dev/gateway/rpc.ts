@@ -1,0 +1,111 @@
+import { connect, type Socket } from 'node:net'
+import { decode, encode } from '@msgpack/msgpack'
+
+/** The plugin server answered a call with an error. */
+export class RpcError extends Error {}
+
+/** Whether the server can be reached at all: what Kong logs is not what the server said. */
+export class RpcUnavailable extends Error {}
+
+/**
+ * Kong's side of MessagePack-RPC over a unix socket: every call goes out on a connection of its own from a pool, the most
+ * recently used one first, so that requests one after the other share a connection. One Rpc counts its calls in one sequence.
+ */
+export class Rpc {
+  readonly #idle: Connection[] = []
+  readonly #socketPath: string
+  readonly #timeout: number
+  #messageId = 0
+
+  /** @param timeout ms that Kong waits for an answer before it gives the phase up */
+  constructor(socketPath: string, timeout: number) {
+    this.#socketPath = socketPath
+    this.#timeout = timeout
+  }
+
+  /** @throws RpcError, RpcUnavailable */
+  async call(method: string, argument: Record<string, unknown>): Promise<unknown> {
+    const id = ++this.#messageId
+    const connection = this.#idle.pop() ?? new Connection(this.#socketPath, (it) => this.#forget(it))
+    const request = encode([0, id, method, [argument]], { ignoreUndefined: true })
+    const [type, answered, error, result] = await connection.ask(request, this.#timeout)
+    if (type !== 1 || answered !== id) {
+      connection.destroy()
+      throw new RpcUnavailable(
+        `unexpected message from the plugin server: ${String(type)} ${String(answered)}`,
+      )
+    }
+    this.#idle.push(connection)
+    if (error !== null && error !== undefined) throw new RpcError(String(error))
+    return result
+  }
+
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy()
+  }
+
+  #forget(connection: Connection): void {
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
+  }
+}
+
+class Connection {
+  readonly #socket: Socket
+  #received: Buffer[] = []
+  #settle: { resolve: (message: unknown[]) => void; reject: (error: Error) => void } | undefined
+
+  constructor(path: string, closed: (connection: Connection) => void) {
+    this.#socket = connect(path)
+    this.#socket.on('data', (chunk) => this.#take(chunk))
+    this.#socket.on('error', (error) => this.#fail(new RpcUnavailable(`trying to connect: ${error.message}`)))
+    this.#socket.on('close', () => {
+      closed(this)
+      this.#fail(new RpcUnavailable('no data'))
+    })
+  }
+
+  async ask(request: Uint8Array, timeout: number): Promise<unknown[]> {
+    return await new Promise<unknown[]>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fail(new RpcUnavailable('timeout'))
+        this.destroy()
+      }, timeout)
+      const settled = (): void => clearTimeout(timer)
+      this.#settle = {
+        resolve: (message) => [settled(), resolve(message)],
+        reject: (error) => [settled(), reject(error)],
+      }
+      this.#socket.write(request)
+    })
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** One message is outstanding, so what has come is that message or a beginning of it. */
+  #take(chunk: Buffer): void {
+    this.#received.push(chunk)
+    let message: unknown
+    try {
+      message = decode(this.#received.length === 1 ? chunk : Buffer.concat(this.#received))
+    } catch (error) {
+      if (error instanceof RangeError && !error.message.startsWith('Extra')) return
+      this.#fail(new RpcUnavailable(`unreadable message from the plugin server: ${String(error)}`))
+      this.destroy()
+      return
+    }
+    this.#received = []
+    const settle = this.#settle
+    this.#settle = undefined
+    if (settle && Array.isArray(message)) settle.resolve(message)
+    else this.destroy()
+  }
+
+  #fail(error: Error): void {
+    const settle = this.#settle
+    this.#settle = undefined
+    settle?.reject(error)
+  }
+}
