@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { whole } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { HeaderMap } from './header-map.ts'
 import { normalizedPath } from './request-path.ts'
@@ -24,7 +25,7 @@ export function exchangeOf(request: IncomingMessage): Exchange {
     port: request.socket.localPort ?? 0,
     startedAt: Date.now(),
     readBody: async () => {
-      body ??= whole(request).then((read) => {
+      body ??= (hasBody(request) ? whole(request) : NOTHING).then((read) => {
         exchange.requestSize += read.length
         return read
       })
@@ -54,10 +55,10 @@ export function exchangeOf(request: IncomingMessage): Exchange {
   return exchange
 }
 
-async function whole(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+const NOTHING = Promise.resolve(Buffer.alloc(0))
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function keepsAlive(request: IncomingMessage): boolean {

@@ -1,5 +1,6 @@
 import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { access, type Plan } from './access.ts'
+import { pump, whole } from './body.ts'
 import { type Answer, type Exchange, errorAnswer } from './exchange.ts'
 import { asksForWebsocket, fromUpstream, signResponse } from './forwarding.ts'
 import type { Bound } from './gateway-plugin.ts'
@@ -54,16 +55,15 @@ export class ExchangeRunner {
   ): Promise<void> {
     exchange.proxied = true
     let head: IncomingMessage
-    const chunks: Buffer[] = []
+    let body: Buffer
     try {
       head = await askUpstream(exchange, this.#agent, () => {})
       exchange.times.upstreamHead = Date.now()
-      for await (const chunk of head) chunks.push(chunk as Buffer)
+      body = await whole(head)
     } catch (error) {
       this.#upstreamFailed(exchange, error, taking, response)
       return
     }
-    const body = Buffer.concat(chunks)
     exchange.times.upstreamEnd = Date.now()
     exchange.upstreamBody = body
     takeHead(exchange, head)
@@ -109,10 +109,7 @@ export class ExchangeRunner {
       signResponse(exchange, Date.now())
       response.writeHead(exchange.status, head.statusMessage, exchange.responseHeaders.toRaw())
       response.flushHeaders()
-      for await (const chunk of head) {
-        this.#filter(exchange, taking, chunk as Buffer)
-        if (!response.write(chunk)) await drained(response)
-      }
+      await pump(head, response, (chunk) => this.#filter(exchange, taking, chunk))
       response.end()
     } catch (error) {
       if (exchange.status === CLIENT_GONE) return
@@ -127,6 +124,11 @@ export class ExchangeRunner {
     taking: readonly Bound[],
     response: ServerResponse,
   ): void {
+    // A client that left before its request was complete has failed, not the upstream.
+    if (response.destroyed && !(error instanceof UpstreamFailure)) {
+      exchange.status = CLIENT_GONE
+      return
+    }
     this.#log('err', String(error))
     exchange.upstreamHeaders = undefined
     exchange.upstreamBody = undefined
@@ -159,19 +161,6 @@ function takeHead(exchange: Exchange, head: IncomingMessage): void {
   exchange.status = head.statusCode ?? 502
   exchange.upstreamStatus = exchange.status
   const headers = fromUpstream(head.rawHeaders)
-  exchange.upstreamHeaders = HeaderMap.fromRaw(headers.toRaw())
+  exchange.upstreamHeaders = headers
   exchange.responseHeaders.overlay(headers)
-}
-
-async function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      response.off('drain', done)
-      response.off('close', done)
-      resolve()
-    }
-    response.once('drain', done)
-    response.once('close', done)
-  })
 }

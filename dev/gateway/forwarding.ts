@@ -16,12 +16,13 @@ const HOP_BY_HOP = [
   'expect',
 ]
 
-/** @param connection value of the message's Connection header: it names further headers that end here */
-function withoutHopByHop(headers: HeaderMap, connection: readonly string[]): HeaderMap {
-  const kept = HeaderMap.fromRaw(headers.toRaw())
-  const named = connection.flatMap((value) => value.split(',')).map((name) => name.trim().toLowerCase())
-  for (const name of [...HOP_BY_HOP, ...named]) kept.delete(name)
-  return kept
+/** @param headers lose, besides those above, the ones that their Connection header names */
+function dropHopByHop(headers: HeaderMap): HeaderMap {
+  for (const value of headers.getAll('connection')) {
+    for (const name of value.split(',')) headers.delete(name.trim())
+  }
+  for (const name of HOP_BY_HOP) headers.delete(name)
+  return headers
 }
 
 /** Kong looks at Upgrade alone: whatever Connection says, this turns response buffering off. */
@@ -32,7 +33,7 @@ export function asksForWebsocket(exchange: Exchange): boolean {
 /** @param body what goes to the upstream; its length is always known, because Kong reads it whole first */
 export function upstreamRequestHeaders(exchange: Exchange, body: Uint8Array): string[] {
   const { headers: given, service, route } = exchange
-  const headers = withoutHopByHop(given, given.getAll('connection'))
+  const headers = dropHopByHop(given.clone())
   const sized = given.has('content-length') || given.has('transfer-encoding') || body.length > 0
   headers.delete('content-length')
   if (sized || !/^(GET|HEAD|DELETE|OPTIONS)$/.test(exchange.method))
@@ -61,8 +62,7 @@ export function upstreamRequestHeaders(exchange: Exchange, body: Uint8Array): st
 
 /** What of the upstream's headers is the client's to see. */
 export function fromUpstream(raw: readonly string[]): HeaderMap {
-  const headers = HeaderMap.fromRaw(raw)
-  return withoutHopByHop(headers, headers.getAll('connection'))
+  return dropHopByHop(HeaderMap.fromRaw(raw))
 }
 
 /** Kong signs every response; how depends on whether it asked the upstream. */

@@ -9,6 +9,12 @@ export class HeaderMap {
     return map
   }
 
+  clone(): HeaderMap {
+    const copy = new HeaderMap()
+    for (const [key, { name, values }] of this.#entries) copy.#entries.set(key, { name, values: [...values] })
+    return copy
+  }
+
   add(name: string, value: string): void {
     const entry = this.#entries.get(keyOf(name))
     if (entry) entry.values.push(value)
@@ -25,7 +31,8 @@ export class HeaderMap {
 
   /** Takes over every header of another message; where both have one, the other's values win. */
   overlay(other: HeaderMap): void {
-    for (const [key, entry] of other.#entries) this.#entries.set(key, entry)
+    for (const [key, { name, values }] of other.#entries)
+      this.#entries.set(key, { name, values: [...values] })
   }
 
   get(name: string): string | undefined {
@@ -59,7 +66,8 @@ export class HeaderMap {
 }
 
 function keyOf(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-')
+  const lower = name.toLowerCase()
+  return lower.includes('_') ? lower.replaceAll('_', '-') : lower
 }
 
 /** Node reads header bytes as Latin-1; the plugin gets the same bytes and reads UTF-8. */

@@ -1,5 +1,5 @@
 import { type Answer, type Exchange, JSON_TYPE, type Phase } from './exchange.ts'
-import { HeaderMap } from './header-map.ts'
+import type { HeaderMap } from './header-map.ts'
 import { headerValues, limit, multiMap, type PdkMethods, PdkRaise, single, text } from './pdk-call.ts'
 import { isValues } from './schema-defaults.ts'
 
@@ -61,7 +61,7 @@ export const responseMethods: PdkMethods = {
 
 /** What nginx adds to the response's own headers depends on how far the response has come. */
 export function responseHeaders(exchange: Exchange, phase: Phase): HeaderMap {
-  const seen = HeaderMap.fromRaw(exchange.responseHeaders.toRaw())
+  const seen = exchange.responseHeaders.clone()
   seen.set('connection', phase === 'response' && exchange.keepAlive ? 'keep-alive' : 'close')
   const bodiless = exchange.method === 'HEAD' || exchange.status === 204 || exchange.status === 304
   if (phase === 'log' && !bodiless && exchange.httpVersion === '1.1' && !seen.has('content-length')) {

@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net'
-import { decode, encode } from '@msgpack/msgpack'
+import { Decoder, Encoder } from '@msgpack/msgpack'
+
+const encoder = new Encoder({ ignoreUndefined: true })
+const decoder = new Decoder()
 
 /** The plugin server answered a call with an error. */
 export class RpcError extends Error {}
@@ -26,9 +29,10 @@ export class Rpc {
   /** @throws RpcError, RpcUnavailable */
   async call(method: string, argument: Record<string, unknown>): Promise<unknown> {
     const id = ++this.#messageId
-    const connection = this.#idle.pop() ?? new Connection(this.#socketPath, (it) => this.#forget(it))
-    const request = encode([0, id, method, [argument]], { ignoreUndefined: true })
-    const [type, answered, error, result] = await connection.ask(request, this.#timeout)
+    const connection =
+      this.#idle.pop() ?? new Connection(this.#socketPath, this.#timeout, (it) => this.#forget(it))
+    const request = encoder.encode([0, id, method, [argument]])
+    const [type, answered, error, result] = await connection.ask(request)
     if (type !== 1 || answered !== id) {
       connection.destroy()
       throw new RpcUnavailable(
@@ -52,30 +56,31 @@ export class Rpc {
 
 class Connection {
   readonly #socket: Socket
+  /** One timer per connection, wound up by every question: one per question would cost more than the question. */
+  readonly #timer: NodeJS.Timeout
   #received: Buffer[] = []
   #settle: { resolve: (message: unknown[]) => void; reject: (error: Error) => void } | undefined
 
-  constructor(path: string, closed: (connection: Connection) => void) {
+  constructor(path: string, timeout: number, closed: (connection: Connection) => void) {
     this.#socket = connect(path)
     this.#socket.on('data', (chunk) => this.#take(chunk))
     this.#socket.on('error', (error) => this.#fail(new RpcUnavailable(`trying to connect: ${error.message}`)))
     this.#socket.on('close', () => {
+      clearTimeout(this.#timer)
       closed(this)
       this.#fail(new RpcUnavailable('no data'))
     })
+    this.#timer = setTimeout(() => {
+      if (!this.#settle) return
+      this.#fail(new RpcUnavailable('timeout'))
+      this.destroy()
+    }, timeout).unref()
   }
 
-  async ask(request: Uint8Array, timeout: number): Promise<unknown[]> {
+  async ask(request: Uint8Array): Promise<unknown[]> {
+    this.#timer.refresh()
     return await new Promise<unknown[]>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#fail(new RpcUnavailable('timeout'))
-        this.destroy()
-      }, timeout)
-      const settled = (): void => clearTimeout(timer)
-      this.#settle = {
-        resolve: (message) => [settled(), resolve(message)],
-        reject: (error) => [settled(), reject(error)],
-      }
+      this.#settle = { resolve, reject }
       this.#socket.write(request)
     })
   }
@@ -89,7 +94,7 @@ class Connection {
     this.#received.push(chunk)
     let message: unknown
     try {
-      message = decode(this.#received.length === 1 ? chunk : Buffer.concat(this.#received))
+      message = decoder.decode(this.#received.length === 1 ? chunk : Buffer.concat(this.#received))
     } catch (error) {
       if (error instanceof RangeError && !error.message.startsWith('Extra')) return
       this.#fail(new RpcUnavailable(`unreadable message from the plugin server: ${String(error)}`))

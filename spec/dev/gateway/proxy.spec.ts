@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Agent, request as httpRequest, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { ask } from './support/client.ts'
@@ -127,6 +128,19 @@ describe('development gateway: proxying', () => {
     response.on('error', () => {})
     client.destroy()
     await upstreamClosed
+  })
+
+  it('forgets a client that leaves before its request is complete', async () => {
+    serve = () => expect.fail('upstream asked')
+    const other = await gatewayWith({
+      services: [{ host: '127.0.0.1', port: upstream.port, routes: [{ paths: ['/'] }] }],
+    })
+    const socket = connect(other.port, '127.0.0.1')
+    socket.end('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf')
+    socket.resume()
+    await once(socket, 'close')
+    await other.close()
+    expect(other.log.filter(({ level }) => level === 'err' || level === 'crit')).to.deep.equal([])
   })
 
   it('serves 200 requests at once', async () => {
