@@ -1,0 +1,81 @@
+import { Chunk } from './chunk.ts'
+import { Kept } from './kept.ts'
+import type { Facts, PathNode } from './paths.ts'
+import { Scan } from './scan.ts'
+import { tailOf } from './tail.ts'
+
+/**
+ * One JSON document of a body (all of it, or one event or line), read forward as it arrives. Where that fails because
+ * bytes in its middle are missing, its end is read as well: usage stands near the end of almost all documents.
+ */
+export class JsonDocument {
+  private readonly root: PathNode
+  private readonly found: (facts: Facts) => void
+  private readonly scan: Scan
+  private readonly kept = new Kept()
+  private cut = false
+  private trailing = false
+
+  /** `found` receives the facts of the document, or of each element where it is an array. */
+  constructor(root: PathNode, found: (facts: Facts) => void) {
+    this.root = root
+    this.found = found
+    this.scan = new Scan(root, found)
+  }
+
+  /** A document has begun and needs more bytes. */
+  get open(): boolean {
+    return this.cut || (this.scan.open && !this.trailing)
+  }
+
+  /** The document is whole so far. */
+  get done(): boolean {
+    return this.scan.done && !this.trailing && !this.cut
+  }
+
+  /** Returns the position of the first byte after a whole document that is no white space, else `end`. */
+  feed(chunk: Chunk, from: number, end: number): number {
+    const at = this.cut || this.trailing || this.scan.broken ? from : this.scan.run(chunk, from, end)
+    const to = this.done ? at : end
+    this.kept.add(chunk.bytes.subarray(from, to))
+    return to
+  }
+
+  /** What follows the whole document belongs to it too: something must be missing in it. */
+  refuseEnd(): void {
+    this.trailing = true
+  }
+
+  /** Bytes are missing here; those that follow are the document's end. */
+  gap(): void {
+    this.cut = true
+    this.kept.clear()
+  }
+
+  /** Ends the document and starts anew. False: it was broken or not whole, and only what could be read was found. */
+  end(): boolean {
+    const { done } = this
+    if (done || this.cut) this.found(this.scan.facts)
+    if (this.cut) this.found(this.tailFacts())
+    else if (!done && this.scan.begun) this.found({ ...this.scan.facts, ...this.tailFacts() })
+    this.scan.restart()
+    this.kept.clear()
+    this.cut = false
+    this.trailing = false
+    return done
+  }
+
+  private tailFacts(): Facts {
+    const bytes = this.kept.last()
+    const tail = tailOf(bytes)
+    const scan = new Scan(this.root, () => {})
+    for (const entry of tail?.entries ?? []) {
+      const inside = [[], [this.root], this.scan.parent && [this.root, this.scan.parent]][entry.level]
+      if (!inside) continue
+      scan.restart(...inside)
+      scan.run(new Chunk(bytes), entry.at, tail?.end ?? 0)
+      return scan.facts
+    }
+    return {}
+  }
+}
