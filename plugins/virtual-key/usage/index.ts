@@ -1,13 +1,20 @@
-import type { Hints, Usage } from './usage.ts'
-export function inspectUsage(
-  body: Uint8Array,
-  _hints?: Hints,
-): { usage: Usage; reason?: never } | { usage?: never; reason: 'no_usage' | 'unreadable' } {
-  try {
-    const t = JSON.parse(new TextDecoder().decode(body))?.usage?.total_tokens
-    if (typeof t === 'number') return { usage: { totalTokens: t } }
-    return { reason: 'no_usage' }
-  } catch {
-    return { reason: 'unreadable' }
-  }
+import { UsageReader } from './reader.ts'
+import type { Hints, Reading, Usage } from './usage.ts'
+
+export { UsageReader } from './reader.ts'
+export type { Hints, Reading, Silence, Usage } from './usage.ts'
+
+/**
+ * The tokens that a response body reports, whatever API it comes from; undefined when it reports none. Pure,
+ * synchronous, never throws. A body whose middle was cut out is still read where its usage is in what remains.
+ */
+export function readUsage(body: Uint8Array, hints: Hints = {}): Usage | undefined {
+  return inspectUsage(body, hints).usage
+}
+
+/** `readUsage` which tells why there is no usage. */
+export function inspectUsage(body: Uint8Array, hints: Hints = {}): Reading {
+  const reader = new UsageReader(hints)
+  reader.feed(body)
+  return reader.inspect()
 }

@@ -11,6 +11,17 @@ export interface Hints {
   readonly contentType?: string
   /** Content-Encoding as received. */
   readonly contentEncoding?: string
-  /** All response headers, names in lower case; some APIs report usage there. */
+  /** All response headers; some APIs report usage there. Names are compared in lower case. */
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/**
+ * Why a body gave no usage. `no_usage`: it could be read and is silent. `unreadable`: its encoding, framing or JSON
+ * could not be decoded, so tokens may have been spent that nobody counted.
+ */
+export type Silence = 'no_usage' | 'unreadable'
+
+/** Usage, or the reason why there is none. */
+export type Reading =
+  | { readonly usage: Usage; readonly reason?: undefined }
+  | { readonly usage?: undefined; readonly reason: Silence }

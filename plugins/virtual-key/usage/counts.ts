@@ -1,0 +1,80 @@
+import type { Usage } from './usage.ts'
+
+/**
+ * Token counts in the parts that providers report apart. Unit: tokens. Which parts a provider's own prompt count
+ * contains differs; a format only fills a part that its `prompt` or `completion` leaves out, so that adding is right.
+ */
+export interface Counts {
+  readonly prompt?: number | undefined
+  readonly cacheRead?: number | undefined
+  readonly cacheWrite?: number | undefined
+  readonly toolPrompt?: number | undefined
+  readonly completion?: number | undefined
+  readonly thoughts?: number | undefined
+  /** The total that the response itself states; it wins over any sum. */
+  readonly total?: number | undefined
+}
+
+/** Counts that are still being collected. */
+export type Mutable = { -readonly [part in keyof Counts]: Counts[part] }
+
+/** A reported value as tokens; undefined (not reported) when it cannot be a count. Floats occur on the wire: 6.0. */
+export function tokens(value: unknown): number | undefined {
+  if (typeof value !== 'number' || !(value >= 0)) return undefined
+  const rounded = Math.round(value)
+  return Number.isSafeInteger(rounded) ? rounded : undefined
+}
+
+/** Puts the later counts of a response over its earlier ones: they are cumulative, so the last one reported wins. */
+export function replace(earlier: Mutable, later: Counts): void {
+  for (const part in later) {
+    const count = later[part as keyof Counts]
+    if (count !== undefined) earlier[part as keyof Counts] = count
+  }
+}
+
+/** Body counts with a side that only the headers report. A stated total already has both sides. */
+export function fill(body: Counts | undefined, headers: Counts | undefined): Counts | undefined {
+  if (!body || !headers || body.total !== undefined) return body ?? headers
+  const { prompt, cacheRead, cacheWrite, completion } = headers
+  return {
+    ...(promptOf(body) === undefined ? { prompt, cacheRead, cacheWrite } : {}),
+    ...(completionOf(body) === undefined ? { completion } : {}),
+    ...reported(body),
+  }
+}
+
+/** Undefined when nothing was reported, or when the sum leaves the safe integers. */
+export function usageOf(counts: Counts): Usage | undefined {
+  const promptTokens = promptOf(counts)
+  const completionTokens = completionOf(counts)
+  const totalTokens = counts.total ?? tokens(sum(promptTokens, completionTokens))
+  if (totalTokens === undefined) return undefined
+  return {
+    ...(promptTokens === undefined ? {} : { promptTokens }),
+    ...(completionTokens === undefined ? {} : { completionTokens }),
+    totalTokens,
+  }
+}
+
+/** Whether any part is reported. */
+export function any(counts: Counts): boolean {
+  return Object.values(counts).some((value) => value !== undefined)
+}
+
+function promptOf(counts: Counts): number | undefined {
+  return tokens(sum(counts.prompt, counts.cacheRead, counts.cacheWrite, counts.toolPrompt))
+}
+
+function completionOf(counts: Counts): number | undefined {
+  return tokens(sum(counts.completion, counts.thoughts))
+}
+
+function sum(...parts: (number | undefined)[]): number | undefined {
+  const given = parts.filter((part) => part !== undefined)
+  return given.length > 0 ? given.reduce((total, part) => total + part, 0) : undefined
+}
+
+function reported(counts: Counts): Partial<Counts> {
+  return Object.fromEntries(Object.entries(counts).filter(([, value]) => value !== undefined))
+}

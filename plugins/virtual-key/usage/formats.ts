@@ -1,0 +1,43 @@
+import type { Format } from './format.ts'
+import { alephAlpha } from './formats/aleph-alpha.ts'
+import { anthropic } from './formats/anthropic.ts'
+import { cohere } from './formats/cohere.ts'
+import { converse } from './formats/converse.ts'
+import { gemini } from './formats/gemini.ts'
+import { interactions } from './formats/interactions.ts'
+import { invocationMetrics } from './formats/invocation-metrics.ts'
+import { llama } from './formats/llama.ts'
+import { ollama } from './formats/ollama.ts'
+import { openai } from './formats/openai.ts'
+import { responses } from './formats/responses.ts'
+import { STORED_PATHS } from './formats/stored.ts'
+import { tgi } from './formats/tgi.ts'
+import { titan } from './formats/titan.ts'
+import { vertexPredict } from './formats/vertex-predict.ts'
+import { watsonx } from './formats/watsonx.ts'
+import { pathTree } from './json/paths.ts'
+
+/**
+ * All formats, in order of precedence: where a response speaks several, the first one counts. Bedrock's own metrics come
+ * before the model's, which they repeat; the Interactions API before OpenAI's, whose name for the total it shares.
+ */
+export const FORMATS: readonly Format[] = [
+  invocationMetrics,
+  interactions,
+  openai,
+  responses,
+  anthropic,
+  gemini,
+  converse,
+  cohere,
+  ollama,
+  llama,
+  titan,
+  watsonx,
+  vertexPredict,
+  tgi,
+  alephAlpha,
+]
+
+/** Every place in a document that anything looks at. */
+export const PATHS = pathTree([...STORED_PATHS, ...FORMATS.flatMap((format) => format.paths)])

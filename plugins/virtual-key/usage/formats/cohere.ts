@@ -1,0 +1,25 @@
+import type { Format } from '../format.ts'
+import { firstOf, reportAt } from '../format.ts'
+
+/** v2 chat, its stream's `message-end`; v1 chat, generate and embed, their stream's `stream-end`. */
+const PLACES = ['usage', 'delta.usage', 'meta', 'response.meta']
+const NAMES = { prompt: 'input_tokens', completion: 'output_tokens' }
+
+/** v1 before `meta` had tokens. */
+const OLD_PLACES = ['token_count', 'response.token_count']
+const OLD_NAMES = { prompt: 'prompt_tokens', completion: 'response_tokens', total: 'total_tokens' }
+
+/**
+ * Cohere. `tokens` is what the model processed, chat template included; `billed_units`, what is charged, counts only
+ * where `tokens` is absent. Search units are no tokens.
+ */
+export const cohere: Format = {
+  name: 'cohere',
+  ...firstOf(
+    ...PLACES.flatMap((place) => [
+      reportAt(`${place}.tokens`, NAMES),
+      reportAt(`${place}.billed_units`, NAMES),
+    ]),
+    ...OLD_PLACES.map((place) => reportAt(place, OLD_NAMES)),
+  ),
+}

@@ -1,0 +1,16 @@
+import type { Format } from '../format.ts'
+import { firstOf, reportAt, reportIf, startsAs } from '../format.ts'
+
+const NAMES = { prompt: 'input_tokens', completion: 'output_tokens', total: 'total_tokens' }
+
+/**
+ * OpenAI Responses (also Azure, xAI, DeepSeek, OpenRouter, LM Studio, Bedrock Mantle), images and transcriptions: the
+ * total is always stated, which tells these from Anthropic's. In a stream, usage is in the terminal `response.*` event.
+ */
+export const responses: Format = {
+  name: 'openai-responses',
+  ...firstOf(
+    reportIf(['type'], (facts) => startsAs(facts, 'type', 'response.'), reportAt('response.usage', NAMES)),
+    reportIf([], (facts) => facts['usage.total_tokens'] !== undefined, reportAt('usage', NAMES)),
+  ),
+}

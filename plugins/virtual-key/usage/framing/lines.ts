@@ -1,0 +1,81 @@
+import type { Chunk } from '../json/chunk.ts'
+import { Hop } from '../json/chunk.ts'
+
+const LF = 0x0a
+const CR = 0x0d
+
+/**
+ * Every count in a stream has one of these in its name: prompt_tokens, promptTokenCount, outputTokens, eval_count.
+ * Lines without them need not be read. Whether a line with one reports anything is decided by reading it.
+ */
+export const MARKERS: readonly Buffer[] = ['_token', 'Token', '_count'].map((marker) => Buffer.from(marker))
+
+/** Markers nearer than this are reached by reading the lines before them, which costs less than a search back. */
+const NEAR = 256
+
+/** Longest event that stays whole when unmarked lines are left out, in lines. */
+const EVENT_LINES = 1024
+
+/** What receives the lines. */
+export interface LineReader {
+  /** Lines up to the next blank one belong together. */
+  readonly blankEnds: boolean
+  /** Lines may be left out before the next one, as far as they hold no marker. */
+  readonly idle: boolean
+  /** A piece of the current line, without its end; a line may come in several pieces. */
+  piece(chunk: Chunk, from: number, end: number): void
+  /** The current line ended. */
+  endLine(): void
+}
+
+/** Cuts a body at LF, CRLF or CR, in pieces of any size, and leaves out stretches of lines without a marker. */
+export class Lines {
+  private readonly reader: LineReader
+  private atStart = true
+  private afterCr = false
+
+  constructor(reader: LineReader) {
+    this.reader = reader
+  }
+
+  feed(chunk: Chunk, from: number): void {
+    const { bytes } = chunk
+    const markers = MARKERS.map((marker) => new Hop(bytes, marker))
+    let at = from
+    let marked = from
+    while (at < bytes.length) {
+      if (this.afterCr && bytes[at] === LF) at++
+      this.afterCr = false
+      if (at >= marked && this.atStart && this.reader.idle) {
+        marked = Math.min(...markers.map((marker) => marker.next(at)))
+        if (marked - at > NEAR) at = lineBefore(bytes, at, marked, this.reader.blankEnds)
+      }
+      const end = Math.min(chunk.next(LF, at), chunk.next(CR, at))
+      if (end > at) this.reader.piece(chunk, at, end)
+      this.atStart = end < bytes.length
+      if (this.atStart) {
+        this.reader.endLine()
+        this.afterCr = bytes[end] === CR
+      } else if (end === at) this.atStart = true
+      at = end + 1
+    }
+  }
+
+  /** The line that was being read lost its end, and the one that follows its beginning. */
+  gap(): void {
+    this.atStart = false
+    this.afterCr = false
+  }
+}
+
+/** Where the line that holds `to` starts, or with `blankEnds` the first line of its event; not before `from`. */
+function lineBefore(bytes: Buffer, from: number, to: number, blankEnds: boolean): number {
+  const skipped = bytes.subarray(from, to)
+  let start = skipped.lastIndexOf(LF) + 1
+  for (let lines = 0; blankEnds && start > 1 && lines < EVENT_LINES; lines++) {
+    const before = skipped.lastIndexOf(LF, start - 2) + 1
+    if (start - 1 - before <= 1) break
+    start = before
+  }
+  return from + start
+}

@@ -1,0 +1,84 @@
+import { Chunk } from '../json/chunk.ts'
+import type { JsonDocument } from '../json/document.ts'
+import type { Framing } from './framing.ts'
+import type { LineReader } from './lines.ts'
+import { Lines } from './lines.ts'
+
+const FIELD = Buffer.from('data:')
+const SPACE = 0x20
+const NEWLINE = new Chunk(Buffer.from('\n'))
+
+/** The line is of another field, or a comment. */
+const OTHER = -1
+
+/**
+ * Server-sent events (HTML standard, 9.2.6): the `data` of an event is one JSON document. Other fields are not
+ * needed, since all APIs repeat the event's type in the document. Tolerated, because providers send it: any or no
+ * Content-Type, no blank line between two documents, no blank line at the end, no `[DONE]`.
+ */
+export class Sse implements Framing, LineReader {
+  readonly blankEnds = true
+  private readonly document: JsonDocument
+  private readonly lines = new Lines(this)
+  /** Bytes of `data:` seen on this line. */
+  private matched = 0
+  private inData = false
+  private length = 0
+  /** The line's beginning was cut out: whatever it is, it ends with the line. */
+  private torn = false
+
+  constructor(document: JsonDocument) {
+    this.document = document
+  }
+
+  get idle(): boolean {
+    return !this.document.open
+  }
+
+  feed(chunk: Chunk): void {
+    this.lines.feed(chunk, 0)
+  }
+
+  piece(chunk: Chunk, from: number, end: number): void {
+    const { bytes } = chunk
+    let at = from
+    this.length += end - from
+    while (at < end && !this.inData && this.matched !== OTHER) {
+      if (this.matched === FIELD.length) {
+        this.inData = true
+        if (this.document.open) this.document.feed(NEWLINE, 0, 1)
+        else this.document.end()
+        if (bytes[at] === SPACE) at++
+      } else this.matched = bytes[at++] === FIELD[this.matched] ? this.matched + 1 : OTHER
+    }
+    if (this.inData && at < end) this.data(chunk, at, end)
+  }
+
+  endLine(): void {
+    if (this.length === 0 || this.torn) this.document.end()
+    this.torn = false
+    this.length = 0
+    this.matched = 0
+    this.inData = false
+  }
+
+  gap(): void {
+    this.document.end()
+    this.document.gap()
+    this.lines.gap()
+    this.inData = true
+    this.torn = true
+  }
+
+  end(): boolean {
+    this.document.end()
+    return true
+  }
+
+  private data(chunk: Chunk, from: number, end: number): void {
+    const at = this.document.feed(chunk, from, end)
+    if (at === end) return
+    this.document.refuseEnd()
+    this.document.feed(chunk, at, end)
+  }
+}
