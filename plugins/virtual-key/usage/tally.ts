@@ -1,33 +1,38 @@
 import type { Counts, Mutable } from './counts.ts'
 import { replace } from './counts.ts'
-import type { Format } from './format.ts'
 import { isStored } from './formats/stored.ts'
 import { FORMATS } from './formats.ts'
 import type { Facts } from './json/paths.ts'
 
+/** Path → the formats that look at it, as bits in the order of FORMATS: most documents concern one of them. */
+const LOOKERS = new Map<string, number>()
+for (const [index, { paths }] of FORMATS.entries()) {
+  for (const path of paths) LOOKERS.set(path, (LOOKERS.get(path) ?? 0) | (1 << index))
+}
+
 /** What the documents of one response report together. Reports are cumulative: never added, the last one wins. */
 export class Tally {
-  private readonly reports = new Map<Format, Mutable>()
+  /** By the format's place in FORMATS. */
+  private readonly reports: Mutable[] = []
 
   add(facts: Facts): void {
-    if (isEmpty(facts) || isStored(facts)) return
-    for (const format of FORMATS) {
-      const counts = format.read(facts)
-      if (!counts) continue
-      const report = this.reports.get(format)
-      if (report) replace(report, counts)
-      else this.reports.set(format, { ...counts })
-      return
+    let lookers = 0
+    for (const path in facts) lookers |= LOOKERS.get(path) ?? 0
+    if (lookers === 0 || isStored(facts)) return
+    for (let index = 0; index < FORMATS.length; index++) {
+      if ((lookers & (1 << index)) !== 0 && this.report(index, FORMATS[index]?.read(facts))) return
     }
   }
 
-  get counts(): Counts | undefined {
-    const format = FORMATS.find((candidate) => this.reports.has(candidate))
-    return format && this.reports.get(format)
+  private report(index: number, counts: Counts | undefined): boolean {
+    if (!counts) return false
+    const earlier = this.reports[index]
+    if (earlier) replace(earlier, counts)
+    else this.reports[index] = { ...counts }
+    return true
   }
-}
 
-function isEmpty(facts: Facts): boolean {
-  for (const _ in facts) return false
-  return true
+  get counts(): Counts | undefined {
+    return this.reports.find((report) => report !== undefined)
+  }
 }

@@ -10,8 +10,15 @@ const CR = 0x0d
  */
 export const MARKERS: readonly Buffer[] = ['_token', 'Token', '_count'].map((marker) => Buffer.from(marker))
 
-/** Markers nearer than this are reached by reading the lines before them, which costs less than a search back. */
+/**
+ * Markers nearer than this are reached by reading the lines before them, which costs less than a search. Where one
+ * follows the other (usage in each event), more and more is read without a search, up to the second figure. In bytes.
+ */
 const NEAR = 256
+const STRIDE_MAX = 16 * 1024
+
+/** After so many bytes a native search is cheaper than looking at each byte. */
+const SHORT_LINE = 32
 
 /** Longest event that stays whole when unmarked lines are left out, in lines. */
 const EVENT_LINES = 1024
@@ -42,15 +49,19 @@ export class Lines {
     const { bytes } = chunk
     const markers = MARKERS.map((marker) => new Hop(bytes, marker))
     let at = from
-    let marked = from
+    let readTo = from
+    let stride = NEAR
     while (at < bytes.length) {
       if (this.afterCr && bytes[at] === LF) at++
       this.afterCr = false
-      if (at >= marked && this.atStart && this.reader.idle) {
-        marked = Math.min(...markers.map((marker) => marker.next(at)))
-        if (marked - at > NEAR) at = lineBefore(bytes, at, marked, this.reader.blankEnds)
+      if (at >= readTo && this.atStart && this.reader.idle) {
+        const marked = nearest(markers, at)
+        const far = marked - at > stride
+        stride = far ? NEAR : Math.min(2 * stride, STRIDE_MAX)
+        readTo = far ? marked : at + stride
+        if (far) at = lineBefore(bytes, at, marked, this.reader.blankEnds)
       }
-      const end = Math.min(chunk.next(LF, at), chunk.next(CR, at))
+      const end = lineEnd(chunk, at)
       if (end > at) this.reader.piece(chunk, at, end)
       this.atStart = end < bytes.length
       if (this.atStart) {
@@ -66,6 +77,21 @@ export class Lines {
     this.atStart = false
     this.afterCr = false
   }
+}
+
+function lineEnd(chunk: Chunk, from: number): number {
+  const { bytes } = chunk
+  const near = Math.min(from + SHORT_LINE, bytes.length)
+  for (let at = from; at < near; at++) {
+    if (bytes[at] === LF || bytes[at] === CR) return at
+  }
+  return Math.min(chunk.next(LF, near), chunk.next(CR, near))
+}
+
+function nearest(markers: readonly Hop[], from: number): number {
+  let nearest = Number.POSITIVE_INFINITY
+  for (const marker of markers) nearest = Math.min(nearest, marker.next(from))
+  return nearest
 }
 
 /** Where the line that holds `to` starts, or with `blankEnds` the first line of its event; not before `from`. */

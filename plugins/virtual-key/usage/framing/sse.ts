@@ -1,4 +1,4 @@
-import { Chunk } from '../json/chunk.ts'
+import type { Chunk } from '../json/chunk.ts'
 import type { JsonDocument } from '../json/document.ts'
 import type { Framing } from './framing.ts'
 import type { LineReader } from './lines.ts'
@@ -6,7 +6,6 @@ import { Lines } from './lines.ts'
 
 const FIELD = Buffer.from('data:')
 const SPACE = 0x20
-const NEWLINE = new Chunk(Buffer.from('\n'))
 
 /** The line is of another field, or a comment. */
 const OTHER = -1
@@ -46,8 +45,8 @@ export class Sse implements Framing, LineReader {
     while (at < end && !this.inData && this.matched !== OTHER) {
       if (this.matched === FIELD.length) {
         this.inData = true
-        if (this.document.open) this.document.feed(NEWLINE, 0, 1)
-        else this.document.end()
+        this.document.newline()
+        if (!this.document.open) this.document.end()
         if (bytes[at] === SPACE) at++
       } else this.matched = bytes[at++] === FIELD[this.matched] ? this.matched + 1 : OTHER
     }

@@ -37,8 +37,13 @@ export class JsonDocument {
   feed(chunk: Chunk, from: number, end: number): number {
     const at = this.cut || this.trailing || this.scan.broken ? from : this.scan.run(chunk, from, end)
     const to = this.done ? at : end
-    this.kept.add(chunk.bytes.subarray(from, to))
+    this.kept.add(chunk.bytes, from, to)
     return to
+  }
+
+  /** A line ended here, and the document may go on in the next one. */
+  newline(): void {
+    this.scan.newline()
   }
 
   /** What follows the whole document belongs to it too: something must be missing in it. */
@@ -54,10 +59,13 @@ export class JsonDocument {
 
   /** Ends the document and starts anew. False: it was broken or not whole, and only what could be read was found. */
   end(): boolean {
-    const { done } = this
-    if (done || this.cut) this.found(this.scan.facts)
-    if (this.cut) this.found(this.tailFacts())
-    else if (!done && this.scan.begun) this.found({ ...this.scan.facts, ...this.tailFacts() })
+    const { done, cut } = this
+    const tail = cut || (!done && this.scan.begun) ? this.tailFacts() : undefined
+    if (tail && !cut) this.found({ ...this.scan.facts, ...tail })
+    else {
+      this.found(this.scan.facts)
+      if (tail) this.found(tail)
+    }
     this.scan.restart()
     this.kept.clear()
     this.cut = false
@@ -65,17 +73,17 @@ export class JsonDocument {
     return done
   }
 
-  private tailFacts(): Facts {
+  private tailFacts(): Facts | undefined {
     const bytes = this.kept.last()
     const tail = tailOf(bytes)
-    const scan = new Scan(this.root, () => {})
     for (const entry of tail?.entries ?? []) {
       const inside = [[], [this.root], this.scan.parent && [this.root, this.scan.parent]][entry.level]
       if (!inside) continue
-      scan.restart(...inside)
+      const scan = new Scan(this.root, () => {})
+      scan.restart(inside)
       scan.run(new Chunk(bytes), entry.at, tail?.end ?? 0)
       return scan.facts
     }
-    return {}
+    return undefined
   }
 }

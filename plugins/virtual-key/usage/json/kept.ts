@@ -8,27 +8,29 @@ const EMPTY = Buffer.alloc(0)
 
 /** The last bytes of a document that arrives in pieces. A single piece is not copied, so it must stay as it is. */
 export class Kept {
-  private whole: Buffer | undefined
+  /** The only piece so far. */
+  private single: Buffer | undefined
+  private from = 0
+  private to = 0
   private store = EMPTY
   private length = 0
 
   clear(): void {
-    this.whole = undefined
+    this.single = undefined
     this.length = 0
   }
 
-  add(bytes: Buffer): void {
-    if (this.whole === undefined && this.length === 0) {
-      this.whole = bytes
-      return
-    }
-    if (this.whole) this.append(this.whole)
-    this.whole = undefined
-    this.append(bytes)
+  add(bytes: Buffer, from: number, to: number): void {
+    if (this.single) this.append(this.single.subarray(this.from, this.to))
+    const first = !this.single && this.length === 0
+    this.single = first ? bytes : undefined
+    this.from = from
+    this.to = to
+    if (!first) this.append(bytes.subarray(from, to))
   }
 
   last(): Buffer {
-    const bytes = this.whole ?? this.store.subarray(0, this.length)
+    const bytes = this.single?.subarray(this.from, this.to) ?? this.store.subarray(0, this.length)
     return bytes.subarray(Math.max(0, bytes.length - KEPT))
   }
 

@@ -40,9 +40,13 @@ export class Scan {
   private readonly element: (facts: Facts) => void
   private readonly capture = new Capture()
   private readonly skip = new Skip()
-  /** The open containers of interest, outermost first; `arrays[i]` tells whether `nodes[i]` is the node of its elements. */
-  private nodes: PathNode[] = []
-  private arrays: boolean[] = []
+  /**
+   * The open containers of interest, outermost first, of which there are `level`; `arrays[i]` tells whether `nodes[i]`
+   * stands for the elements of an array. Both keep their length, because growing and shrinking costs per document.
+   */
+  private readonly nodes: PathNode[] = []
+  private readonly arrays: boolean[] = []
+  private level = 0
   private state = VALUE
   private target: PathNode | undefined
   private escaped = false
@@ -76,19 +80,26 @@ export class Scan {
 
   /** A document has begun and is neither whole nor broken. */
   get open(): boolean {
-    return this.nodes.length > 0 && this.state !== BROKEN
+    return this.level > 0 && this.state !== BROKEN
   }
 
   /** Starts anew, before a document, or inside of its root object and of a member of it, where a name is expected. */
-  restart(...inside: PathNode[]): void {
-    this.nodes = inside
-    this.arrays = inside.map(() => false)
-    this.state = inside.length > 0 ? NAME : VALUE
+  restart(inside: readonly PathNode[] = []): void {
+    this.level = 0
+    this.state = VALUE
     this.target = this.root
+    for (const node of inside) this.push(node, false)
     this.found = {}
     this.parent = undefined
-    this.begun = false
+    this.begun = inside.length > 0
     this.escaped = false
+  }
+
+  /** A line ended inside of the document, which JSON allows between tokens only. */
+  newline(): void {
+    if (this.state === IN_NAME || this.state === IN_TEXT) this.state = BROKEN
+    else if (this.state === IN_SKIP && this.skip.inString) this.state = BROKEN
+    else if (this.state === IN_WORD) this.endWord()
   }
 
   /** Reads up to `end`; returns the position of the first byte that is not part of the document, else `end`. */
@@ -137,7 +148,7 @@ export class Scan {
   }
 
   private named(): void {
-    const member = this.nodes.at(-1)?.members.get(this.capture.key)
+    const member = this.nodes[this.level - 1]?.members.get(this.capture.key)
     this.target = member && this.capture.is(member.name) ? member : undefined
     this.state = AFTER_NAME
   }
@@ -146,27 +157,31 @@ export class Scan {
     let at = from
     while (at < end && KIND[bytes[at] as number] === WORD) at++
     if (this.target?.path !== undefined) this.capture.take(bytes, from, at)
-    if (at < end) this.keep(this.target?.path === undefined ? undefined : this.capture.literal())
+    if (at < end) this.endWord()
     return at
   }
 
+  private endWord(): void {
+    this.keep(this.target?.path === undefined ? undefined : this.capture.literal())
+  }
+
   private structure(byte: number): void {
-    const inArray = this.arrays.at(-1) === true
+    const inArray = this.level > 0 && this.arrays[this.level - 1] === true
     if (this.state === AFTER_NAME) this.state = byte === COLON ? VALUE : BROKEN
     else if (KIND[byte] === CLOSE) this.close(byte, inArray)
     else if (this.state === AFTER_VALUE) {
       this.state = byte !== COMMA ? BROKEN : inArray ? VALUE : NAME
-      if (inArray) this.target = this.nodes.at(-1)
+      if (inArray) this.target = this.nodes[this.level - 1]
     } else if (this.state === VALUE) this.value(byte)
     else this.beginString(byte === QUOTE ? IN_NAME : BROKEN)
   }
 
   private value(byte: number): void {
     const { target } = this
-    const isRoot = this.nodes.length === 0
+    const isRoot = this.level === 0
     const kind = KIND[byte]
     if (byte === OPEN_OBJECT && target && target.members.size > 0) {
-      if (this.nodes.length === 1 && !this.arrays[0]) this.parent = target
+      if (this.level === 1 && !this.arrays[0]) this.parent = target
       this.push(target, false)
     } else if (byte === OPEN_ARRAY && (isRoot || target?.items)) this.push(target?.items ?? this.root, true)
     else if (isRoot) this.state = BROKEN
@@ -181,22 +196,21 @@ export class Scan {
   }
 
   private push(node: PathNode, array: boolean): void {
-    this.nodes.push(node)
-    this.arrays.push(array)
+    this.nodes[this.level] = node
+    this.arrays[this.level++] = array
     this.begun = true
     this.target = node
     this.state = array ? VALUE : NAME
   }
 
   private close(byte: number, inArray: boolean): void {
-    if (byte !== (inArray ? CLOSE_ARRAY : CLOSE_OBJECT) || this.nodes.length === 0) {
+    if (byte !== (inArray ? CLOSE_ARRAY : CLOSE_OBJECT) || this.level === 0) {
       this.state = BROKEN
       return
     }
-    this.nodes.pop()
-    this.arrays.pop()
-    this.state = this.nodes.length > 0 ? AFTER_VALUE : DONE
-    if (!inArray && this.nodes.length === 1 && this.arrays[0] && this.nodes[0] === this.root) {
+    this.level--
+    this.state = this.level > 0 ? AFTER_VALUE : DONE
+    if (!inArray && this.level === 1 && this.arrays[0] && this.nodes[0] === this.root) {
       this.element(this.found)
       this.found = {}
     }

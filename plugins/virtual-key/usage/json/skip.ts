@@ -9,14 +9,20 @@ import {
   OPEN_ARRAY,
   OPEN_OBJECT,
   QUOTE,
+  STRING,
 } from './bytes.ts'
 import type { Chunk } from './chunk.ts'
 
 /** After so many bytes without an event a native search is cheaper than looking at each byte; measured, not critical. */
-const SHORT_STRING = 24
+const SHORT_STRING = 32
 const SHORT_RUN = 64
 
 const STRUCTURE = [QUOTE, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT]
+
+const BROKEN_BYTE = 0xff
+
+/** `KIND` with 0 for all that can be passed over, which makes the loop over it one comparison a byte. */
+const EVENT = KIND.map((kind) => (kind >= OPEN ? kind : kind === ILLEGAL ? BROKEN_BYTE : 0))
 
 /**
  * Passes over one object, array or string of no interest, in pieces of any size. Only counts levels, so that ten
@@ -28,7 +34,8 @@ export class Skip {
   /** A byte that JSON does not allow outside of strings was met. */
   broken = false
   private depth = 0
-  private inString = false
+  /** The next byte belongs to a string. */
+  inString = false
   private escaped = false
 
   /** Starts at the value's first byte, which the caller has already passed. */
@@ -42,35 +49,27 @@ export class Skip {
 
   /** Passes over bytes up to `end`; returns the position after the last byte that belongs to the value. */
   run(chunk: Chunk, from: number, end: number): number {
-    let at = from
-    while (at < end && !this.done && !this.broken) {
-      if (!this.inString) at = this.container(chunk, at, end)
-      if (this.inString) at = this.string(chunk, at, end)
-    }
-    return at
-  }
-
-  /** Up to the next string, or the end of the value. Local copies matter here: they keep the loop in registers. */
-  private container(chunk: Chunk, from: number, end: number): number {
     const { bytes } = chunk
-    const [kinds, open, close, illegal] = [KIND, OPEN, CLOSE, ILLEGAL]
-    let depth = this.depth
+    const events = EVENT
+    let { depth } = this
     let at = from
-    let near = Math.min(at + SHORT_RUN, end)
     while (at < end) {
-      if (at >= near) {
-        at = Math.min(chunk.nearest(STRUCTURE, at), end)
-        if (at === end) break
+      if (this.inString) {
+        at = this.string(chunk, at, end)
+        if (this.inString) break
+        if (depth === 0) this.done = true
       }
-      const kind = kinds[bytes[at++] as number] as number
-      if (kind < open && kind !== illegal) continue
-      near = at + SHORT_RUN < end ? at + SHORT_RUN : end
-      if (kind === open) depth++
-      else if (kind === close && depth > 1) depth--
+      if (this.done) break
+      const near = at + SHORT_RUN < end ? at + SHORT_RUN : end
+      let event = 0
+      while (at < near && event === 0) event = events[bytes[at++] as number] as number
+      if (event === 0) {
+        if (at < end) at = Math.min(chunk.nearest(STRUCTURE, at), end)
+      } else if (event === STRING) this.inString = true
+      else if (event === OPEN) depth++
+      else if (event === CLOSE) this.done = --depth === 0
       else {
-        this.done = kind === close
-        this.broken = kind === illegal
-        this.inString = !this.done && !this.broken
+        this.broken = true
         break
       }
     }
@@ -78,40 +77,40 @@ export class Skip {
     return at
   }
 
-  /** Up to the end of the string. */
+  /** Up to the end of the string; the two loops are for short and for long ones. */
   private string(chunk: Chunk, from: number, end: number): number {
     const { bytes } = chunk
-    const [quote, backslash] = [QUOTE, BACKSLASH]
     let at = from
-    if (this.escaped && at < end) {
+    if (this.escaped) {
       this.escaped = false
       at++
     }
-    for (const near = Math.min(at + SHORT_STRING, end); at < near; at++) {
-      const byte = bytes[at]
-      if (byte === quote) return this.close(at)
-      if (byte === backslash && ++at >= end) {
-        this.escaped = true
-        return end
+    const near = at + SHORT_STRING < end ? at + SHORT_STRING : end
+    while (at < near) {
+      const byte = bytes[at++]
+      if (byte === QUOTE) {
+        this.inString = false
+        return at
       }
+      if (byte === BACKSLASH) at++
+    }
+    if (at > end) {
+      this.escaped = true
+      return end
     }
     while (at < end) {
-      const next = Math.min(chunk.next(quote, at), end)
-      const odd = escapes(bytes, at, next) % 2 === 1
-      if (next === end) {
+      const quote = Math.min(chunk.next(QUOTE, at), end)
+      const odd = escapes(bytes, at, quote) % 2 === 1
+      if (quote === end) {
         this.escaped = odd
         return end
       }
-      if (!odd) return this.close(next)
-      at = next + 1
+      at = quote + 1
+      if (odd) continue
+      this.inString = false
+      return at
     }
     return at
-  }
-
-  private close(quote: number): number {
-    this.inString = false
-    this.done = this.depth === 0
-    return quote + 1
   }
 }
 
