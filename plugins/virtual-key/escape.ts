@@ -1,4 +1,4 @@
-import { DECODABLE } from './usage/encodings.ts'
+import { isDecodable } from './usage/encoding.ts'
 
 /** What a request's headers say about the ways in which its response could get past the count. */
 export interface Escape {
@@ -30,9 +30,7 @@ function readableEncodings(values: string[] | undefined): string | undefined {
     .split(',')
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '')
-  const readable = offered.filter((coding) =>
-    DECODABLE.has((coding.split(';')[0] ?? '').trim().toLowerCase()),
-  )
+  const readable = offered.filter((coding) => isDecodable(coding.split(';')[0] ?? ''))
   if (readable.length === offered.length) return undefined
   return readable.length === 0 ? 'identity' : readable.join(', ')
 }

@@ -1,9 +1,7 @@
 import { resolve } from 'node:path'
 import { startKong } from './real-kong.ts'
+import { ROOT } from './root.ts'
 import { startStandIn } from './stand-in.ts'
-
-/** The project's root, seen from the compiled spec. */
-export const ROOT = resolve(__dirname, '..', '..', '..')
 
 /** A gateway with the plugin, behind which the specs cannot tell a real Kong from the stand-in. */
 export interface RunningGateway {

@@ -6,13 +6,13 @@ const DECODED_MAX = 64 * 1024 * 1024
 /** Content codings (RFC 9110, 8.4.1; RFC 8878). `deflate` means zlib there (RFC 1950), but is sent raw (RFC 1951) too. */
 export type Coding = 'gzip' | 'zlib' | 'raw-deflate' | 'br' | 'zstd'
 
-const NAMES: Readonly<Record<string, readonly Coding[]>> = {
-  gzip: ['gzip'],
-  'x-gzip': ['gzip'],
-  deflate: ['zlib', 'raw-deflate'],
-  br: ['br'],
-  zstd: ['zstd'],
-}
+const NAMES: ReadonlyMap<string, readonly Coding[]> = new Map([
+  ['gzip', ['gzip']],
+  ['x-gzip', ['gzip']],
+  ['deflate', ['zlib', 'raw-deflate']],
+  ['br', ['br']],
+  ['zstd', ['zstd']],
+] as const)
 
 /** An SSE field or comment, JSON, or markup. */
 const TEXT_START = /^[\s\uFEFF]*[{[:<a-z]/i
@@ -25,7 +25,15 @@ const CONTROL = /[^\P{Cc}\t\r\n]/u
 export function codings(contentEncoding: string | undefined): (readonly Coding[])[] {
   if (!contentEncoding) return []
   const names = contentEncoding.toLowerCase().split(',')
-  return names.flatMap((name) => [NAMES[name.trim()] ?? []].filter((known) => known.length > 0)).reverse()
+  return names.flatMap((name) => [NAMES.get(name.trim()) ?? []].filter((known) => known.length > 0)).reverse()
+}
+
+/** Whether a body in this content coding can be read here. `name`: as in Accept-Encoding or Content-Encoding, without parameters. */
+export function isDecodable(name: string): boolean {
+  const coding = name.trim().toLowerCase()
+  return (
+    coding === 'identity' || (NAMES.get(coding)?.some((known) => decoderOf(known) !== undefined) ?? false)
+  )
 }
 
 /** The coding that the bytes show by themselves. Brotli and raw deflate have no signature. */

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+
+/** The project's root, seen from dist/dev. */
+export const ROOT = join(__dirname, '..', '..')
+
+interface PluginEntry {
+  readonly name: string
+  readonly config?: Record<string, unknown>
+}
+
+interface Declaration {
+  readonly services: ReadonlyArray<{
+    readonly url: string
+    readonly routes: ReadonlyArray<{ readonly plugins: PluginEntry[] }>
+  }>
+  readonly consumers: ReadonlyArray<{
+    readonly username: string
+    readonly keyauth_credentials: ReadonlyArray<{ readonly key: string }>
+    readonly plugins?: PluginEntry[]
+  }>
+}
+
+/** What the walk-through needs to know of the sample kong.yml. */
+export interface Sample {
+  readonly declaration: Declaration
+  readonly keyId: string
+  readonly apiKey: string
+  readonly threshold: number
+  readonly secret: string
+  readonly upstreamPort: number
+  readonly inboxPort: number
+}
+
+export function readSample(): Sample {
+  const declaration = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declaration
+  const [service] = declaration.services
+  const [consumer] = declaration.consumers
+  const config = virtualKey(consumer?.plugins ?? [])?.config as {
+    alert_threshold: number
+    alert_webhook: string
+    webhook: { secrets: [string] }
+  }
+  return {
+    declaration,
+    keyId: consumer?.username ?? '',
+    apiKey: consumer?.keyauth_credentials[0]?.key ?? '',
+    threshold: config.alert_threshold,
+    secret: config.webhook.secrets[0],
+    upstreamPort: Number(new URL(service?.url ?? '').port),
+    inboxPort: Number(new URL(config.alert_webhook).port),
+  }
+}
+
+/** The same declaration with every virtual-key at this Redis: the one thing that `npm start` cannot know before. */
+export function withRedis({ declaration }: Sample, redis: object): Declaration {
+  const moved = (plugins: PluginEntry[]) =>
+    plugins.map((plugin) =>
+      plugin.name === 'virtual-key' ? { ...plugin, config: { ...plugin.config, redis } } : plugin,
+    )
+  return {
+    ...declaration,
+    services: declaration.services.map((service) => ({
+      ...service,
+      routes: service.routes.map((route) => ({ ...route, plugins: moved(route.plugins) })),
+    })),
+    consumers: declaration.consumers.map((consumer) =>
+      consumer.plugins === undefined ? consumer : { ...consumer, plugins: moved(consumer.plugins) },
+    ),
+  }
+}
+
+function virtualKey(plugins: readonly PluginEntry[]): PluginEntry | undefined {
+  return plugins.find(({ name }) => name === 'virtual-key')
+}

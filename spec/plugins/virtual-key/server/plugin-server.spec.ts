@@ -1,0 +1,244 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { lineLog } from '../../../../plugins/virtual-key/log.ts'
+import { PluginServer } from '../../../../plugins/virtual-key/server/plugin-server.ts'
+import { type Serving, serve } from '../../../../plugins/virtual-key/server/serve.ts'
+import { SHARED } from '../../../support/root.ts'
+import { until } from '../../../support/until.ts'
+import { Wire } from '../../../support/wire.ts'
+
+const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const RECORDINGS = join(SHARED, 'kong', 'rpc')
+
+/** What a phase may do: return at once, ask Kong, exit, throw. */
+class Sample {
+  async access(kong: { response: { exit(status: number): Promise<void> } }): Promise<void> {
+    return kong.response.exit(429)
+  }
+  async response(kong: { request: { getMethod(): Promise<string> } }): Promise<void> {
+    await kong.request.getMethod()
+  }
+  async log(): Promise<void> {}
+  async preread(): Promise<void> {
+    throw new Error('thrown in a phase')
+  }
+}
+
+const SAMPLE = { Name: 'sample', Plugin: Sample, Version: '1', Priority: 1, Schema: [] }
+
+describe('PluginServer', () => {
+  let folder: string
+  let socketPath: string
+  let server: PluginServer
+  let serving: Serving
+  let wire: Wire
+  const lines: string[] = []
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'virtual-key-spec-'))
+    socketPath = join(folder, 'js.sock')
+    server = new PluginServer(SAMPLE, QUIET)
+    serving = await serve(
+      server,
+      socketPath,
+      lineLog((line) => lines.push(line)),
+    )
+    wire = await Wire.open(socketPath)
+    lines.length = 0
+  })
+
+  afterEach(async () => {
+    wire.close()
+    await serving.stop(1000)
+    await rm(folder, { recursive: true })
+  })
+
+  const newInstance = async () =>
+    ((await wire.call('plugin.StartInstance', { Name: 'sample', Config: '{}' })) as { Id: number }).Id
+
+  it('keeps no event of a phase that has ended, whichever way', async () => {
+    const instance = await newInstance()
+    for (let i = 0; i < 100; i++) {
+      for (const phase of ['access', 'response', 'log', 'preread'])
+        await wire.phase(instance, phase, () => 'POST')
+    }
+    expect(server.events.size).to.equal(0)
+  })
+
+  it('counts its ids from a seed of its own, so that a server started anew knows none of the old ones', async () => {
+    const instance = await newInstance()
+    const other = new PluginServer(SAMPLE, QUIET)
+    expect(other.instances.has(instance)).to.equal(false)
+    expect(other.instanceID).not.to.equal(server.instanceID)
+    expect(other.eventID).not.to.equal(server.eventID)
+    for (const id of [server.instanceID, server.eventID]) expect(id).to.be.within(0, 2 ** 31 - 1)
+    const event = { InstanceId: instance, EventName: 'access' }
+    const error = await other.HandleEvent(event).catch((thrown: Error) => thrown.message)
+    expect(error).to.match(/^no plugin instance/)
+    other.close()
+  })
+
+  it('answers an unknown instance in the words that make Kong start over', async () => {
+    const [, , error] = await wire.exchange([
+      0,
+      5,
+      'plugin.HandleEvent',
+      [{ InstanceId: 1, EventName: 'access' }],
+    ])
+    expect(error).to.match(/^no plugin instance/)
+  })
+
+  it('answers an unknown method with an error and goes on', async () => {
+    const [, , error] = await wire.exchange([0, 5, 'plugin.Unheard', [{}]])
+    expect(error).to.equal('method plugin.Unheard not implemented')
+    await newInstance()
+  })
+
+  it('hangs up on bytes that are no message, and serves the others', async () => {
+    const other = await Wire.open(socketPath)
+    other.write(Uint8Array.of(0xc1, 0xff))
+    await until('the hang-up', () => other.closed)
+    await newInstance()
+    expect(lines.join('')).to.contain('sent what is no request')
+  })
+
+  it('survives a connection that is reset in the middle of a phase', async () => {
+    const instance = await newInstance()
+    const other = await Wire.open(socketPath)
+    void other
+      .call('plugin.HandleEvent', { InstanceId: instance, EventName: 'response' })
+      .catch(() => undefined)
+    other.close()
+    await wire.phase(instance, 'response', () => 'POST')
+  })
+
+  it('stops when phases in flight have ended', async () => {
+    const instance = await newInstance()
+    const step = (await wire.call('plugin.HandleEvent', { InstanceId: instance, EventName: 'response' })) as {
+      EventId: number
+    }
+    let stopped = false
+    const stopping = serving.stop(10_000).then(() => {
+      stopped = true
+    })
+    await wire.call('plugin.Step', { EventId: step.EventId, Data: 'POST' })
+    await stopping
+    expect(stopped).to.equal(true)
+  })
+
+  describe('answers Kong 3.9.1 as it was recorded, in VIRTUAL_KEY_SHARED or ../shared', () => {
+    const files = list(RECORDINGS)
+    if (files.length === 0) it(`skipped: there are no recordings in ${RECORDINGS}`)
+    for (const file of files) {
+      it(file, async () => {
+        const probe = require(join(RECORDINGS, 'probe.js')) as object & { Name: string }
+        const probing = new PluginServer(probe, QUIET)
+        const path = join(folder, 'probe.sock')
+        const probed = await serve(
+          probing,
+          path,
+          lineLog(() => undefined),
+        )
+        const kong = await Wire.open(path)
+        try {
+          const ids = new Ids()
+          for (const [asked, expected] of exchanges(join(RECORDINGS, file))) {
+            const instance = asked[3][0].InstanceId
+            if (instance !== undefined && !ids.knows(instance)) {
+              // Made by a request that was recorded in another file.
+              const Config = JSON.stringify({ mode: file.includes('tapped') ? 'tapped' : 'response' })
+              const started = await kong.call('plugin.StartInstance', { Name: 'probe', Config })
+              ids.pair(instance, (started as { Id: number }).Id)
+            }
+            const reply = (await kong.exchange(ids.ours(asked))) as Answer
+            expect(ids.recorded(reply, asked, expected)).to.deep.equal(expected)
+          }
+        } finally {
+          kong.close()
+          await probed.stop(1000)
+        }
+      })
+    }
+  })
+})
+
+type Asked = readonly [type: 0, id: number, method: string, args: readonly [Identified]]
+type Answer = readonly [type: 1, id: number, error: string | null, result: Identified]
+
+interface Identified {
+  readonly InstanceId?: number
+  readonly EventId?: number
+  readonly Id?: number
+  readonly StartTime?: number
+}
+
+/** The recorded ids count from 0, ours from a seed: each recorded one stands for the one this server gave at the same place. */
+class Ids {
+  readonly #instances = new Map<number, number>()
+  readonly #events = new Map<number, number>()
+
+  knows(instance: number): boolean {
+    return this.#instances.has(instance)
+  }
+
+  pair(recorded: number, ours: number): void {
+    this.#instances.set(recorded, ours)
+  }
+
+  ours(message: Asked): unknown {
+    const [type, id, method, [argument]] = message
+    const { InstanceId, EventId } = argument
+    return [
+      type,
+      id,
+      method,
+      [
+        {
+          ...argument,
+          ...(InstanceId === undefined ? {} : { InstanceId: this.#instances.get(InstanceId) }),
+          ...(EventId === undefined ? {} : { EventId: this.#events.get(EventId) }),
+        },
+      ],
+    ]
+  }
+
+  recorded(reply: Answer, asked: Asked, expected: Answer): unknown {
+    const [type, id, error, result] = reply
+    if (asked[2] === 'plugin.StartInstance') {
+      this.pair(Number(expected[3].Id), Number(result.Id))
+      return [type, id, error, { ...result, Id: expected[3].Id, StartTime: expected[3].StartTime }]
+    }
+    if (asked[2] === 'plugin.HandleEvent')
+      this.#events.set(Number(expected[3].EventId), Number(result.EventId))
+    expect(result.EventId).to.equal(this.#events.get(Number(expected[3].EventId)))
+    return [type, id, error, { ...result, EventId: expected[3].EventId }]
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  } catch {
+    return []
+  }
+}
+
+/** Pairs of what Kong sent and what the server answered. */
+function exchanges(file: string): Array<[Asked, Answer]> {
+  const lines = readFileSync(file, 'utf8').trim().split('\n')
+  const messages = lines.map((line) => JSON.parse(line, revive) as { from: string; message: Asked | Answer })
+  return messages
+    .filter(({ from }) => from === 'kong')
+    .map(({ message }) => {
+      const answer = messages.find(({ from, message: reply }) => from === 'server' && reply[1] === message[1])
+      return [message as Asked, answer?.message as Answer]
+    })
+}
+
+function revive(_name: string, value: unknown): unknown {
+  const base64 = (value as { $binary?: string } | null)?.$binary
+  return typeof base64 === 'string' ? new Uint8Array(Buffer.from(base64, 'base64')) : value
+}

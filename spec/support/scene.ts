@@ -1,0 +1,75 @@
+import { Redis } from 'ioredis'
+import { PrivateRedis } from '../../dev/redis.ts'
+import { totalName } from '../../plugins/virtual-key/keys.ts'
+import { declaration } from './declaration.ts'
+import { type RunningGateway, startGateway } from './gateway.ts'
+import { Receiver } from './receiver.ts'
+import { Upstream } from './upstream.ts'
+
+/** A gateway with everything around it, each of it real: Redis, an upstream, a webhook receiver. */
+export class Scene {
+  readonly redis: PrivateRedis
+  readonly client: Redis
+  readonly upstream: Upstream
+  readonly receiver: Receiver
+  readonly gateways: RunningGateway[] = []
+  /** A key for each test, so that none depends on another. */
+  readonly #keys: readonly string[]
+  #next = 0
+
+  private constructor(redis: PrivateRedis, upstream: Upstream, receiver: Receiver, keys: readonly string[]) {
+    this.redis = redis
+    this.client = new Redis(redis.port)
+    this.upstream = upstream
+    this.receiver = receiver
+    this.#keys = keys
+  }
+
+  /** @param config of the plugin on the route, given the webhook's URL @param gateways how many, all on one Redis */
+  static async start(config: (webhook: string) => Record<string, unknown>, gateways = 1): Promise<Scene> {
+    const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
+    const scene = new Scene(await PrivateRedis.start(), await Upstream.start(), await Receiver.start(), keys)
+    const text = declaration({
+      redisPort: scene.redis.port,
+      upstreamPort: scene.upstream.port,
+      config: config(scene.receiver.url),
+      consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
+    })
+    for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))
+    return scene
+  }
+
+  get gateway(): RunningGateway {
+    const [first] = this.gateways
+    if (first === undefined) throw new Error('no gateway was started')
+    return first
+  }
+
+  newKey(): string {
+    const key = this.#keys[this.#next++]
+    if (key === undefined) throw new Error(`a scene has ${this.#keys.length} keys`)
+    return key
+  }
+
+  /** Tokens of a key, as Redis has them. */
+  async total(key: string): Promise<number> {
+    return Number(await this.client.get(totalName(key, 'total')))
+  }
+
+  /** Back to the plain case between two tests. */
+  reset(): void {
+    this.receiver.received.length = 0
+    this.receiver.answer = (response) => response.writeHead(204).end()
+    this.upstream.tokens = 10
+    this.upstream.requests.length = 0
+    this.upstream.answer = (response) => this.upstream.complete(response, this.upstream.tokens)
+  }
+
+  async stop(): Promise<void> {
+    for (const gateway of this.gateways) await gateway.stop()
+    await this.receiver.stop()
+    await this.upstream.stop()
+    this.client.disconnect()
+    await this.redis.stop()
+  }
+}
