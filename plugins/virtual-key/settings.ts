@@ -80,6 +80,8 @@ function webhook(config: Config): Webhook | undefined {
   })
   const url = config.alert_webhook
   if (url === undefined || url === null) return undefined
-  if (!URL.canParse(url)) throw new ConfigError('alert_webhook', `"${url}" is not a URL`)
+  if (!URL.canParse(url)) {
+    throw new ConfigError('alert_webhook', `"${url.replace(/\/\/[^/]*@/, '//…@')}" is not a URL`)
+  }
   return { url, keys, timeout, allowPrivateNetworks: allow_private_networks }
 }

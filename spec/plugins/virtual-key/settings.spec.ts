@@ -1,0 +1,81 @@
+import { expect } from 'chai'
+import { ConfigError, settingsFrom } from '../../../plugins/virtual-key/settings.ts'
+import type { Config } from '../../../schema/config.ts'
+
+const PLAIN: Config = {
+  alert_threshold: 0,
+  webhook: { timeout: 10_000, allow_private_networks: false },
+  token_budget: 0,
+  window: 'total',
+  identify_by: 'consumer',
+  header_name: 'X-Virtual-Key',
+  require_key: false,
+  fault_tolerant: true,
+  redis: { host: '127.0.0.1', port: 6379, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
+}
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+
+describe('settingsFrom', () => {
+  it('threshold 0 and none mean no alert', () => {
+    expect(settingsFrom(PLAIN).thresholds).to.deep.equal([])
+  })
+
+  it('puts absolute thresholds and percents of the budget together, ascending and each once', () => {
+    const config = {
+      ...PLAIN,
+      alert_threshold: 100,
+      alert_thresholds: [900, 50],
+      alert_percents: [90, 100, 5],
+      token_budget: 1001,
+    }
+    expect(settingsFrom(config).thresholds).to.deep.equal([50, 51, 100, 900, 901, 1001])
+  })
+
+  it('refuses percents without a budget', () => {
+    expect(() => settingsFrom({ ...PLAIN, alert_percents: [80] })).to.throw(
+      ConfigError,
+      'config.alert_percents: [80]',
+    )
+  })
+
+  it('header names are compared in lower case, as Kong hands them over', () => {
+    const { identification } = settingsFrom({ ...PLAIN, identify_by: 'header' })
+    expect(identification).to.deep.equal({ by: 'header', name: 'x-virtual-key' })
+  })
+
+  const bad: Record<string, string> = {
+    'no prefix': 'c2VjcmV0',
+    'no base64': 'whsec_???',
+    'too short': `whsec_${Buffer.alloc(23).toString('base64')}`,
+    'too long': `whsec_${Buffer.alloc(65).toString('base64')}`,
+  }
+  for (const [what, secret] of Object.entries(bad)) {
+    it(`refuses a signing secret with ${what}, without telling it`, () => {
+      const config = { ...PLAIN, webhook: { ...PLAIN.webhook, secrets: [SECRET, secret] } }
+      expect(() => settingsFrom(config))
+        .to.throw(ConfigError, /^virtual-key: config\.webhook\.secrets\[1\]: a secret of \d+ characters/)
+        .and.satisfy((error: Error) => !error.message.includes(secret))
+    })
+  }
+
+  it('refuses a webhook that is no URL, without telling credentials in it', () => {
+    const config = { ...PLAIN, alert_webhook: 'http://user:hidden@' }
+    expect(() => settingsFrom(config))
+      .to.throw(ConfigError, 'config.alert_webhook')
+      .and.satisfy((error: Error) => !error.message.includes('hidden'))
+  })
+
+  it('keeps the signing keys and how to send', () => {
+    const { webhook } = settingsFrom({
+      ...PLAIN,
+      alert_webhook: 'https://hooks.example.com/x',
+      webhook: { secrets: [SECRET], timeout: 500, allow_private_networks: true },
+    })
+    expect(webhook).to.deep.include({
+      url: 'https://hooks.example.com/x',
+      timeout: 500,
+      allowPrivateNetworks: true,
+    })
+    expect(webhook?.keys).to.have.length(1)
+  })
+})
