@@ -9,8 +9,15 @@ import { until } from './until.ts'
 
 const run = promisify(execFile)
 
-/** A real Kong 3.9, DB-less, with its own prefix and free loopback ports: the `kong` on PATH, or KONG_BIN. */
-export async function startKong(declaration: string, command: PluginServerCommand): Promise<RunningGateway> {
+/**
+ * A real Kong 3.9, DB-less, with its own prefix and free loopback ports: the `kong` on PATH, or KONG_BIN.
+ * @param second another plugin with a plugin server of its own
+ */
+export async function startKong(
+  declaration: string,
+  command: PluginServerCommand,
+  second?: { readonly name: string; readonly command: PluginServerCommand },
+): Promise<RunningGateway> {
   const kong = process.env.KONG_BIN ?? 'kong'
   const prefix = mkdtempSync(join(tmpdir(), 'virtual-key-kong-'))
   const [port, admin] = [await freePort(), await freePort()]
@@ -29,11 +36,10 @@ export async function startKong(declaration: string, command: PluginServerComman
     KONG_STATUS_LISTEN: 'off',
     KONG_LOG_LEVEL: 'info',
     KONG_NGINX_WORKER_PROCESSES: '2',
-    KONG_PLUGINS: 'bundled,virtual-key',
-    KONG_PLUGINSERVER_NAMES: 'js',
-    KONG_PLUGINSERVER_JS_SOCKET: join(prefix, 'js_pluginserver.sock'),
-    KONG_PLUGINSERVER_JS_QUERY_CMD: command.query,
-    KONG_PLUGINSERVER_JS_START_CMD: command.start(prefix, 'js_pluginserver.sock'),
+    KONG_PLUGINS: ['bundled', 'virtual-key', ...(second ? [second.name] : [])].join(','),
+    KONG_PLUGINSERVER_NAMES: second ? 'js,second' : 'js',
+    ...pluginServer('JS', prefix, command),
+    ...(second ? pluginServer('SECOND', prefix, second.command) : {}),
   }
   const log = () => readFileSync(join(prefix, 'logs', 'error.log'), 'utf8')
   try {
@@ -54,5 +60,14 @@ export async function startKong(declaration: string, command: PluginServerComman
       await run(kong, ['stop', '-p', prefix], { env, timeout: 60_000 })
       rmSync(prefix, { recursive: true, force: true })
     },
+  }
+}
+
+function pluginServer(name: string, prefix: string, command: PluginServerCommand): Record<string, string> {
+  const socketName = `${name.toLowerCase()}_pluginserver.sock`
+  return {
+    [`KONG_PLUGINSERVER_${name}_SOCKET`]: join(prefix, socketName),
+    [`KONG_PLUGINSERVER_${name}_QUERY_CMD`]: command.query,
+    [`KONG_PLUGINSERVER_${name}_START_CMD`]: command.start(prefix, socketName),
   }
 }

@@ -1,0 +1,48 @@
+import { completion } from '../support/upstream.ts'
+import type { Wire } from '../support/wire.ts'
+
+/** Kinds of requests that a plugin server sees. */
+export type Kind = 'settled' | 'rejected' | 'no key'
+
+const BODY = new TextEncoder().encode(completion(10))
+
+/** An instance with the plain configuration. */
+export async function newInstance(wire: Wire, redisPort: number): Promise<number> {
+  const Config = JSON.stringify({
+    __plugin_id: 'bench',
+    alert_threshold: 100,
+    webhook: { timeout: 10_000, allow_private_networks: false },
+    token_budget: 0,
+    window: 'total',
+    identify_by: 'consumer',
+    header_name: 'x-virtual-key',
+    require_key: false,
+    fault_tolerant: true,
+    redis: { host: '127.0.0.1', port: redisPort, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
+  })
+  const started = await wire.call('plugin.StartInstance', { Name: 'virtual-key', Config })
+  return (started as { Id: number }).Id
+}
+
+/** Both phases of one request. Returns the PDK calls made. */
+export async function exchange(wire: Wire, instance: number, kind: Kind): Promise<string[]> {
+  const pdk = (method: string): unknown => {
+    switch (method) {
+      case 'kong.request.get_headers':
+        return { 'content-length': ['30'], ...(kind === 'rejected' ? { upgrade: ['websocket'] } : {}) }
+      case 'kong.client.get_consumer':
+        return kind === 'no key' ? undefined : { id: '1', username: 'bench' }
+      case 'kong.service.response.get_raw_body':
+        return BODY
+      case 'kong.service.response.get_status':
+        return 200
+      case 'kong.router.get_service':
+        return { id: '2', name: 'bench' }
+      default:
+        return undefined
+    }
+  }
+  const calls = await wire.phase(instance, 'access', pdk)
+  if (kind !== 'rejected') calls.push(...(await wire.phase(instance, 'response', pdk)))
+  return calls
+}

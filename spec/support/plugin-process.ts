@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pluginServerCommand } from './gateway.ts'
+import { until } from './until.ts'
+import { Wire } from './wire.ts'
+
+/** The compiled plugin server as a process of its own, without a gateway in front: driven over its socket, as Kong does. */
+export class PluginProcess {
+  readonly child: ChildProcess
+  readonly socket: string
+  readonly #folder: string
+  #output = ''
+
+  private constructor() {
+    this.#folder = mkdtempSync(join(tmpdir(), 'virtual-key-process-'))
+    this.socket = join(this.#folder, 'js.sock')
+    const [program = '', ...args] = pluginServerCommand().start(this.#folder, 'js.sock').split(' ')
+    this.child = spawn(program, args, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] })
+    this.child.stdout?.on('data', (chunk) => {
+      this.#output += chunk
+    })
+  }
+
+  static async start(): Promise<PluginProcess> {
+    const server = new PluginProcess()
+    await until('the plugin server', () => server.output.includes('serving'))
+    return server
+  }
+
+  get output(): string {
+    return this.#output
+  }
+
+  connect(): Promise<Wire> {
+    return Wire.open(this.socket)
+  }
+
+  async stop(): Promise<void> {
+    const gone = new Promise((resolve) => this.child.once('exit', resolve))
+    this.child.kill('SIGTERM')
+    await gone
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
