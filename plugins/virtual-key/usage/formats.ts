@@ -15,7 +15,7 @@ import { tgi } from './formats/tgi.ts'
 import { titan } from './formats/titan.ts'
 import { vertexPredict } from './formats/vertex-predict.ts'
 import { watsonx } from './formats/watsonx.ts'
-import { pathTree } from './json/paths.ts'
+import { pathsOf } from './json/paths.ts'
 
 /**
  * All formats, in order of precedence: where a response speaks several, the first one counts. Bedrock's own metrics come
@@ -39,5 +39,5 @@ export const FORMATS: readonly Format[] = [
   alephAlpha,
 ]
 
-/** Every place in a document that anything looks at. */
-export const PATHS = pathTree([...STORED_PATHS, ...FORMATS.flatMap((format) => format.paths)])
+/** Every place in a document that anything looks at. `response`: OpenAI's last event repeats the whole response. */
+export const PATHS = pathsOf([...STORED_PATHS, ...FORMATS.flatMap((format) => format.paths)], 'response')

@@ -1,4 +1,4 @@
-import type { Format } from '../format.ts'
+import type { Format, Report } from '../format.ts'
 import { firstOf, reportAt, reportIf, startsAs } from '../format.ts'
 
 const NAMES = { prompt: 'input_tokens', completion: 'output_tokens', total: 'total_tokens' }
@@ -10,7 +10,11 @@ const NAMES = { prompt: 'input_tokens', completion: 'output_tokens', total: 'tot
 export const responses: Format = {
   name: 'openai-responses',
   ...firstOf(
-    reportIf(['type'], (facts) => startsAs(facts, 'type', 'response.'), reportAt('response.usage', NAMES)),
-    reportIf([], (facts) => facts['usage.total_tokens'] !== undefined, reportAt('usage', NAMES)),
+    reportIf(['type'], (facts) => startsAs(facts, 'type', 'response.'), stated('response.usage')),
+    stated('usage'),
   ),
+}
+
+function stated(place: string): Report {
+  return reportIf([], (facts) => facts[`${place}.total_tokens`] !== undefined, reportAt(place, NAMES))
 }

@@ -1,15 +1,15 @@
-import { Chunk } from './chunk.ts'
+import type { Chunk } from './chunk.ts'
 import { Kept } from './kept.ts'
-import type { Facts, PathNode } from './paths.ts'
+import type { Facts, Paths } from './paths.ts'
+import { rescue } from './rescue.ts'
 import { Scan } from './scan.ts'
-import { tailOf } from './tail.ts'
 
 /**
  * One JSON document of a body (all of it, or one event or line), read forward as it arrives. Where that fails because
  * bytes in its middle are missing, its end is read as well: usage stands near the end of almost all documents.
  */
 export class JsonDocument {
-  private readonly root: PathNode
+  private readonly paths: Paths
   private readonly found: (facts: Facts) => void
   private readonly scan: Scan
   private readonly kept = new Kept()
@@ -17,10 +17,10 @@ export class JsonDocument {
   private trailing = false
 
   /** `found` receives the facts of the document, or of each element where it is an array. */
-  constructor(root: PathNode, found: (facts: Facts) => void) {
-    this.root = root
+  constructor(paths: Paths, found: (facts: Facts) => void) {
+    this.paths = paths
     this.found = found
-    this.scan = new Scan(root, found)
+    this.scan = new Scan(paths.root, found)
   }
 
   /** A document has begun and needs more bytes. */
@@ -74,16 +74,9 @@ export class JsonDocument {
   }
 
   private tailFacts(): Facts | undefined {
-    const bytes = this.kept.last()
-    const tail = tailOf(bytes)
-    for (const entry of tail?.entries ?? []) {
-      const inside = [[], [this.root], this.scan.parent && [this.root, this.scan.parent]][entry.level]
-      if (!inside) continue
-      const scan = new Scan(this.root, () => {})
-      scan.restart(inside)
-      scan.run(new Chunk(bytes), entry.at, tail?.end ?? 0)
-      return scan.facts
-    }
-    return undefined
+    const { parent } = this.scan
+    const { root, large } = this.paths
+    const parents = [parent, large].filter((node) => node !== undefined)
+    return rescue(this.kept.last(), root, [...new Set(parents)])
   }
 }

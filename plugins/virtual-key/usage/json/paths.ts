@@ -18,13 +18,26 @@ export interface PathNode {
   readonly summed: boolean
 }
 
+/** What is looked at in a document. */
+export interface Paths {
+  readonly root: PathNode
+  /** The object below the document that can be so large that its name is cut out while its end is there. */
+  readonly large: PathNode | undefined
+}
+
 /** One step of the hash over a name's bytes; small, because it runs on every byte of every name. */
 export function hash(sofar: number, byte: number): number {
   return (Math.imul(sofar, 31) + byte) | 0
 }
 
+/** The paths, and the name of the large object among their first steps. */
+export function pathsOf(paths: Iterable<string>, large: string): Paths {
+  const root = pathTree(paths)
+  return { root, large: root.members.get(Buffer.from(large).reduce(hash, 0)) }
+}
+
 /** The tree of all names on the way to the given paths (`a.b`, `a[].b`). */
-export function pathTree(paths: Iterable<string>): PathNode {
+function pathTree(paths: Iterable<string>): PathNode {
   const root = node('', false)
   for (const path of paths) {
     let at = root

@@ -13,17 +13,16 @@ import {
 } from './bytes.ts'
 import { escapes } from './skip.ts'
 
-/** A place in the end of a document from which it can be read forward again: where a member's name is expected. */
-export interface Entry {
-  readonly at: number
-  /** 0: before the document; 1: in the document's object; 2: in an object whose name lies before these bytes. */
-  readonly level: 0 | 1 | 2
-}
-
-/** The end of a document and the places to enter it, the earliest first. */
+/** The end of a document and where it can be read forward again. All positions count from the start of the bytes. */
 export interface Tail {
+  /** Position after the document's closing brace. */
   readonly end: number
-  readonly entries: readonly Entry[]
+  /** Where the document itself seems to start; -1: before these bytes. */
+  readonly root: number
+  /** Where a name is expected in an object whose own name lies before these bytes; -1: nowhere. */
+  readonly inner: number
+  /** Where a name is expected in the document's object, the last one first. */
+  readonly members: readonly number[]
 }
 
 /**
@@ -34,39 +33,36 @@ export interface Tail {
 export function tailOf(bytes: Uint8Array): Tail | undefined {
   const end = endOfObject(bytes)
   if (end < 0) return undefined
+  const members: number[] = []
   let level = 1
-  let first: Entry | undefined
-  let inner: Entry | undefined
-  let innerIsObject = false
+  let root = -1
+  let inner = -1
+  let inObject = false
   /** What stands to the right: a comma in an object must be followed by a name and its colon. */
   let right = 0
   let rightOfString = 0
-  for (let at = end - 1; at > 0; ) {
+  for (let at = end - 1; at > 0 && root < 0; ) {
     const byte = bytes[--at] as number
     const kind = KIND[byte]
     if (kind === SPACE) continue
-    if (kind === ILLEGAL) break
     if (byte === QUOTE) {
       if (escapes(bytes, 0, at) % 2 === 1) break
       at = openingQuote(bytes, at)
       if (at < 0) break
       rightOfString = right
     } else if (kind === CLOSE) {
-      if (++level === 2) innerIsObject = byte === CLOSE_OBJECT
+      if (++level === 2) inObject = byte === CLOSE_OBJECT
     } else if (kind === OPEN) {
-      if (--level === 0) return { end, entries: [{ at, level: 0 }] }
-      if (level === 1) inner = undefined
-    } else if (byte === COMMA && level === 1) {
+      if (--level === 0) root = at
+      if (level === 1) inner = -1
+    } else if (byte === COMMA && (level === 1 || (level === 2 && inObject))) {
       if (right !== QUOTE || rightOfString !== COLON) break
-      first = { at: at + 1, level: 1 }
-      inner = undefined
-    } else if (byte === COMMA && level === 2 && innerIsObject) {
-      if (right !== QUOTE || rightOfString !== COLON) break
-      inner = { at: at + 1, level: 2 }
-    }
+      inner = level === 1 ? -1 : at + 1
+      if (level === 1) members.push(at + 1)
+    } else if (kind === ILLEGAL) break
     right = byte
   }
-  return { end, entries: [inner, first].filter((entry) => entry !== undefined) }
+  return { end, root, inner, members }
 }
 
 /** Position after the document's `}`, or after the one of the last element of a document that is an array; -1: neither. */
