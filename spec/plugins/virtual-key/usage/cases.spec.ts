@@ -1,0 +1,62 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as zlib from 'node:zlib'
+import type { Hints } from '../../../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import type { Expected } from '../../../fixtures/usage/fixture.ts'
+import { randomPositions } from './random.ts'
+import { bytewise, expectUsage, readPieces, splitAt } from './reading.ts'
+
+/** Recorded bodies, beside the project; clones elsewhere name the folder. */
+const FOLDER = join(process.env.VIRTUAL_KEY_SHARED ?? join(process.cwd(), '..', 'shared'), 'usage-cases')
+
+/** Larger bodies are cut at random instead of byte by byte, to keep the whole spec within seconds. In bytes. */
+const BYTEWISE_MAX = 40_000
+const RANDOM_CUTS = 8
+
+interface Case {
+  readonly body?: string
+  readonly body_base64?: string
+  readonly content_type: string | null
+  readonly content_encoding?: string
+  readonly ambiguous?: boolean
+  readonly expected: Readonly<
+    Record<'prompt_tokens' | 'completion_tokens' | 'total_tokens', number | null>
+  > | null
+}
+
+describe('usage: recorded bodies', () => {
+  if (!existsSync(FOLDER)) {
+    it.skip(`all of them: there is no ${FOLDER}; VIRTUAL_KEY_SHARED may name its parent`)
+    return
+  }
+  for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.json'))) {
+    const recorded = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Case
+    if (recorded.ambiguous) continue
+    it(file.replace('.json', ''), function () {
+      if (recorded.content_encoding === 'zstd' && !('zstdDecompressSync' in zlib)) this.skip()
+      const body = Buffer.from(
+        recorded.body ?? recorded.body_base64 ?? '',
+        recorded.body === undefined ? 'base64' : 'utf8',
+      )
+      const hints: Hints = {
+        ...(recorded.content_type === null ? {} : { contentType: recorded.content_type }),
+        ...(recorded.content_encoding === undefined ? {} : { contentEncoding: recorded.content_encoding }),
+      }
+      const expected = expectedOf(recorded)
+      expectUsage(readUsage(body, hints), expected, 'whole')
+      if (body.length <= BYTEWISE_MAX)
+        expectUsage(readPieces(bytewise(body), hints), expected, 'byte by byte')
+      for (let seed = 0; seed < RANDOM_CUTS; seed++) {
+        const cuts = randomPositions(seed, body.length)
+        expectUsage(readPieces(splitAt(body, cuts), hints), expected, `random cuts, seed ${seed}`)
+      }
+    })
+  }
+})
+
+function expectedOf({ expected }: Case): Expected {
+  if (expected === null) return undefined
+  const { prompt_tokens, completion_tokens, total_tokens } = expected
+  return [prompt_tokens ?? undefined, completion_tokens ?? undefined, total_tokens ?? 0]
+}

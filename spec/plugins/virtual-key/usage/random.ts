@@ -1,0 +1,18 @@
+/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
+export function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Up to 20 positions within `length`, ascending. */
+export function randomPositions(seed: number, length: number): number[] {
+  const next = random(seed)
+  return Array.from({ length: Math.ceil(next() * 20) }, () => Math.floor(next() * length)).sort(
+    (a, b) => a - b,
+  )
+}
