@@ -34,7 +34,7 @@ export function reportAt(place: string, names: Names): Report {
     read: (facts) => {
       let counts: Mutable | undefined
       for (const { part, path } of parts) {
-        const count = tokens(facts[path])
+        const count = tokens(facts.get(path))
         if (count === undefined || counts?.[part] !== undefined) continue
         counts ??= {}
         counts[part] = count
@@ -63,14 +63,13 @@ export function reportIf(paths: readonly string[], holds: (facts: Facts) => bool
   return {
     paths: [...paths, ...report.paths],
     read: (facts) => {
-      const counts = report.read(facts)
-      return counts && holds(facts) ? counts : undefined
+      return holds(facts) ? report.read(facts) : undefined
     },
   }
 }
 
 /** Whether the string at `path` starts so. Absent counts as yes: the middle of a body may have been cut out. */
 export function startsAs(facts: Facts, path: string, start: string): boolean {
-  const value = facts[path]
+  const value = facts.get(path)
   return value === undefined || (typeof value === 'string' && value.startsWith(start))
 }

@@ -10,7 +10,7 @@ import type { Hints, Reading, Usage } from './usage.ts'
 
 /**
  * Reads usage out of a response body that arrives in pieces: `feed` each, then `end` once. Never throws. A plain body is
- * not kept, but for its last 256 KiB; an encoded one is, up to 64 MiB. A piece must stay as it is until the next call.
+ * not kept, but for its last 256 KiB; an encoded one is, up to 64 MiB. A piece must stay as it is until the next one.
  */
 export class UsageReader {
   private readonly hints: Hints

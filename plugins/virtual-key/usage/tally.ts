@@ -17,7 +17,7 @@ export class Tally {
 
   add(facts: Facts): void {
     let lookers = 0
-    for (const path in facts) lookers |= LOOKERS.get(path) ?? 0
+    for (const path of facts.keys()) lookers |= LOOKERS.get(path) ?? 0
     if (lookers === 0 || isStored(facts)) return
     for (let index = 0; index < FORMATS.length; index++) {
       if ((lookers & (1 << index)) !== 0 && this.report(index, FORMATS[index]?.read(facts))) return

@@ -16,10 +16,10 @@ const NAMES = {
 export const anthropic: Format = {
   name: 'anthropic',
   ...firstOf(
-    reportIf(['type'], (facts) => facts.type === 'message_start', reportAt('message.usage', NAMES)),
+    reportIf(['type'], (facts) => facts.get('type') === 'message_start', reportAt('message.usage', NAMES)),
     reportIf(
       ['usage.total_tokens'],
-      (facts) => facts['usage.total_tokens'] === undefined,
+      (facts) => facts.get('usage.total_tokens') === undefined,
       reportAt('usage', NAMES),
     ),
   ),

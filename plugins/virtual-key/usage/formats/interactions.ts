@@ -18,11 +18,11 @@ export const interactions: Format = {
   ...firstOf(
     reportIf([], isOwn, reportAt('usage', NAMES)),
     reportIf([TYPE], (facts) => startsAs(facts, TYPE, 'interaction.'), reportAt('interaction.usage', NAMES)),
-    reportIf([TYPE], (facts) => facts[TYPE] !== undefined, reportAt('metadata.usage', NAMES)),
+    reportIf([TYPE], (facts) => facts.get(TYPE) !== undefined, reportAt('metadata.usage', NAMES)),
   ),
 }
 
 /** OpenAI's usage shares the name of the total. */
 function isOwn(facts: Facts): boolean {
-  return (facts['usage.total_input_tokens'] ?? facts['usage.total_output_tokens']) !== undefined
+  return (facts.get('usage.total_input_tokens') ?? facts.get('usage.total_output_tokens')) !== undefined
 }

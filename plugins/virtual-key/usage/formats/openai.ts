@@ -19,6 +19,6 @@ export const openai: Format = {
 }
 
 function isOwn(facts: Facts): boolean {
-  const named = facts['usage.prompt_tokens'] ?? facts['usage.completion_tokens']
-  return named !== undefined || OTHERS.every((path) => facts[path] === undefined)
+  const named = facts.get('usage.prompt_tokens') ?? facts.get('usage.completion_tokens')
+  return named !== undefined || OTHERS.every((path) => facts.get(path) === undefined)
 }

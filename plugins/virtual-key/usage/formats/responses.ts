@@ -16,5 +16,5 @@ export const responses: Format = {
 }
 
 function stated(place: string): Report {
-  return reportIf([], (facts) => facts[`${place}.total_tokens`] !== undefined, reportAt(place, NAMES))
+  return reportIf([], (facts) => facts.get(`${place}.total_tokens`) !== undefined, reportAt(place, NAMES))
 }

@@ -14,7 +14,8 @@ const CACHED_CONTENT = /(^|\/)cachedContents\//
 
 /** Whether the document describes something stored, or a part of something reported elsewhere: it counts nothing. */
 export function isStored(facts: Facts): boolean {
-  const { object, name } = facts
+  const object = facts.get('object')
+  const name = facts.get('name')
   return (
     (typeof object === 'string' && OBJECTS.has(object)) ||
     (typeof name === 'string' && CACHED_CONTENT.test(name))

@@ -9,5 +9,5 @@ const NAMES = { prompt: 'input_length', completion: 'generated_tokens' }
  */
 export const tgi: Format = {
   name: 'tgi',
-  ...reportIf([], (facts) => facts['details.generated_tokens'] !== undefined, reportAt('details', NAMES)),
+  ...reportIf([], (facts) => facts.get('details.generated_tokens') !== undefined, reportAt('details', NAMES)),
 }

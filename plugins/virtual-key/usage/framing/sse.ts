@@ -5,7 +5,10 @@ import type { LineReader } from './lines.ts'
 import { Lines } from './lines.ts'
 
 const FIELD = Buffer.from('data:')
+const FIELDS = /^(data|event|id|retry|):/
+const FIELDS_MAX = 8
 const SPACE = 0x20
+const COMMENT = 0x3a
 
 /** The line is of another field, or a comment. */
 const OTHER = -1
@@ -23,6 +26,8 @@ export class Sse implements Framing, LineReader {
   private matched = 0
   private inData = false
   private length = 0
+  /** The body starts with a field or a comment. Other text is read too, but no line of it is taken for a cut one. */
+  private isStream: boolean | undefined
   /** The line's beginning was cut out: whatever it is, it ends with the line. */
   private torn = false
 
@@ -35,6 +40,7 @@ export class Sse implements Framing, LineReader {
   }
 
   feed(chunk: Chunk): void {
+    this.isStream ??= FIELDS.test(chunk.bytes.toString('latin1', 0, FIELDS_MAX))
     this.lines.feed(chunk, 0)
   }
 
@@ -48,7 +54,10 @@ export class Sse implements Framing, LineReader {
         this.document.newline()
         if (!this.document.open) this.document.end()
         if (bytes[at] === SPACE) at++
-      } else this.matched = bytes[at++] === FIELD[this.matched] ? this.matched + 1 : OTHER
+      } else if (bytes[at] === FIELD[this.matched]) {
+        this.matched++
+        at++
+      } else this.other(bytes[at])
     }
     if (this.inData && at < end) this.data(chunk, at, end)
   }
@@ -62,9 +71,13 @@ export class Sse implements Framing, LineReader {
   }
 
   gap(): void {
+    this.lines.gap()
+    this.tear()
+  }
+
+  private tear(): void {
     this.document.end()
     this.document.gap()
-    this.lines.gap()
     this.inData = true
     this.torn = true
   }
@@ -72,6 +85,12 @@ export class Sse implements Framing, LineReader {
   end(): boolean {
     this.document.end()
     return true
+  }
+
+  /** In a stream, a line of another field can hide a seam, after which comes the end of a document. */
+  private other(byte: number | undefined): void {
+    this.matched = OTHER
+    if (byte !== COMMENT && this.isStream && !this.document.open) this.tear()
   }
 
   private data(chunk: Chunk, from: number, end: number): void {

@@ -13,10 +13,12 @@ export class JsonDocument {
   private readonly found: (facts: Facts) => void
   private readonly scan: Scan
   private readonly kept = new Kept()
+  /** Something came in since the last end. */
+  private fed = false
   private cut = false
   private trailing = false
 
-  /** `found` receives the facts of the document, or of each element where it is an array. */
+  /** `found` receives the facts of the document, or of each element where it is an array. They are its to read, not to keep. */
   constructor(paths: Paths, found: (facts: Facts) => void) {
     this.paths = paths
     this.found = found
@@ -35,6 +37,7 @@ export class JsonDocument {
 
   /** Returns the position of the first byte after a whole document that is no white space, else `end`. */
   feed(chunk: Chunk, from: number, end: number): number {
+    this.fed = true
     const at = this.cut || this.trailing || this.scan.broken ? from : this.scan.run(chunk, from, end)
     const to = this.done ? at : end
     this.kept.add(chunk.bytes, from, to)
@@ -53,21 +56,24 @@ export class JsonDocument {
 
   /** Bytes are missing here; those that follow are the document's end. */
   gap(): void {
+    this.fed = true
     this.cut = true
     this.kept.clear()
   }
 
   /** Ends the document and starts anew. False: it was broken or not whole, and only what could be read was found. */
   end(): boolean {
+    if (!this.fed) return false
     const { done, cut } = this
     const tail = cut || (!done && this.scan.begun) ? this.tailFacts() : undefined
-    if (tail && !cut) this.found({ ...this.scan.facts, ...tail })
+    if (tail && !cut) this.found(new Map([...this.scan.facts, ...tail]))
     else {
       this.found(this.scan.facts)
       if (tail) this.found(tail)
     }
     this.scan.restart()
     this.kept.clear()
+    this.fed = false
     this.cut = false
     this.trailing = false
     return done

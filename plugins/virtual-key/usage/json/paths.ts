@@ -2,7 +2,7 @@
 export type Fact = number | string | boolean
 
 /** What was found in one JSON document: path → scalar. Strings are cut at 256 bytes: they only tell formats apart. */
-export type Facts = Readonly<Record<string, Fact>>
+export type Facts = ReadonlyMap<string, Fact>
 
 /** One name on the way to the scalars of interest. */
 export interface PathNode {

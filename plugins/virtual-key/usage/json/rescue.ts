@@ -17,7 +17,7 @@ export function rescue(bytes: Buffer, root: PathNode, parents: readonly PathNode
   const end = new End(bytes, root, tail)
   const inner = tail.inner < 0 ? [] : parents.map((parent) => end.from(tail.inner, [root, parent]))
   const found = inner.filter((facts) => facts !== undefined)
-  if (found.length > 0) return Object.assign({}, ...found)
+  if (found.length > 0) return new Map(found.flatMap((facts) => [...facts]))
   return (tail.root < 0 ? undefined : end.from(tail.root, [])) ?? end.fromMember()
 }
 
@@ -40,7 +40,7 @@ class End {
   from(at: number, inside: readonly PathNode[]): Facts | undefined {
     this.scan.restart(inside)
     this.brokenAt = this.scan.run(this.chunk, at, this.tail.end)
-    return this.scan.done ? this.scan.facts : undefined
+    return this.scan.done ? new Map(this.scan.facts) : undefined
   }
 
   fromMember(): Facts | undefined {

@@ -50,7 +50,8 @@ export class Scan {
   private state = VALUE
   private target: PathNode | undefined
   private escaped = false
-  private found: Record<string, Fact> = {}
+  /** Reused for the next document. */
+  private readonly found = new Map<string, Fact>()
 
   /** An opening bracket was read. */
   begun = false
@@ -89,7 +90,7 @@ export class Scan {
     this.state = VALUE
     this.target = this.root
     for (const node of inside) this.push(node, false)
-    this.found = {}
+    if (this.found.size > 0) this.found.clear()
     this.parent = undefined
     this.begun = inside.length > 0
     this.escaped = false
@@ -212,7 +213,7 @@ export class Scan {
     this.state = this.level > 0 ? AFTER_VALUE : DONE
     if (!inArray && this.level === 1 && this.arrays[0] && this.nodes[0] === this.root) {
       this.element(this.found)
-      this.found = {}
+      this.found.clear()
     }
   }
 
@@ -226,10 +227,10 @@ export class Scan {
     this.state = AFTER_VALUE
     const path = this.target?.path
     if (path === undefined || value === undefined) return
-    if (!this.target?.summed) this.found[path] = value
+    if (!this.target?.summed) this.found.set(path, value)
     else if (typeof value === 'number' && value >= 0) {
-      const sofar = this.found[path]
-      this.found[path] = value + (typeof sofar === 'number' ? sofar : 0)
+      const sofar = this.found.get(path)
+      this.found.set(path, value + (typeof sofar === 'number' ? sofar : 0))
     }
   }
 }

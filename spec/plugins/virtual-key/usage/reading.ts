@@ -20,11 +20,11 @@ export function* bytewise(body: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < body.length; at++) yield body.subarray(at, at + 1)
 }
 
-/** Pieces between the given positions, in ascending order. */
+/** Pieces between the given positions, in ascending order; none is empty. */
 export function* splitAt(body: Uint8Array, positions: readonly number[]): Generator<Uint8Array> {
   let from = 0
   for (const to of [...positions, body.length]) {
-    yield body.subarray(from, to)
+    if (to > from) yield body.subarray(from, to)
     from = to
   }
 }
