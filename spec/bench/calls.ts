@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
+import { exchange, newInstance } from '../support/exchange.ts'
 import { PluginProcess } from '../support/plugin-process.ts'
-import { exchange, newInstance } from './exchange.ts'
 
 const REQUESTS = 100
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { exchange, type Kind, newInstance } from '../support/exchange.ts'
 import { PluginProcess } from '../support/plugin-process.ts'
-import { exchange, type Kind, newInstance } from './exchange.ts'
 
 const CONNECTIONS = 8
 

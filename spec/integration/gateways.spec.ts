@@ -15,7 +15,7 @@ describe('Several gateways, one Redis', function () {
         alert_webhook: webhook,
         webhook: { allow_private_networks: true },
       }),
-      2,
+      { gateways: 2 },
     )
   })
 

@@ -37,7 +37,9 @@ export class PluginProcess {
     return Wire.open(this.socket)
   }
 
+  /** SIGTERM, and waits for the end. May be called again. */
   async stop(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const gone = new Promise((resolve) => this.child.once('exit', resolve))
     this.child.kill('SIGTERM')
     await gone

@@ -6,6 +6,14 @@ import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'
 import { Upstream } from './upstream.ts'
 
+export interface SceneOptions {
+  /** How many, all on one Redis. */
+  readonly gateways?: number
+  readonly keyAuth?: boolean
+  /** Options of redis-server. */
+  readonly redis?: readonly string[]
+}
+
 /** A gateway with everything around it, each of it real: Redis, an upstream, a webhook receiver. */
 export class Scene {
   readonly redis: PrivateRedis
@@ -20,19 +28,30 @@ export class Scene {
   private constructor(redis: PrivateRedis, upstream: Upstream, receiver: Receiver, keys: readonly string[]) {
     this.redis = redis
     this.client = new Redis(redis.port)
+    // Some specs take Redis away.
+    this.client.on('error', () => undefined)
     this.upstream = upstream
     this.receiver = receiver
     this.#keys = keys
   }
 
-  /** @param config of the plugin on the route, given the webhook's URL @param gateways how many, all on one Redis */
-  static async start(config: (webhook: string) => Record<string, unknown>, gateways = 1): Promise<Scene> {
+  /** @param config of the plugin on the route, given the webhook's URL */
+  static async start(
+    config: (webhook: string) => Record<string, unknown>,
+    { gateways = 1, keyAuth = true, redis = [] }: SceneOptions = {},
+  ): Promise<Scene> {
     const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
-    const scene = new Scene(await PrivateRedis.start(), await Upstream.start(), await Receiver.start(), keys)
+    const scene = new Scene(
+      await PrivateRedis.start(redis),
+      await Upstream.start(),
+      await Receiver.start(),
+      keys,
+    )
     const text = declaration({
       redisPort: scene.redis.port,
       upstreamPort: scene.upstream.port,
       config: config(scene.receiver.url),
+      keyAuth,
       consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
     })
     for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))

@@ -1,15 +1,19 @@
-import { completion } from '../support/upstream.ts'
-import type { Wire } from '../support/wire.ts'
+import { completion } from './upstream.ts'
+import type { Wire } from './wire.ts'
 
 /** Kinds of requests that a plugin server sees. */
 export type Kind = 'settled' | 'rejected' | 'no key'
 
 const BODY = new TextEncoder().encode(completion(10))
 
-/** An instance with the plain configuration. */
-export async function newInstance(wire: Wire, redisPort: number): Promise<number> {
+/** An instance with the plain configuration, as Kong fills it in, and what a spec adds. */
+export async function newInstance(
+  wire: Wire,
+  redisPort: number,
+  config: Record<string, unknown> = {},
+): Promise<number> {
   const Config = JSON.stringify({
-    __plugin_id: 'bench',
+    __plugin_id: 'spec',
     alert_threshold: 100,
     webhook: { timeout: 10_000, allow_private_networks: false },
     token_budget: 0,
@@ -19,6 +23,7 @@ export async function newInstance(wire: Wire, redisPort: number): Promise<number
     require_key: false,
     fault_tolerant: true,
     redis: { host: '127.0.0.1', port: redisPort, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
+    ...config,
   })
   const started = await wire.call('plugin.StartInstance', { Name: 'virtual-key', Config })
   return (started as { Id: number }).Id
@@ -31,13 +36,13 @@ export async function exchange(wire: Wire, instance: number, kind: Kind): Promis
       case 'kong.request.get_headers':
         return { 'content-length': ['30'], ...(kind === 'rejected' ? { upgrade: ['websocket'] } : {}) }
       case 'kong.client.get_consumer':
-        return kind === 'no key' ? undefined : { id: '1', username: 'bench' }
+        return kind === 'no key' ? undefined : { id: '1', username: 'vk-abc' }
       case 'kong.service.response.get_raw_body':
         return BODY
       case 'kong.service.response.get_status':
         return 200
       case 'kong.router.get_service':
-        return { id: '2', name: 'bench' }
+        return { id: '2', name: 'openai' }
       default:
         return undefined
     }
