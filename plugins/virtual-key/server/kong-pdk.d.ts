@@ -21,6 +21,7 @@ declare module 'kong-pdk/server.js' {
     readonly events: Map<number, unknown>
     instanceID: number
     eventID: number
+    StartInstance(start: { readonly Name: string; readonly Config: string }): Promise<unknown>
     HandleEvent(event: { readonly InstanceId: number; readonly EventName: string }): Promise<Step>
     step(data: { readonly Data?: unknown; readonly EventId: number }, isError: boolean): Promise<Step>
     GetPluginInfo(name: string): Promise<PluginInfo>

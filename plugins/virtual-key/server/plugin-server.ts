@@ -15,6 +15,9 @@ const ENDING = new Set(['kong.response.exit', 'kong.response.error'])
 
 /** kong-pdk's server for this one plugin, with its leak and its aliasing mended. */
 export class PluginServer extends Server {
+  /** The event ids that were next at the last two sweeps, the older one first. */
+  #watermarks: readonly number[] = []
+
   constructor(plugin: object & { readonly Name: string }, logger: Logger) {
     super(undefined, logger, SWEEP)
     this.plugins.set(plugin.Name, new mod.Module(plugin.Name, undefined, plugin))
@@ -30,8 +33,21 @@ export class PluginServer extends Server {
       for (const [id, instance] of this.instances) {
         if (instance.isExpired(INSTANCE_IDLE)) this.instances.delete(id)
       }
+      this.#forgetAbandoned()
     }, interval)
     return timer.unref()
+  }
+
+  /**
+   * Forgets events that Kong gave up: where a PDK call raises on its side it answers the client and never comes back, and it waits
+   * for no phase longer than a minute.
+   */
+  #forgetAbandoned(): void {
+    const [oldest = Number.NEGATIVE_INFINITY] = this.#watermarks
+    for (const id of this.events.keys()) {
+      if (id < oldest) this.events.delete(id)
+    }
+    this.#watermarks = [...this.#watermarks, this.eventID].slice(-2)
   }
 
   override async HandleEvent(event: {

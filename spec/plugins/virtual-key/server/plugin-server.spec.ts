@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import sinon from 'sinon'
 import { lineLog } from '../../../../plugins/virtual-key/log.ts'
 import { PluginServer } from '../../../../plugins/virtual-key/server/plugin-server.ts'
 import { type Serving, serve } from '../../../../plugins/virtual-key/server/serve.ts'
@@ -66,6 +67,27 @@ describe('PluginServer', () => {
         await wire.phase(instance, phase, () => 'POST')
     }
     expect(server.events.size).to.equal(0)
+  })
+
+  it('forgets an event that Kong gave up, but none that may still go on', async () => {
+    const clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    try {
+      const given = new PluginServer(SAMPLE, QUIET)
+      const { Id } = (await given.StartInstance({ Name: 'sample', Config: '{}' })) as { Id: number }
+      const waiting = () => given.HandleEvent({ InstanceId: Id, EventName: 'response' })
+      clock.tick(60_000)
+      await waiting()
+      clock.tick(60_000)
+      expect(given.events.size).to.equal(1)
+      await waiting()
+      clock.tick(60_000)
+      expect(given.events.size).to.equal(2)
+      clock.tick(60_000)
+      expect(given.events.size).to.equal(1)
+      given.close()
+    } finally {
+      clock.restore()
+    }
   })
 
   it('counts its ids from a seed of its own, so that a server started anew knows none of the old ones', async () => {
