@@ -103,8 +103,11 @@ async function ready(client: Redis): Promise<void> {
   }
 }
 
-/** Path of redis-server; installs Debian's package where that is possible and needed. */
-async function redisServer(): Promise<string> {
+/**
+ * Path of redis-server; installs Debian's package where that is possible and needed.
+ * @throws Error that says in one line how to get Redis
+ */
+export async function redisServer(): Promise<string> {
   const found = onPath('redis-server')
   if (found !== undefined) return found
   const aptGet = onPath('apt-get')
