@@ -66,11 +66,8 @@ export class JsonDocument {
     if (!this.fed) return false
     const { done, cut } = this
     const tail = cut || (!done && this.scan.begun) ? this.tailFacts() : undefined
-    if (tail && !cut) this.found(new Map([...this.scan.facts, ...tail]))
-    else {
-      this.found(this.scan.facts)
-      if (tail) this.found(tail)
-    }
+    this.found(this.scan.facts)
+    if (tail) this.found(tail)
     this.scan.restart()
     this.kept.clear()
     this.fed = false

@@ -4,7 +4,7 @@ import { Scan } from './scan.ts'
 import type { Tail } from './tail.ts'
 import { tailOf } from './tail.ts'
 
-/** Places in a document's end that are tried before it is given up: one seam costs a try or two. */
+/** Places of a kind in a document's end that are tried before they are given up: one seam costs a try or two. */
 const TRIES_MAX = 8
 
 /**
@@ -15,40 +15,47 @@ export function rescue(bytes: Buffer, root: PathNode, parents: readonly PathNode
   const tail = tailOf(bytes)
   if (!tail) return undefined
   const end = new End(bytes, root, tail)
-  const inner = tail.inner < 0 ? [] : parents.map((parent) => end.from(tail.inner, [root, parent]))
-  const found = inner.filter((facts) => facts !== undefined)
-  if (found.length > 0) return new Map(found.flatMap((facts) => [...facts]))
-  return (tail.root < 0 ? undefined : end.from(tail.root, [])) ?? end.fromMember()
+  const inner = () => merged(parents.map((parent) => end.first(tail.inner, [root, parent])))
+  const whole = () => end.first(tail.root < 0 ? [] : [tail.root], []) ?? end.first(tail.members, [root])
+  return tail.nameless ? (inner() ?? whole()) : (whole() ?? inner())
+}
+
+function merged(found: readonly (Facts | undefined)[]): Facts | undefined {
+  const facts = found.flatMap((each) => [...(each ?? [])])
+  return facts.length > 0 ? new Map(facts) : undefined
+}
+
+/** From a wrong place the bytes can fit too, but then nothing is where it belongs. */
+function reportsNumbers(facts: Facts): boolean {
+  return [...facts.values()].some((fact) => typeof fact === 'number')
 }
 
 /** A document's end that is read forward from several places. */
 class End {
   private readonly chunk: Chunk
-  private readonly scan: Scan
   private readonly root: PathNode
   private readonly tail: Tail
-  private brokenAt = 0
 
   constructor(bytes: Buffer, root: PathNode, tail: Tail) {
     this.chunk = new Chunk(bytes)
-    this.scan = new Scan(root, () => {})
     this.root = root
     this.tail = tail
   }
 
-  /** Undefined when the bytes from there on are not the rest of a document that is open in these objects. */
-  from(at: number, inside: readonly PathNode[]): Facts | undefined {
-    this.scan.restart(inside)
-    this.brokenAt = this.scan.run(this.chunk, at, this.tail.end)
-    return this.scan.done ? new Map(this.scan.facts) : undefined
-  }
-
-  fromMember(): Facts | undefined {
+  /**
+   * The facts from the earliest place (they come last one first) from which the bytes are the rest of a document that is
+   * open in the objects `inside`.
+   */
+  first(places: readonly number[], inside: readonly PathNode[]): Facts | undefined {
+    let brokenAt = 0
     let tries = 0
-    for (const at of this.tail.members.toReversed()) {
-      if (at < this.brokenAt) continue
-      const facts = this.from(at, [this.root])
-      if (facts || ++tries === TRIES_MAX) return facts
+    for (const at of places.toReversed()) {
+      if (at < brokenAt) continue
+      const scan = new Scan(this.root, () => {})
+      scan.restart(inside)
+      brokenAt = scan.run(this.chunk, at, this.tail.end)
+      if (scan.done && reportsNumbers(scan.facts)) return scan.facts
+      if (++tries === TRIES_MAX) return undefined
     }
     return undefined
   }

@@ -19,10 +19,12 @@ export interface Tail {
   readonly end: number
   /** Where the document itself seems to start; -1: before these bytes. */
   readonly root: number
-  /** Where a name is expected in an object whose own name lies before these bytes; -1: nowhere. */
-  readonly inner: number
   /** Where a name is expected in the document's object, the last one first. */
   readonly members: readonly number[]
+  /** The same in the first object below it that was met or begun. */
+  readonly inner: readonly number[]
+  /** The name of that object lies before these bytes. */
+  readonly nameless: boolean
 }
 
 /**
@@ -34,9 +36,9 @@ export function tailOf(bytes: Uint8Array): Tail | undefined {
   const end = endOfObject(bytes)
   if (end < 0) return undefined
   const members: number[] = []
+  let inner: number[] = []
   let level = 1
   let root = -1
-  let inner = -1
   let inObject = false
   /** What stands to the right: a comma in an object must be followed by a name and its colon. */
   let right = 0
@@ -52,17 +54,17 @@ export function tailOf(bytes: Uint8Array): Tail | undefined {
       rightOfString = right
     } else if (kind === CLOSE) {
       if (++level === 2) inObject = byte === CLOSE_OBJECT
+      if (level === 2) inner = []
     } else if (kind === OPEN) {
       if (--level === 0) root = at
-      if (level === 1) inner = -1
     } else if (byte === COMMA && (level === 1 || (level === 2 && inObject))) {
       if (right !== QUOTE || rightOfString !== COLON) break
-      inner = level === 1 ? -1 : at + 1
       if (level === 1) members.push(at + 1)
+      else inner.push(at + 1)
     } else if (kind === ILLEGAL) break
     right = byte
   }
-  return { end, root, inner, members }
+  return { end, root, members, inner, nameless: level > 1 }
 }
 
 /** Position after the document's `}`, or after the one of the last element of a document that is an array; -1: neither. */
