@@ -7,9 +7,13 @@ const LIMIT = 256
 /** Integers of so many digits are safe, and need no parser. */
 const DIGITS = 15
 
+/** Texts kept for the next time, by their hash. */
+const TEXTS_MAX = 16
+
 /** Collects the bytes of a name or scalar that may arrive in pieces. What exceeds the limit is counted, not kept. */
 export class Capture {
   private readonly bytes = Buffer.alloc(LIMIT)
+  private readonly texts = new Map<number, string>()
   private length = 0
   /** `hash` of all bytes taken. */
   key = 0
@@ -32,14 +36,24 @@ export class Capture {
     this.length = length
   }
 
-  is(name: Uint8Array): boolean {
-    if (name.length !== this.length) return false
-    for (let at = 0; at < name.length; at++) if (name[at] !== this.bytes[at]) return false
-    return true
+  /** The bytes taken, up to the limit. */
+  view(): Buffer {
+    return this.bytes.subarray(0, Math.min(this.length, LIMIT))
   }
 
+  /** The bytes as text. Texts that tell formats apart recur in each event, so the last ones are kept. */
   text(): string {
-    return this.bytes.toString('latin1', 0, Math.min(this.length, LIMIT))
+    const known = this.texts.get(this.key)
+    if (known !== undefined && this.isText(known)) return known
+    const text = this.view().toString('latin1')
+    if (this.texts.size < TEXTS_MAX) this.texts.set(this.key, text)
+    return text
+  }
+
+  private isText(text: string): boolean {
+    if (text.length !== this.length) return false
+    for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) !== this.bytes[at]) return false
+    return true
   }
 
   /** The value of a number or literal; undefined for null and for what is neither. */

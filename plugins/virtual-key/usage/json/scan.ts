@@ -17,6 +17,7 @@ import {
 import { Capture } from './capture.ts'
 import type { Chunk } from './chunk.ts'
 import type { Fact, Facts, PathNode } from './paths.ts'
+import { hash } from './paths.ts'
 import { Skip } from './skip.ts'
 
 /** What the next byte belongs to. */
@@ -113,11 +114,13 @@ export class Scan {
       else if (this.state === IN_WORD) at = this.word(bytes, at, end)
       else {
         const byte = bytes[at] as number
-        if (KIND[byte] !== SPACE) {
-          if (this.state >= DONE) return at
+        if (KIND[byte] === SPACE) at++
+        else if (this.state >= DONE) return at
+        else if (this.state === NAME && byte === QUOTE) at = this.name(bytes, at + 1, end)
+        else {
           this.structure(byte)
+          if (this.state !== IN_WORD) at++
         }
-        if (this.state !== IN_WORD) at++
       }
     }
     return at
@@ -131,26 +134,42 @@ export class Scan {
   }
 
   private string(bytes: Buffer, from: number, end: number): number {
-    const [quote, backslash] = [QUOTE, BACKSLASH]
     let { escaped } = this
     let at = from
     for (; at < end; at++) {
       const byte = bytes[at]
       if (escaped) escaped = false
-      else if (byte === quote) break
-      else escaped = byte === backslash
+      else if (byte === QUOTE) break
+      else escaped = byte === BACKSLASH
     }
     this.escaped = escaped
     this.capture.take(bytes, from, at)
     if (at === end) return end
     if (this.state === IN_TEXT) this.keep(this.capture.text())
-    else this.named()
+    else this.named(this.capture.key, this.capture.view())
     return at + 1
   }
 
-  private named(): void {
-    const member = this.nodes[this.level - 1]?.members.get(this.capture.key)
-    this.target = member && this.capture.is(member.name) ? member : undefined
+  /** The fast way for a name that is whole and has no escapes, which is almost every name. */
+  private name(bytes: Buffer, from: number, end: number): number {
+    let key = 0
+    let at = from
+    for (; at < end; at++) {
+      const byte = bytes[at] as number
+      if (byte === QUOTE || byte === BACKSLASH) break
+      key = hash(key, byte)
+    }
+    if (at < end && bytes[at] === QUOTE) {
+      this.named(key, bytes, from, at)
+      return at + 1
+    }
+    this.beginString(IN_NAME)
+    return from
+  }
+
+  private named(key: number, bytes: Uint8Array, from = 0, to = bytes.length): void {
+    const member = this.nodes[this.level - 1]?.members.get(key)
+    this.target = member && isSame(member.name, bytes, from, to) ? member : undefined
     this.state = AFTER_NAME
   }
 
@@ -174,7 +193,7 @@ export class Scan {
       this.state = byte !== COMMA ? BROKEN : inArray ? VALUE : NAME
       if (inArray) this.target = this.nodes[this.level - 1]
     } else if (this.state === VALUE) this.value(byte)
-    else this.beginString(byte === QUOTE ? IN_NAME : BROKEN)
+    else this.state = BROKEN
   }
 
   private value(byte: number): void {
@@ -233,4 +252,10 @@ export class Scan {
       this.found.set(path, value + (typeof sofar === 'number' ? sofar : 0))
     }
   }
+}
+
+function isSame(name: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (name.length !== to - from) return false
+  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[from + at]) return false
+  return true
 }
