@@ -133,6 +133,7 @@ describe('usage: properties', () => {
           JSON.stringify({ a: [content, { content }], usage: { total_tokens: 4 }, b: content }),
         )
         expectUsage(readUsage(body), [undefined, undefined, 4], body.toString())
+        expectUsage(readPieces(bytewise(body)), [undefined, undefined, 4], body.toString())
       }),
       { numRuns: 1000 },
     )
