@@ -51,6 +51,12 @@ export const config = {
         default: false,
         description: 'Also send to private, loopback and link-local addresses.',
       },
+      format: {
+        type: 'string',
+        default: 'json',
+        one_of: ['json', 'slack'],
+        description: 'What is sent: json = the alert; slack = a text for Slack, Mattermost or Discord.',
+      },
     },
   },
   token_budget: {

@@ -4,8 +4,11 @@ import type { RedisConfig } from '../../schema/config.ts'
 import { type Connection, define } from './ledger/script.ts'
 import { settleScript } from './ledger/settle.ts'
 import type { Log } from './log.ts'
-import { claimScript, renewScript } from './outbox/claim.ts'
+import { claimScript } from './outbox/claim.ts'
 import { finishScript } from './outbox/finish.ts'
+import { renewScript } from './outbox/renew.ts'
+import { requeueScript } from './outbox/requeue.ts'
+import { tidyScript } from './outbox/tidy.ts'
 
 export interface Link {
   readonly redis: Connection
@@ -16,6 +19,9 @@ export interface Link {
 /** Longest pause between two tries to connect. Unit: milliseconds. */
 const LONGEST_PAUSE = 500
 
+/** Tries of one command on a cluster, 100 ms apart where a node is away. */
+const MOST_REDIRECTIONS = 4
+
 /**
  * One connection for everything. Commands fail at once while it is down, and none is sent twice behind the caller's back: whether
  * to wait, to queue or to go on is the ledger's decision.
@@ -25,6 +31,8 @@ export function connect(config: RedisConfig, log: Log): Link {
   const options = {
     connectTimeout: config.timeout,
     commandTimeout: config.timeout,
+    // A host that died or hangs closes no connection. Without this it would count as connected for as long as the kernel tries.
+    socketTimeout: config.timeout,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -48,10 +56,11 @@ export function connect(config: RedisConfig, log: Log): Link {
             enableOfflineQueue: false,
             lazyConnect: true,
             clusterRetryStrategy: pause,
+            maxRedirections: MOST_REDIRECTIONS,
           },
         )
       : new Redis({ ...options, host: config.host, port: config.port })
-  define(redis, [settleScript, claimScript, renewScript, finishScript])
+  define(redis, [settleScript, claimScript, renewScript, finishScript, requeueScript, tidyScript])
   tell(redis, log, addressOf(config))
   // A failure is told by the event 'error', and the client goes on trying.
   const opened = redis.connect().catch(() => undefined)

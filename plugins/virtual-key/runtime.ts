@@ -5,6 +5,8 @@ import { newSettler, Settlements } from './ledger/settlements.ts'
 import { lineLog } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { Dispatcher } from './outbox/dispatcher.ts'
+import { SCHEDULE } from './outbox/outcome.ts'
+import { scheduleFrom } from './outbox/schedule.ts'
 import { Sender } from './outbox/send.ts'
 import type { SigningKey } from './outbox/sign.ts'
 import { connect } from './redis.ts'
@@ -44,6 +46,7 @@ export function runtimeFor(config: RedisConfig): Runtime {
     log,
     clock,
     random: Math.random,
+    schedule: retrySchedule(),
   })
   const deliver = dispatcher.take.bind(dispatcher)
   const settlements = new Settlements({ link, settler, metrics, log, deliver })
@@ -51,6 +54,18 @@ export function runtimeFor(config: RedisConfig): Runtime {
   runtimes.set(address, runtime)
   dispatcher.start()
   return runtime
+}
+
+/** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
+function retrySchedule(): readonly number[] {
+  const text = process.env.VIRTUAL_KEY_RETRY_SCHEDULE
+  if (text === undefined) return SCHEDULE
+  try {
+    return scheduleFrom(text)
+  } catch (error) {
+    log.error(`VIRTUAL_KEY_RETRY_SCHEDULE is ignored: ${(error as Error).message}`)
+    return SCHEDULE
+  }
 }
 
 /** Makes a configuration's signing keys known to the dispatchers; the latest word of each configuration holds. */

@@ -1,5 +1,6 @@
 import type { Config } from '../../schema/config.ts'
 import type { Identification } from './identify.ts'
+import type { Format } from './outbox/format.ts'
 import { type SigningKey, signingKey } from './outbox/sign.ts'
 import type { WindowKind } from './window.ts'
 
@@ -34,6 +35,7 @@ export interface Webhook {
   /** Milliseconds for one attempt. */
   readonly timeout: number
   readonly allowPrivateNetworks: boolean
+  readonly format: Format
 }
 
 /** @throws ConfigError for a rule across fields, or a value that Kong's schema language cannot check. */
@@ -70,7 +72,7 @@ function thresholds(config: Config): number[] {
 }
 
 function webhook(config: Config): Webhook | undefined {
-  const { secrets, timeout, allow_private_networks } = config.webhook
+  const { secrets, timeout, allow_private_networks, format } = config.webhook
   const keys = (secrets ?? []).map((secret, i) => {
     try {
       return signingKey(secret)
@@ -83,5 +85,5 @@ function webhook(config: Config): Webhook | undefined {
   if (!URL.canParse(url)) {
     throw new ConfigError('alert_webhook', `"${url.replace(/\/\/[^/]*@/, '//…@')}" is not a URL`)
   }
-  return { url, keys, timeout, allowPrivateNetworks: allow_private_networks }
+  return { url, keys, timeout, allowPrivateNetworks: allow_private_networks, format }
 }

@@ -28,6 +28,7 @@ export function settlementOf(
             url: webhook.url,
             timeout: webhook.timeout,
             allowPrivateNetworks: webhook.allowPrivateNetworks,
+            format: webhook.format,
             ...(webhook.keys.length > 0 ? { signer } : {}),
           },
         }),

@@ -15,7 +15,7 @@ export async function newInstance(
   const Config = JSON.stringify({
     __plugin_id: 'spec',
     alert_threshold: 100,
-    webhook: { timeout: 10_000, allow_private_networks: false },
+    webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
     token_budget: 0,
     window: 'total',
     identify_by: 'consumer',

@@ -1,6 +1,7 @@
 import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
 import { DISPATCHERS, keyName, outboxNames, partitionOf, seenName, totalName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
+import type { Format } from '../outbox/format.ts'
 import type { Window } from '../window.ts'
 import { type Connection, run, type Script } from './script.ts'
 
@@ -10,6 +11,8 @@ const BLOCK = 8192
 const SEEN_FOR = 86_400
 /** Counters outlive their window, so that a settlement that waited while Redis was away still finds its own. Unit: seconds. */
 const LINGER = 86_400
+/** Most alerts handed over again to a consumer that may have missed them. */
+const MOST_PENDING = 100
 
 /** Names a settlement for ever: sending it again, in any order, counts it once. */
 export interface SettlementId {
@@ -45,6 +48,7 @@ export interface Target {
   /** Milliseconds for one attempt. */
   readonly timeout: number
   readonly allowPrivateNetworks: boolean
+  readonly format: Format
 }
 
 export type Settled =
@@ -57,8 +61,8 @@ export type Settled =
       /** Alerts that this process now owns and has to deliver. */
       readonly claims: readonly Claim[]
     }
-  /** Counted before: this was a repetition. */
-  | { readonly state: 'duplicate' }
+  /** Counted before: this was a repetition. Its alerts, if the reply that named them was lost, are among `claims`. */
+  | { readonly state: 'duplicate'; readonly claims: readonly Claim[] }
   /** Nothing was changed: it would cross a threshold, and the alert needs the service's label. */
   | { readonly state: 'unlabelled' }
 
@@ -71,23 +75,40 @@ export type Settled =
  *      10, 11, 12 the alert's JSON before the threshold, before the total, after it; 10 empty = label not known
  *      13 the record's JSON before its payload; empty = no webhook
  *      14… thresholds, ascending
- * Reply {'duplicate'} | {'unlabelled'} | {'settled', previous, total, epoch, thresholds crossed, {stream id, alert id, record}…}
+ * Reply {'duplicate', claims} | {'unlabelled'} | {'settled', previous, total, epoch, thresholds crossed, claims}
+ *       where claims are {stream id, alert id, record}…, and tokens are decimal text: the client's parser rounds the largest integers
  *
  * A counter below what the caller saw in the same epoch was lost (flush, failover to an old replica) and is put back first, so
  * that thresholds which have fired do not fire again.
+ *
+ * Redis does not undo what a script wrote before it failed, so every key's type is tried before the first write, and the one write
+ * that can still fail comes first. A repetition gets what its consumer holds, because the reply that said so may be the lost one.
  */
 export const settleScript: Script = {
   name: 'vkSettle',
   numberOfKeys: 5,
   lua: `
-if redis.call('GETBIT', KEYS[3], ARGV[2]) == 1 then return {'duplicate'} end
+local claims = {}
+local function exact(number) return string.format('%.0f', number) end
+local function hand_over(start, count)
+  local read = redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[9], 'COUNT', count, 'STREAMS', KEYS[4], start)
+  for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
+    local id = entry[2] and entry[2][2]
+    local record = id and redis.call('HGET', KEYS[5], id)
+    if record then claims[#claims + 1] = {entry[1], id, record} end
+  end
+end
+if redis.call('GETBIT', KEYS[3], ARGV[2]) == 1 then
+  hand_over('0', ${MOST_PENDING})
+  return {'duplicate', claims}
+end
 local stored = tonumber(redis.call('GET', KEYS[1]) or 0)
-local epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
+local stored_epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
+local epoch = stored_epoch
 local known_epoch, known_total = tonumber(ARGV[5]), tonumber(ARGV[6])
 local previous = stored
 if known_epoch > epoch then
   epoch, previous = known_epoch, known_total
-  redis.call('HSET', KEYS[2], 'epoch', ARGV[5])
 elseif known_epoch == epoch and known_total > stored then
   previous = known_total
 end
@@ -95,35 +116,33 @@ local total = math.min(previous + tonumber(ARGV[1]), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
 for i = 14, #ARGV do
   local threshold = tonumber(ARGV[i])
-  if previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
+  if previous < threshold and threshold <= total then crossed[#crossed + 1] = exact(threshold) end
 end
-if #crossed > 0 and ARGV[10] == '' and ARGV[13] ~= '' then return {'unlabelled'} end
+local alerting = #crossed > 0 and ARGV[13] ~= ''
+if alerting and ARGV[10] == '' then return {'unlabelled'} end
+if alerting then
+  redis.call('XLEN', KEYS[4])
+  redis.call('HLEN', KEYS[5])
+end
+redis.call('INCRBY', KEYS[1], exact(total - stored))
 redis.call('SETBIT', KEYS[3], ARGV[2], 1)
 redis.call('EXPIRE', KEYS[3], ARGV[3])
-redis.call('INCRBY', KEYS[1], string.format('%.0f', total - stored))
+if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', ARGV[5]) end
 if ARGV[4] ~= '0' then redis.call('EXPIREAT', KEYS[1], ARGV[4]) end
-local claims = {}
-if #crossed > 0 and ARGV[13] ~= '' then
+if alerting then
   redis.pcall('XGROUP', 'CREATE', KEYS[4], '${DISPATCHERS}', '0', 'MKSTREAM')
   local added = 0
   for _, threshold in ipairs(crossed) do
-    local at = string.format('%.0f', threshold)
-    local id = 'vk_' .. redis.sha1hex(table.concat({ARGV[7], ARGV[8], string.format('%.0f', epoch), at}, '\\n'))
-    local payload = ARGV[10] .. at .. ARGV[11] .. string.format('%.0f', total) .. ARGV[12]
+    local id = 'vk_' .. redis.sha1hex(table.concat({ARGV[7], ARGV[8], exact(epoch), threshold}, '\\n'))
+    local payload = ARGV[10] .. threshold .. ARGV[11] .. exact(total) .. ARGV[12]
     if redis.call('HSETNX', KEYS[5], id, ARGV[13] .. cjson.encode(payload) .. '}') == 1 then
       redis.call('XADD', KEYS[4], '*', 'id', id)
       added = added + 1
     end
   end
-  if added > 0 then
-    local read = redis.call('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[9], 'COUNT', added, 'STREAMS', KEYS[4], '>')
-    for _, entry in ipairs(read and read[1][2] or {}) do
-      local id = entry[2][2]
-      claims[#claims + 1] = {entry[1], id, redis.call('HGET', KEYS[5], id)}
-    end
-  end
+  if added > 0 then hand_over('>', added) end
 end
-return {'settled', previous, total, epoch, crossed, claims}
+return {'settled', exact(previous), exact(total), epoch, crossed, claims}
 `,
 }
 
@@ -174,11 +193,20 @@ function recordHead(keyId: string, target: Target): string {
 }
 
 type Reply =
-  | ['duplicate' | 'unlabelled']
-  | ['settled', previous: number, total: number, epoch: number, crossed: number[], claims: ClaimReply]
+  | ['unlabelled']
+  | ['duplicate', claims: ClaimReply]
+  | ['settled', previous: string, total: string, epoch: number, crossed: string[], claims: ClaimReply]
 
 function settledFrom(partition: number, reply: Reply): Settled {
-  if (reply[0] !== 'settled') return { state: reply[0] }
+  if (reply[0] === 'unlabelled') return { state: reply[0] }
+  if (reply[0] === 'duplicate') return { state: reply[0], claims: claimsFrom(partition, reply[1]) }
   const [state, previous, total, epoch, crossed, claims] = reply
-  return { state, previous, total, epoch, crossed, claims: claimsFrom(partition, claims) }
+  return {
+    state,
+    previous: Number(previous),
+    total: Number(total),
+    epoch,
+    crossed: crossed.map(Number),
+    claims: claimsFrom(partition, claims),
+  }
 }

@@ -4,12 +4,15 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Claim } from '../outbox/claim.ts'
 import type { Link } from '../redis.ts'
+import { isFinal } from './final.ts'
 import { KnownTotals } from './known.ts'
+import { Losses } from './losses.ts'
 import { type Settled, type Settlement, type SettlementId, settle } from './settle.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 /** Settlements that wait in memory while Redis is away. About 5 MB. */
 export const MOST_WAITING = 10_000
-/** Settlements sent together when Redis is back. */
+/** Settlements of one partition sent together when Redis is back. */
 const BATCH = 100
 /** Pauses between tries while Redis is away. Unit: milliseconds. */
 const FIRST_PAUSE = 50
@@ -44,24 +47,29 @@ export type Result =
 export class Settlements {
   readonly #options: SettlementsOptions
   readonly #known = new KnownTotals()
+  readonly #losses: Losses
   readonly #sequences = new Array<number>(PARTITIONS).fill(0)
-  readonly #waiting: Waiting[] = []
-  #draining: Promise<void> | undefined
+  readonly #waiting = new WaitingRoom<Waiting>(MOST_WAITING)
+  /** Partitions whose queue is being worked off. */
+  readonly #drains = new Set<number>()
+  /** Why settlements wait, once that has been said. */
+  #trouble: string | undefined
   #stopped = false
 
   constructor(options: SettlementsOptions) {
     this.#options = options
+    this.#losses = new Losses(options.log)
   }
 
   get waiting(): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
   /** Whether Redis answers, as far as is known without asking. Waits only while the process's first connection is being made. */
   async available(): Promise<boolean> {
     const { redis, opened } = this.#options.link
     if (redis.status !== 'ready') await opened
-    return this.#waiting.length === 0 && redis.status === 'ready'
+    return this.#waiting.size === 0 && redis.status === 'ready'
   }
 
   /** The key's total in a window, or undefined where Redis does not tell. */
@@ -83,84 +91,101 @@ export class Settlements {
     service: string | undefined,
     label: () => Promise<string>,
   ): Promise<Result> {
-    const id = this.#nextId(settlement.keyId)
-    if (!(await this.available())) {
-      return this.#wait({ id, settlement, service: service ?? (await label()) })
+    const partition = partitionOf(settlement.keyId)
+    const id = this.#nextId(partition)
+    const { redis, opened } = this.#options.link
+    if (redis.status !== 'ready') await opened
+    let trouble: unknown = new Error('Redis is away')
+    if (redis.status === 'ready' && this.#waiting.isEmpty(partition)) {
+      try {
+        const settled = await this.#apply(id, settlement, service)
+        if (settled.state !== 'unlabelled') return settled
+        return await this.#apply(id, settlement, await labelOf(label))
+      } catch (error) {
+        trouble = error
+      }
     }
-    try {
-      const settled = await this.#apply(id, settlement, service)
-      return settled.state === 'unlabelled' ? await this.#apply(id, settlement, await label()) : settled
-    } catch (error) {
-      if (isFinal(error)) return this.#drop(settlement, (error as Error).message)
-      return this.#wait({ id, settlement, service: service ?? (await label()) })
-    }
+    if (isFinal(trouble)) return this.#drop(settlement, (trouble as Error).message)
+    return this.#wait({ id, settlement, service: service ?? (await labelOf(label)) }, trouble as Error)
   }
 
   /** Sends what waits, for at most `patience` milliseconds, then gives up what is left and says how much. */
   async stop(patience: number): Promise<void> {
     const deadline = performance.now() + patience
-    while (this.#waiting.length > 0 && performance.now() < deadline) {
-      await Promise.race([this.#draining, pause(20)])
-    }
+    while (this.#waiting.size > 0 && performance.now() < deadline) await pause(20)
     this.#stopped = true
-    for (const { settlement } of this.#waiting.splice(0)) this.#drop(settlement, 'the process ends')
+    for (const { settlement } of this.#waiting.clear()) this.#drop(settlement, 'the process ends')
+    this.#losses.flush()
   }
 
-  #nextId(keyId: string): SettlementId {
-    const partition = partitionOf(keyId)
+  #nextId(partition: number): SettlementId {
     const sequence = this.#sequences[partition] ?? 0
     this.#sequences[partition] = sequence + 1
     return { settler: this.#options.settler, sequence }
   }
 
   async #apply(id: SettlementId, settlement: Settlement, service: string | undefined): Promise<Settled> {
-    const { link, metrics, deliver } = this.#options
+    const { link, metrics } = this.#options
     const name = totalName(settlement.keyId, settlement.window.label)
     const settled = await settle(link.redis, id, settlement, service, this.#known.get(name))
-    if (settled.state === 'duplicate') metrics.add('duplicates')
-    if (settled.state !== 'settled') return settled
-    this.#known.set(name, { epoch: settled.epoch, total: settled.total })
+    if (settled.state === 'unlabelled') return settled
+    if (settled.state === 'settled') {
+      this.#known.set(name, { epoch: settled.epoch, total: settled.total })
+      if (settled.crossed.length > 0) metrics.add('crossings', settled.crossed.length)
+    } else {
+      metrics.add('duplicates')
+    }
     metrics.add('settled')
     metrics.add('tokens', settlement.tokens)
-    if (settled.crossed.length > 0) metrics.add('crossings', settled.crossed.length)
-    if (settled.claims.length > 0) deliver(settled.claims)
+    if (settled.claims.length > 0) this.#options.deliver(settled.claims)
     return settled
   }
 
-  #wait(waiting: Waiting): Result {
-    if (this.#stopped) return this.#drop(waiting.settlement, 'the process ends')
-    if (this.#waiting.length >= MOST_WAITING) {
-      return this.#drop(waiting.settlement, `${MOST_WAITING} settlements wait for Redis already`)
+  #wait(waiting: Waiting, trouble: Error): Result {
+    const { metrics, log } = this.#options
+    const { settlement } = waiting
+    if (this.#stopped) return this.#drop(settlement, 'the process ends')
+    const partition = partitionOf(settlement.keyId)
+    if (!this.#waiting.enter(partition, waiting)) {
+      return this.#drop(settlement, `${MOST_WAITING} settlements wait for Redis already`)
     }
-    this.#waiting.push(waiting)
-    this.#options.metrics.add('queued')
-    this.#draining ??= this.#drain().finally(() => {
-      this.#draining = undefined
-    })
+    metrics.add('queued')
+    if (this.#trouble === undefined) log.warn(`settlements wait: ${trouble.message}`)
+    this.#trouble ??= trouble.message
+    if (!this.#drains.has(partition)) {
+      this.#drains.add(partition)
+      void this.#drain(partition)
+    }
     return { state: 'waiting' }
   }
 
   #drop({ keyId, tokens }: Settlement, reason: string): Result {
     this.#options.metrics.add('uncounted_dropped')
-    this.#options.log.error(`${tokens} tokens of key ${JSON.stringify(keyId)} are lost: ${reason}`)
+    this.#losses.add(keyId, tokens, reason)
     return { state: 'dropped', reason }
   }
 
-  async #drain(): Promise<void> {
+  async #drain(partition: number): Promise<void> {
     const { redis } = this.#options.link
     let failures = 0
-    while (this.#waiting.length > 0 && !this.#stopped) {
+    while (!this.#waiting.isEmpty(partition) && !this.#stopped) {
       if (failures > 0 || redis.status !== 'ready') {
         await pause(Math.min(FIRST_PAUSE * 2 ** failures, LONGEST_PAUSE))
       }
       if (redis.status !== 'ready') continue
-      const batch = this.#waiting.slice(0, BATCH)
+      const batch = this.#waiting.eldest(partition, BATCH)
       const left = (await Promise.all(batch.map((one) => this.#tryAgain(one)))).filter(
         (one) => one !== undefined,
       )
-      this.#waiting.splice(0, batch.length, ...left)
+      if (this.#stopped) return
+      this.#waiting.leave(partition, batch.length, left)
       failures = left.length > 0 ? failures + 1 : 0
     }
+    // In one step with the look at the queue: whoever comes now starts anew.
+    this.#drains.delete(partition)
+    if (this.#waiting.size > 0 || this.#trouble === undefined) return
+    this.#trouble = undefined
+    this.#options.log.info('no settlement waits any more')
   }
 
   /** The settlement if it has to be tried once more. */
@@ -175,14 +200,9 @@ export class Settlements {
   }
 }
 
-/** Redis ran the script and says that its data makes it impossible; any other failure may pass. */
-function isFinal(error: unknown): boolean {
-  const { name, message } = error as Error
-  return (
-    name === 'ReplyError' &&
-    /^(ERR|WRONGTYPE)/.test(message) &&
-    !/OOM|READONLY|MISCONF|LOADING|REPLICAS/.test(message)
-  )
+/** Tokens count even where nobody can say for which service. */
+function labelOf(label: () => Promise<string>): Promise<string> {
+  return label().catch(() => '')
 }
 
 function pause(milliseconds: number): Promise<void> {

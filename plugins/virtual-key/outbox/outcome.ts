@@ -25,7 +25,7 @@ export interface Tried {
 
 /**
  * @param number of the attempt, from 1
- * @param random 0 to 1; waits vary by a fifth, so that alerts that failed together do not come back together
+ * @param random 0 to 1; waits vary by a tenth either way, so that alerts that failed together do not come back together
  */
 export function outcomeOf(
   { attempt, retryAfter, refused }: Tried,
@@ -44,12 +44,4 @@ export function outcomeOf(
     state: 'retry',
     delay: Math.max(wait * (0.9 + 0.2 * random), Math.min(retryAfter ?? 0, LONGEST_WAIT)),
   }
-}
-
-/** Milliseconds that a Retry-After header asks for: seconds, or an HTTP date. Undefined where it says neither. */
-export function retryAfter(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined
-  if (/^\d+$/.test(value.trim())) return Number(value) * 1000
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
 }

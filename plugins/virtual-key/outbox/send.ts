@@ -1,9 +1,8 @@
 import { Agent, buildConnector, request, type Dispatcher as Undici } from 'undici'
-import { retryAfter, type Tried } from './outcome.ts'
-import { publicLookup, RefusedTarget, refuseAddress } from './target.ts'
-
-/** Most of a response body that is read, for the log. Unit: bytes. */
-const MOST_BODY = 4096
+import { excerpt, MOST_BODY, printable } from './excerpt.ts'
+import type { Tried } from './outcome.ts'
+import { retryAfter } from './retry-after.ts'
+import { callable, publicLookup, RefusedTarget, refuseAddress } from './target.ts'
 
 export interface Post {
   readonly url: string
@@ -29,27 +28,32 @@ export class Sender {
     const at = this.#clock()
     const started = performance.now()
     const duration = () => Math.round(performance.now() - started)
+    let hidden: readonly string[] = []
     try {
-      const response = await this.#request(post)
-      const { statusCode: status, headers } = response
-      const text = await excerpt(response.body)
-      if (status >= 200 && status < 300) return { attempt: { at, duration: duration(), status } }
+      const target = callable(post.url)
+      const credentials = credentialsOf(target)
+      hidden = credentials.hidden
+      const { statusCode: status, headers, body } = await this.#request(post, target, credentials.header)
+      if (status >= 200 && status < 300) {
+        // Delivered: nothing in the body can change that, so nobody waits for it.
+        body.dump({ limit: MOST_BODY }).catch(() => undefined)
+        return { attempt: { at, duration: duration(), status } }
+      }
       const wait =
         status === 429 || status === 503 ? retryAfter(single(headers['retry-after']), at) : undefined
+      const text = await excerpt(body, hidden)
       const error = status >= 300 && status < 400 ? 'redirects are not followed' : text || `status ${status}`
       const attempt = { at, duration: duration(), status, error }
       return wait === undefined ? { attempt } : { attempt, retryAfter: wait }
     } catch (error) {
-      const attempt = { at, duration: duration(), error: describe(error as Error, post.timeout) }
+      const reason = printable(describe(error as Error, post.timeout), hidden)
+      const attempt = { at, duration: duration(), error: reason }
       return error instanceof RefusedTarget ? { attempt, refused: true } : { attempt }
     }
   }
 
-  #request({ url, headers, body, timeout, allowPrivateNetworks }: Post): Promise<Undici.ResponseData> {
-    const target = new URL(url)
-    const authorization = basic(target)
-    target.username = ''
-    target.password = ''
+  #request(post: Post, target: URL, authorization: string | undefined): Promise<Undici.ResponseData> {
+    const { headers, body, timeout, allowPrivateNetworks } = post
     return request(target, {
       method: 'POST',
       headers: {
@@ -66,8 +70,9 @@ export class Sender {
     })
   }
 
+  /** Breaks off what is still on its way. */
   async close(): Promise<void> {
-    await Promise.all([this.#open.close(), this.#guarded.close()])
+    await Promise.all([this.#open.destroy(), this.#guarded.destroy()])
   }
 }
 
@@ -84,34 +89,30 @@ function guardedConnector(): buildConnector.connector {
   }
 }
 
-/** Credentials in a URL become the header that they stand for. */
-function basic({ username, password }: URL): string | undefined {
-  if (username === '' && password === '') return undefined
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  return `Basic ${Buffer.from(pair).toString('base64')}`
+/** Takes the credentials out of a URL: the header that they stand for, and every spelling that must not be kept. */
+function credentialsOf(target: URL): { header?: string; hidden: readonly string[] } {
+  const { username, password } = target
+  if (username === '' && password === '') return { hidden: [] }
+  target.username = ''
+  target.password = ''
+  const [name, secret] = [decoded(username), decoded(password)]
+  const pair = Buffer.from(`${name}:${secret}`).toString('base64')
+  return { header: `Basic ${pair}`, hidden: [pair, secret || name, password || username] }
 }
 
-/** The start of a response body. A receiver that never ends it, or breaks it off, has answered all the same. */
-async function excerpt(body: Undici.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
+function decoded(part: string): string {
   try {
-    for await (const chunk of body) {
-      chunks.push(chunk as Buffer)
-      length += (chunk as Buffer).length
-      if (length >= MOST_BODY) break
-    }
+    return decodeURIComponent(part)
   } catch {
-    // The status is known, and it alone decides.
+    return part
   }
-  return Buffer.concat(chunks).subarray(0, MOST_BODY).toString('utf8').trim()
 }
 
 function describe(error: Error & { code?: string }, timeout: number): string {
   if (error.name === 'TimeoutError') return `no answer within ${timeout} ms`
-  return error.code === undefined || error.message.includes(error.code)
-    ? error.message
-    : `${error.code}: ${error.message}`
+  // Several addresses were tried: the error of each is inside.
+  const text = error.message || (error as Error & { errors?: Error[] }).errors?.[0]?.message || error.name
+  return error.code === undefined || text.includes(error.code) ? text : `${error.code}: ${text}`
 }
 
 function single(value: string | string[] | undefined): string | undefined {

@@ -6,6 +6,16 @@ export class RefusedTarget extends Error {
   override readonly name = 'RefusedTarget'
 }
 
+/** A webhook's URL. @throws RefusedTarget where it can never be called; the URL may hold credentials, so it is not told. */
+export function callable(url: string): URL {
+  if (!URL.canParse(url)) throw new RefusedTarget('the webhook is not a URL')
+  const target = new URL(url)
+  if (target.protocol !== 'http:' && target.protocol !== 'https:') {
+    throw new RefusedTarget(`the webhook's protocol is "${target.protocol}", not http or https`)
+  }
+  return target
+}
+
 /** Source: IANA's special-purpose address registries for IPv4 and IPv6. */
 const PRIVATE = blockList([
   ['0.0.0.0', 8],
@@ -23,12 +33,14 @@ const PRIVATE = blockList([
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
   ['::', 96],
-  ['64:ff9b::', 96],
+  ['64:ff9b::', 112],
   ['64:ff9b:1::', 48],
   ['100::', 64],
-  ['2001::', 32],
+  ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
+  ['3fff::', 20],
+  ['5f00::', 16],
   ['fc00::', 7],
   ['fe80::', 10],
   ['fec0::', 10],
@@ -41,20 +53,23 @@ function blockList(subnets: ReadonlyArray<readonly [string, number]>): BlockList
   return list
 }
 
-/** Private, loopback, link-local (cloud metadata too), multicast, reserved, or an IPv6 form that carries an IPv4 address. */
+/** Private, loopback, link-local (cloud metadata too), multicast, reserved, or an IPv6 form that carries such an IPv4 address. */
 export function isPrivate(address: string): boolean {
   const bare = address.replace(/^\[|\]$|%.*$/g, '')
-  const mapped = mappedIPv4(bare)
-  if (mapped !== undefined) return PRIVATE.check(mapped, 'ipv4')
+  const carried = carriedIPv4(bare)
+  if (carried !== undefined) return PRIVATE.check(carried, 'ipv4')
   const family = isIP(bare)
   return family === 0 || PRIVATE.check(bare, family === 6 ? 'ipv6' : 'ipv4')
 }
 
-/** The IPv4 address in ::ffff:a.b.c.d, in any of its spellings. */
-function mappedIPv4(address: string): string | undefined {
+/**
+ * The IPv4 address in ::ffff:a.b.c.d, or in 64:ff9b::a.b.c.d, by which IPv6-only networks reach IPv4 hosts (NAT64), in any of its
+ * spellings.
+ */
+function carriedIPv4(address: string): string | undefined {
   if (!isIPv6(address)) return undefined
   const normal = new URL(`http://[${address}]/`).hostname.slice(1, -1)
-  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(normal) ?? []
+  const [, high, low] = /^(?:::ffff|64:ff9b:):([0-9a-f]+):([0-9a-f]+)$/.exec(normal) ?? []
   if (high === undefined || low === undefined) return undefined
   const bits = Number.parseInt(high, 16) * 0x10000 + Number.parseInt(low, 16)
   return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.')

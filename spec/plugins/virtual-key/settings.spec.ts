@@ -4,7 +4,7 @@ import type { Config } from '../../../schema/config.ts'
 
 const PLAIN: Config = {
   alert_threshold: 0,
-  webhook: { timeout: 10_000, allow_private_networks: false },
+  webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
   token_budget: 0,
   window: 'total',
   identify_by: 'consumer',
@@ -69,7 +69,7 @@ describe('settingsFrom', () => {
     const { webhook } = settingsFrom({
       ...PLAIN,
       alert_webhook: 'https://hooks.example.com/x',
-      webhook: { secrets: [SECRET], timeout: 500, allow_private_networks: true },
+      webhook: { secrets: [SECRET], timeout: 500, allow_private_networks: true, format: 'json' },
     })
     expect(webhook).to.deep.include({
       url: 'https://hooks.example.com/x',

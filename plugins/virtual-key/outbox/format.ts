@@ -1,0 +1,30 @@
+import type { Alert } from '../../../schema/alert.ts'
+
+/** How an alert is written: `json` is its payload, `slack` a text for people (Mattermost and Discord's /slack read it too). */
+export type Format = 'json' | 'slack'
+
+/**
+ * The request body of an alert. The payload stays what Redis keeps, and a body is made of it at delivery, so that an alert which
+ * waits is written the way its record asks for. A payload that cannot be read is sent as it is.
+ */
+export function render(format: Format, payload: string): string {
+  if (format === 'json') return payload
+  try {
+    return JSON.stringify({ text: sentence(JSON.parse(payload) as Alert) })
+  } catch {
+    return payload
+  }
+}
+
+function sentence({ event, key_id, service, threshold, total_tokens, timestamp }: Alert): string {
+  const key = `Virtual key *${escaped(key_id)}*`
+  const where = service === '' ? '' : ` on service *${escaped(service)}*`
+  if (event !== 'token_threshold_crossed')
+    return `${key}${where}: this is a test of its alerts, sent at ${timestamp}.`
+  return `${key}${where} has crossed ${threshold} tokens: ${total_tokens} used so far (${timestamp}).`
+}
+
+/** Slack reads `&`, `<` and `>` as its own: a key id must not mention everybody (`<!channel>`) or hide a link. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}

@@ -1,0 +1,36 @@
+import { DISPATCHERS, outboxNames } from '../keys.ts'
+import { type Connection, run, type Script } from '../ledger/script.ts'
+
+/** A process that has not been heard of for this long is gone. Unit: milliseconds. */
+const GONE = 3_600_000
+
+/**
+ * KEYS 1 outbox
+ * ARGV 1 milliseconds after which a silent consumer is gone
+ * Reply number of consumers removed.
+ *
+ * Every process is a consumer of its own, and Redis keeps them for ever. One that still holds alerts stays: with it they would go.
+ */
+export const tidyScript: Script = {
+  name: 'vkTidy',
+  numberOfKeys: 1,
+  lua: `
+local removed = 0
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], '${DISPATCHERS}')
+if consumers.err then return removed end
+for _, fields in ipairs(consumers) do
+  local consumer = {}
+  for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end
+  if consumer.pending == 0 and consumer.idle > tonumber(ARGV[1]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], '${DISPATCHERS}', consumer.name)
+    removed = removed + 1
+  end
+end
+return removed
+`,
+}
+
+/** Forgets processes that are gone. Unit of `gone`: milliseconds. @throws ReplyError or a connection's Error */
+export async function tidy(redis: Connection, partition: number, gone = GONE): Promise<number> {
+  return (await run(redis, tidyScript, [outboxNames(partition).outbox], [gone])) as number
+}

@@ -1,0 +1,36 @@
+import { expect } from 'chai'
+import { render } from '../../../../plugins/virtual-key/outbox/format.ts'
+import { alertJson } from '../../../../schema/alert.ts'
+
+const payload = (key_id: string, service = 'openai') => {
+  const { head, middle, tail } = alertJson({ key_id, service, timestamp: '2026-04-06T19:00:00Z' })
+  return `${head}100${middle}101${tail}`
+}
+const text = (body: string) => JSON.parse(body).text
+
+describe('render', () => {
+  it('json: the payload, byte for byte', () =>
+    expect(render('json', payload('vk-abc'))).to.equal(payload('vk-abc')))
+
+  it('slack: one member, a text with key, service, threshold and total', () => {
+    const body = JSON.parse(render('slack', payload('vk-abc')))
+    expect(body).to.deep.equal({
+      text: 'Virtual key *vk-abc* on service *openai* has crossed 100 tokens: 101 used so far (2026-04-06T19:00:00Z).',
+    })
+  })
+
+  it('slack: leaves out a service that nobody could tell', () =>
+    expect(text(render('slack', payload('vk-abc', '')))).to.match(/^Virtual key \*vk-abc\* has crossed/))
+
+  it('slack: a key id mentions nobody and hides no link', () =>
+    expect(text(render('slack', payload('<!channel> & <https://evil|x>')))).to.include(
+      '*&lt;!channel&gt; &amp; &lt;https://evil|x&gt;*',
+    ))
+
+  it('slack: says of a test that it is one', () =>
+    expect(
+      text(render('slack', JSON.stringify({ event: 'test', key_id: 'a', service: '', timestamp: 't' }))),
+    ).to.include('test'))
+
+  it('sends what it cannot read as it is', () => expect(render('slack', '{')).to.equal('{'))
+})

@@ -1,0 +1,59 @@
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+
+/**
+ * Stands between a client and Redis and can swallow replies: Redis has run the command, and nobody hears of it. `hung`: nothing
+ * passes at all, and no connection is closed, as when a host has lost its power.
+ */
+export class SwallowingProxy {
+  swallow = false
+  hung = false
+  #server: Server | undefined
+  readonly #sockets = new Set<Socket>()
+  swallowed = 0
+
+  static async start(port: number): Promise<SwallowingProxy> {
+    const proxy = new SwallowingProxy()
+    proxy.#server = createServer((client) => proxy.#join(client, dial(port, '127.0.0.1')))
+    await new Promise<void>((resolve) => proxy.#server?.listen(0, '127.0.0.1', resolve))
+    return proxy
+  }
+
+  get port(): number {
+    const address = this.#server?.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** Breaks every connection. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async stop(): Promise<void> {
+    this.cut()
+    await new Promise((resolve) => this.#server?.close(resolve))
+  }
+
+  #join(client: Socket, server: Socket): void {
+    const hung = this.hung
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      this.#sockets.add(one)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        this.#sockets.delete(one)
+        other.destroy()
+      })
+    }
+    let dead = hung
+    client.on('data', (bytes) => {
+      dead ||= this.hung
+      if (!dead) server.write(bytes)
+    })
+    server.on('data', (bytes) => {
+      if (this.swallow) this.swallowed++
+      else if (!dead) client.write(bytes)
+    })
+  }
+}
