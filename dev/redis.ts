@@ -13,11 +13,17 @@ export class PrivateRedis {
   readonly #folder: string
   readonly #options: readonly string[]
   #process: ChildProcess | undefined
+  /** Also when this process ends in the middle of something. */
+  readonly #cleanUp = () => {
+    this.#process?.kill('SIGKILL')
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
 
   private constructor(port: number, options: readonly string[]) {
     this.port = port
     this.#options = options
     this.#folder = mkdtempSync(join(tmpdir(), 'virtual-key-redis-'))
+    process.once('exit', this.#cleanUp)
   }
 
   /** @param options of redis-server, such as `--appendonly yes` @throws Error that says in one line how to get Redis */
@@ -89,7 +95,8 @@ export class PrivateRedis {
 
   async stop(): Promise<void> {
     await this.halt('SIGKILL')
-    rmSync(this.#folder, { recursive: true, force: true })
+    process.off('exit', this.#cleanUp)
+    this.#cleanUp()
   }
 }
 

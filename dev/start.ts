@@ -20,9 +20,11 @@ import { walkThrough } from './walk-through.ts'
  * it came exactly once and 1 if not.
  */
 
-const PORT = Number(process.env.PORT ?? 8000)
+const USAGE = `npm start [-- --once]
 
-const { values: options } = parseArgs({ options: { once: { type: 'boolean', default: false } } })
+  --once      end after the alert: exit code 0 if it came exactly once and was verified, 1 if not
+  PORT        of the gateway, 8000 unless set
+  REDIS_URL   a Redis to use instead of a private one, such as redis://127.0.0.1:6379/5`
 
 const closing: Array<() => unknown> = []
 /** Whatever was started is stopped in reverse order. */
@@ -32,19 +34,31 @@ const opened = <T>(thing: T, close: (thing: T) => unknown): T => {
 }
 
 async function main(): Promise<number> {
-  const sample = readSample()
-  const url = process.env.REDIS_URL ?? opened(await PrivateRedis.start(), (redis) => redis.stop()).url
-  const redis = opened(new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1 }), (client) =>
-    client.disconnect(),
-  )
-  redis.on('error', () => undefined)
-  await redis.connect().catch((cause: Error) => {
-    throw new Error(`Redis at ${new URL(url).host} is not reachable: ${cause.message}`, { cause })
+  const { values: options } = parseArgs({
+    options: { once: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
   })
+  if (options.help) {
+    say(USAGE)
+    return 0
+  }
+  const port = Number(process.env.PORT ?? 8000)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`PORT=${process.env.PORT} is no port`)
+  const interrupted = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+  return await Promise.race([run(port, options.once, interrupted), interrupted.then(() => 0)])
+}
+
+async function run(port: number, untilAlert: boolean, interrupted: Promise<void>): Promise<number> {
+  const sample = readSample()
+  const given = process.env.REDIS_URL
+  const url = given ?? opened(await PrivateRedis.start(), (redis) => redis.stop()).url
+  const redis = opened(await connected(url), (client) => client.disconnect())
   say(
-    `Redis            ${new URL(url).host}${process.env.REDIS_URL ? '' : ' (private, goes with this process)'}`,
+    `Redis            ${new URL(url).host}${given ? `, key ${sample.keyId} starts anew there` : ' (private, goes with this process)'}`,
   )
-  // The sample key starts at 0, also in a Redis that was used before.
   await redis.del(totalName(sample.keyId, 'total'))
 
   opened(await startUpstream(sample.upstreamPort), (server) => server.close())
@@ -60,7 +74,7 @@ async function main(): Promise<number> {
     (server) => server.close(),
   )
   say(`Webhook inbox    http://127.0.0.1:${sample.inboxPort}/alerts`)
-  const gateway = await start(sample, url)
+  const gateway = await start(sample, url, port)
   say(`Gateway          ${gateway} (development stand-in for Kong, reads kong.yml)\n`)
 
   const state = {
@@ -69,7 +83,7 @@ async function main(): Promise<number> {
     inbox,
   }
   const once = await walkThrough(gateway, sample, state, say)
-  if (options.once) return once ? 0 : 1
+  if (untilAlert) return once ? 0 : 1
   say(`Everything stays up; Ctrl-C ends it. To try it yourself:
 
   curl ${gateway}/v1/chat/completions -H 'apikey: ${sample.apiKey}' -H 'content-type: application/json' \\
@@ -77,15 +91,28 @@ async function main(): Promise<number> {
 
   redis-cli -u ${url} get '${totalName(sample.keyId, 'total')}'
 `)
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+  await interrupted
   return 0
 }
 
+/** @throws Error in one line when the URL is none, or nobody answers there */
+async function connected(url: string): Promise<Redis> {
+  if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
+    throw new Error(`REDIS_URL=${url} is no URL such as redis://127.0.0.1:6379`)
+  }
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null })
+  let reason = ''
+  redis.on('error', (error: Error) => {
+    reason = error.message
+  })
+  await redis.connect().catch((cause: Error) => {
+    throw new Error(`Redis at ${new URL(url).host} is not reachable: ${reason || cause.message}`, { cause })
+  })
+  return redis
+}
+
 /** The plugin server and the gateway, as Kong would run them. Returns the gateway's URL. */
-async function start(sample: Sample, redisUrl: string): Promise<string> {
+async function start(sample: Sample, redisUrl: string, port: number): Promise<string> {
   const prefix = opened(mkdtempSync(join(tmpdir(), 'virtual-key-')), (folder) =>
     rmSync(folder, { recursive: true, force: true }),
   )
@@ -99,8 +126,8 @@ async function start(sample: Sample, redisUrl: string): Promise<string> {
   opened(await startPluginServer({ command, socket, log }), (server) => server.close())
   const config = stringify(withRedis(sample, redisConfig(new URL(redisUrl))))
   const cure = 'stop what listens there, or choose another port with PORT=8010 npm start'
-  const gateway = await startGateway({ config, plugin: { info, socket }, port: PORT, log }).catch((error) => {
-    throw taken(error, PORT, 'the gateway', cure)
+  const gateway = await startGateway({ config, plugin: { info, socket }, port, log }).catch((error) => {
+    throw taken(error, port, 'the gateway', cure)
   })
   return opened(gateway, (running) => running.close()).url
 }

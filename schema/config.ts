@@ -113,7 +113,12 @@ export const config = {
         encrypted: true,
         description: 'Password of the user.',
       },
-      database: { type: 'integer', default: 0, description: 'Database number; 0 on Redis Cluster.' },
+      database: {
+        type: 'integer',
+        default: 0,
+        between: [0, 32_767],
+        description: 'Database number; 0 on Redis Cluster.',
+      },
       ssl: { type: 'boolean', default: false, description: 'Connect with TLS.' },
       ssl_verify: { type: 'boolean', default: false, description: "Verify the server's certificate." },
       server_name: { type: 'string', description: 'Server name for TLS (SNI), if not `host`.' },

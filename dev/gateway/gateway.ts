@@ -67,6 +67,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       .finally(() => running.delete(run))
     running.add(run)
   })
+  // Kong has no limit of its own either; beyond Node's, headers are cut off, `host` with them.
+  server.maxHeadersCount = 0
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port ?? 0, host, resolve)

@@ -7,6 +7,7 @@ export interface Rejection {
 export const MISSING_KEY: Rejection = { status: 401, error: 'missing key' }
 export const BUDGET_EXCEEDED: Rejection = { status: 429, error: 'token budget exceeded' }
 export const UNAVAILABLE: Rejection = { status: 503, error: 'token accounting unavailable' }
+export const TOO_MANY_HEADERS: Rejection = { status: 431, error: 'too many request headers' }
 export const NO_WEBSOCKET: Rejection = { status: 400, error: 'websocket upgrade not supported' }
 
 /** What is known of the key when its request comes in. */

@@ -1,5 +1,8 @@
 import { isDecodable } from './usage/encoding.ts'
 
+/** As many header values as Kong can be made to show. What lies beyond is sent upstream unseen. */
+export const MOST_HEADERS = 1000
+
 /** What a request's headers say about the ways in which its response could get past the count. */
 export interface Escape {
   /**
@@ -7,6 +10,8 @@ export interface Escape {
    * that ignores the header answers for free (seen on Kong 3.9.1). Such a session could not be counted either.
    */
   readonly websocket: boolean
+  /** Kong may not have shown all of them. */
+  readonly tooMany: boolean
   /** The Accept-Encoding to send upstream instead, where the client's could bring a body that the reader cannot decode. */
   readonly acceptEncoding?: string
   /** The request carries a body. Without one, only its method tells whether the response is to be counted. */
@@ -17,6 +22,7 @@ export function examine(headers: Record<string, string[]>): Escape {
   const acceptEncoding = readableEncodings(headers['accept-encoding'])
   return {
     websocket: headers.upgrade?.some((value) => /websocket/i.test(value)) ?? false,
+    tooMany: Object.values(headers).reduce((count, values) => count + values.length, 0) >= MOST_HEADERS,
     hasBody: 'transfer-encoding' in headers || Number(headers['content-length']?.[0] ?? 0) > 0,
     ...(acceptEncoding === undefined ? {} : { acceptEncoding }),
   }

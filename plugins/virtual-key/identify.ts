@@ -1,3 +1,4 @@
+import { MOST_HEADERS } from './escape.ts'
 import type { Consumer, Kong } from './kong.ts'
 
 export type Identification =
@@ -16,7 +17,7 @@ export async function identify(kong: Kong, how: Identification): Promise<string 
     case 'credential':
       return usable((await kong.client.getCredential())?.id)
     case 'header':
-      return usable((await kong.request.getHeaders())[how.name]?.[0])
+      return usable((await kong.request.getHeaders(MOST_HEADERS))[how.name]?.[0])
   }
 }
 

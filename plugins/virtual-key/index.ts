@@ -1,7 +1,7 @@
 import { type Config, config as configFields } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
-import { admit, NO_WEBSOCKET, type Rejection, UNAVAILABLE } from './admit.ts'
-import { examine } from './escape.ts'
+import { admit, NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
+import { examine, MOST_HEADERS } from './escape.ts'
 import { identify } from './identify.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
@@ -25,7 +25,7 @@ export class Plugin {
     this.#settings = settingsFrom(config)
     this.#signer = config.__plugin_id ?? fingerprint(config)
     if (this.#settings.webhook) learnSigner(this.#signer, this.#settings.webhook.keys)
-    this.#runtime = runtimeFor(config.redis)
+    this.#runtime = runtimeFor(this.#signer, config.redis)
   }
 
   async access(kong: Kong): Promise<void> {
@@ -47,7 +47,10 @@ export class Plugin {
   }
 
   async #access(kong: Kong): Promise<void> {
-    const { websocket, acceptEncoding, hasBody } = examine(await kong.request.getHeaders())
+    const { websocket, tooMany, acceptEncoding, hasBody } = examine(
+      await kong.request.getHeaders(MOST_HEADERS),
+    )
+    if (tooMany) return exit(kong, TOO_MANY_HEADERS)
     if (websocket) {
       metrics.add('refused_websocket')
       return exit(kong, NO_WEBSOCKET)
@@ -83,6 +86,12 @@ export class Plugin {
     const settlement = settlementOf(this.#settings, this.#signer, keyId, usage, clock())
     const { settlements } = this.#runtime
     const result = await settlements.settle(settlement, this.#settings.service, () => serviceOf(kong))
+    if (result.state === 'settled' && result.crossed.length > 0 && settlement.target === undefined) {
+      const { crossed, total } = result
+      await kong.log.notice(
+        `virtual-key: key ${JSON.stringify(keyId)} crossed ${crossed.join(', ')} with ${total} tokens`,
+      )
+    }
     if (result.state === 'dropped') await kong.log.err(`virtual-key: ${result.reason}`)
   }
 }

@@ -5,8 +5,8 @@
  */
 export interface Kong {
   readonly request: {
-    /** Values are always arrays; names are in lower case. */
-    getHeaders(): Promise<Record<string, string[]>>
+    /** Values are always arrays; names are in lower case. `max` values at most, 1 to 1000, and Kong's own default is fewer. */
+    getHeaders(max: number): Promise<Record<string, string[]>>
     getMethod(): Promise<string>
   }
   readonly client: {

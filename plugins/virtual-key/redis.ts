@@ -43,7 +43,12 @@ export function connect(config: RedisConfig, log: Log): Link {
     ...(config.username ? { username: config.username } : {}),
     ...(config.password ? { password: config.password } : {}),
     ...(config.ssl
-      ? { tls: { rejectUnauthorized: config.ssl_verify, servername: config.server_name ?? config.host } }
+      ? {
+          tls: {
+            rejectUnauthorized: config.ssl_verify,
+            ...(config.server_name ? { servername: config.server_name } : {}),
+          },
+        }
       : {}),
   } satisfies RedisOptions
   const nodes = config.cluster_nodes ?? []
@@ -71,6 +76,12 @@ export function connect(config: RedisConfig, log: Log): Link {
 function tell(redis: Connection, log: Log, address: string): void {
   let away = false
   redis.on('error', (error: Error) => {
+    if (/DB index/.test(error.message)) {
+      // The client would go on in database 0, where somebody else's data may lie.
+      log.error(`Redis at ${address} is not used: ${error.message}`)
+      redis.disconnect()
+      return
+    }
     if (!away) log.warn(`Redis at ${address} is unreachable: ${error.message || error.name}`)
     away = true
   })

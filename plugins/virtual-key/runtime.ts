@@ -19,21 +19,52 @@ export interface Runtime {
   readonly redis: Connection
   readonly settlements: Settlements
   readonly dispatcher: Dispatcher
+  /** Ids of the configurations that use it. */
+  readonly users: Set<string>
 }
+
+/** How long a Redis address that no configuration names any more is kept for instances that still hold it. Unit: milliseconds. */
+const LINGER = 120_000
+/** Time for what such an address still has to settle and deliver. Unit: milliseconds. */
+const PATIENCE = 10_000
 
 export const clock = (): number => Date.now()
 export const log = lineLog((line) => process.stdout.write(line))
 export const metrics = new Metrics()
 
-const settler = newSettler()
 const signers = new Map<string, readonly SigningKey[]>()
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined
 
-export function runtimeFor(config: RedisConfig): Runtime {
+/** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
+export function runtimeFor(user: string, config: RedisConfig): Runtime {
   const address = fingerprint(config)
-  const existing = runtimes.get(address)
-  if (existing) return existing
+  let runtime = runtimes.get(address)
+  if (runtime === undefined) {
+    runtime = open(config)
+    runtimes.set(address, runtime)
+  }
+  for (const [other, { users }] of runtimes) {
+    if (other !== address && users.delete(user) && users.size === 0) closeUnused(other)
+  }
+  runtime.users.add(user)
+  return runtime
+}
+
+/** An operator changed the address, or the password: without this each change would leave a connection and a dispatcher behind. */
+function closeUnused(address: string): void {
+  const timer = setTimeout(() => {
+    const runtime = runtimes.get(address)
+    if (runtime === undefined || runtime.users.size > 0) return
+    runtimes.delete(address)
+    void close(runtime, PATIENCE)
+  }, LINGER)
+  timer.unref()
+}
+
+function open(config: RedisConfig): Runtime {
+  // A name for each runtime, not for the process: each counts its own settlements from 0.
+  const settler = newSettler()
   sender ??= new Sender(clock)
   const link = connect(config, log)
   const { redis } = link
@@ -50,10 +81,8 @@ export function runtimeFor(config: RedisConfig): Runtime {
   })
   const deliver = dispatcher.take.bind(dispatcher)
   const settlements = new Settlements({ link, settler, metrics, log, deliver })
-  const runtime = { redis, settlements, dispatcher }
-  runtimes.set(address, runtime)
   dispatcher.start()
-  return runtime
+  return { redis, settlements, dispatcher, users: new Set() }
 }
 
 /** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
@@ -75,14 +104,14 @@ export function learnSigner(id: string, keys: readonly SigningKey[]): void {
 
 /** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */
 export async function closeRuntimes(patience: number): Promise<void> {
-  await Promise.all(
-    [...runtimes.values()].map(async ({ redis, settlements, dispatcher }) => {
-      await settlements.stop(patience / 2)
-      await dispatcher.stop(patience / 2)
-      redis.disconnect()
-    }),
-  )
+  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, patience)))
   runtimes.clear()
   await sender?.close()
   sender = undefined
+}
+
+async function close({ redis, settlements, dispatcher }: Runtime, patience: number): Promise<void> {
+  await settlements.stop(patience / 2)
+  await dispatcher.stop(patience / 2)
+  redis.disconnect()
 }

@@ -45,6 +45,7 @@ async function start(): Promise<void> {
   const stop = async () => {
     if (stopping) return
     stopping = true
+    setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
     await serving.stop(PATIENCE)
     await closeRuntimes(PATIENCE)
     report()

@@ -30,6 +30,30 @@ describe('Nobody escapes the count', function () {
     expect(scene.upstream.requests).to.have.length(0)
   })
 
+  it('a header by the name __proto__ does not make the access phase fail', async () => {
+    const key = scene.newKey()
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', ['__proto__']: 'x' }
+    expect((await answerTo(raw(key, upgrade, 'POST'), '{}')).status).to.equal(400)
+    expect(scene.upstream.requests).to.have.length(0)
+    await answerTo(raw(key, { ['__proto__']: 'x' }, 'POST'), '{}')
+    expect(await scene.total(key)).to.equal(10)
+  })
+
+  it('a header behind many others is seen as well, and more than Kong can show are refused', async () => {
+    const key = scene.newKey()
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, '1']))
+    await answerTo(raw(key, { ...many(200), 'accept-encoding': 'x-unheard-of' }, 'POST'), '{}')
+    expect(scene.upstream.requests.at(-1)?.headers['accept-encoding']).to.equal('identity')
+    expect(await scene.total(key)).to.equal(10)
+    const { status } = await answerTo(
+      raw(key, { ...many(1000), 'accept-encoding': 'x-unheard-of' }, 'POST'),
+      '{}',
+    )
+    expect(status).to.equal(431)
+    expect(scene.upstream.requests).to.have.length(1)
+  })
+
   it('an upgrade that Kong ignores is counted as any other request', async () => {
     const key = scene.newKey()
     const { status } = await answerTo(raw(key, { connection: 'Upgrade', upgrade: 'h2c' }, 'POST'), '{}')

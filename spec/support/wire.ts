@@ -36,6 +36,11 @@ export class Wire {
   }
 
   exchange(message: unknown): Promise<Reply> {
+    return this.raw(encode(message, { ignoreUndefined: true }))
+  }
+
+  /** A message that is bytes already. */
+  raw(message: Uint8Array): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const hungUp = () => reject(new Error('the plugin server hung up'))
       this.#socket.once('close', hungUp)
@@ -43,7 +48,7 @@ export class Wire {
         this.#socket.off('close', hungUp)
         resolve(reply)
       }
-      this.#socket.write(encode(message, { ignoreUndefined: true }))
+      this.#socket.write(message)
     })
   }
 

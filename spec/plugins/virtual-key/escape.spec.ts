@@ -24,6 +24,12 @@ describe('examine', () => {
     expect(examine({ 'accept-encoding': ['__proto__, toString'] }).acceptEncoding).to.equal('identity')
   })
 
+  it('says when Kong may not have shown every header', () => {
+    const shown = (count: number) => ({ a: new Array<string>(count - 1).fill('x'), b: ['y'] })
+    expect(examine(shown(999)).tooMany).to.equal(false)
+    expect(examine(shown(1000)).tooMany).to.equal(true)
+  })
+
   it('tells whether the request carries a body', () => {
     expect(examine({ 'content-length': ['2'] }).hasBody).to.equal(true)
     expect(examine({ 'transfer-encoding': ['chunked'] }).hasBody).to.equal(true)

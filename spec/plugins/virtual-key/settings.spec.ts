@@ -31,6 +31,15 @@ describe('settingsFrom', () => {
     expect(settingsFrom(config).thresholds).to.deep.equal([50, 51, 100, 900, 901, 1001])
   })
 
+  it('a percentage is never rounded above the budget', () => {
+    for (const token_budget of [7, 110, 111, 999_999_999]) {
+      expect(settingsFrom({ ...PLAIN, token_budget, alert_percents: [100] }).thresholds).to.deep.equal([
+        token_budget,
+      ])
+    }
+    expect(settingsFrom({ ...PLAIN, token_budget: 110, alert_percents: [90] }).thresholds).to.deep.equal([99])
+  })
+
   it('refuses percents without a budget', () => {
     expect(() => settingsFrom({ ...PLAIN, alert_percents: [80] })).to.throw(
       ConfigError,

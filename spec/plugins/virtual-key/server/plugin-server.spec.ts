@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { encode } from '@msgpack/msgpack'
 import { expect } from 'chai'
 import sinon from 'sinon'
 import { lineLog } from '../../../../plugins/virtual-key/log.ts'
@@ -117,6 +118,19 @@ describe('PluginServer', () => {
     const [, , error] = await wire.exchange([0, 5, 'plugin.Unheard', [{}]])
     expect(error).to.equal('method plugin.Unheard not implemented')
     await newInstance()
+  })
+
+  it('answers a map with a member __proto__, which a client can send as a header', async () => {
+    const instance = await newInstance()
+    const { EventId } = (await wire.call('plugin.HandleEvent', {
+      InstanceId: instance,
+      EventName: 'response',
+    })) as {
+      EventId: number
+    }
+    const step = Buffer.from(encode([0, 99, 'plugin.Step', [{ Data: { xxxxxxxxx: ['1'] }, EventId }]]))
+    const reply = wire.raw(Buffer.from(step.toString('latin1').replace('xxxxxxxxx', '__proto__'), 'latin1'))
+    expect((await reply)[3]).to.deep.include({ Data: 'ret' })
   })
 
   it('hangs up on bytes that are no message, and serves the others', async () => {
