@@ -80,8 +80,8 @@ export class Dispatcher {
   }
 
   start(): void {
+    this.#sweepLater()
     this.#timers.push(
-      setInterval(() => this.#sweep(), Math.min(SWEEP, this.#lease / 6)),
       setInterval(() => this.#renewAll(), this.#lease / 6),
       setInterval(() => this.#tidy(), TIDY),
     )
@@ -130,6 +130,16 @@ export class Dispatcher {
   /** A third of the lease is left for replies that were long on their way. */
   #surely(): number {
     return performance.now() + (this.#lease * 2) / 3
+  }
+
+  /** Not in step with other processes: the one whose turn is always just before another's would always win. */
+  #sweepLater(): void {
+    if (this.#stopped) return
+    const wait = Math.min(SWEEP, this.#lease / 6) * (0.5 + this.#options.random())
+    setTimeout(() => {
+      this.#sweep()
+      this.#sweepLater()
+    }, wait).unref()
   }
 
   #sweep(): void {

@@ -1,0 +1,71 @@
+import type { Redis } from 'ioredis'
+import { type Settled, settle, type Target } from '../../plugins/virtual-key/ledger/settle.ts'
+import { newSettler } from '../../plugins/virtual-key/ledger/settlements.ts'
+import { lineLog } from '../../plugins/virtual-key/log.ts'
+import { Metrics } from '../../plugins/virtual-key/metrics.ts'
+import { Dispatcher, type DispatcherOptions } from '../../plugins/virtual-key/outbox/dispatcher.ts'
+import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
+import type { Connected } from './connection.ts'
+import { settlement } from './settlement.ts'
+
+/** One process's dispatcher, with everything that belongs to it. */
+export class DispatchingProcess {
+  readonly consumer = newSettler()
+  readonly metrics = new Metrics()
+  readonly lines: string[] = []
+  readonly dispatcher: Dispatcher
+  readonly connection: Connected
+  readonly #sender = new Sender(Date.now)
+  #sequence = 0
+
+  constructor(connection: Connected, own: Partial<DispatcherOptions> = {}) {
+    this.connection = connection
+    this.dispatcher = new Dispatcher({
+      redis: connection.link.redis,
+      consumer: this.consumer,
+      sender: this.#sender,
+      signers: new Map(),
+      metrics: this.metrics,
+      log: lineLog((line) => this.lines.push(line)),
+      clock: Date.now,
+      random: Math.random,
+      ...own,
+    })
+  }
+
+  /** Settles one crossing; `deliver` false: as a process that dies right after it. */
+  async cross(keyId: string, target: Target, deliver = true): Promise<Settled> {
+    const id = { settler: this.consumer, sequence: this.#sequence++ }
+    const settled = await settle(
+      this.connection.link.redis,
+      id,
+      settlement(keyId, 150, { target }),
+      'openai',
+      undefined,
+    )
+    if (deliver && settled.state === 'settled') this.dispatcher.take(settled.claims)
+    return settled
+  }
+
+  async stop(): Promise<void> {
+    await this.dispatcher.stop(2000)
+    await this.#sender.close()
+    this.connection.link.redis.disconnect()
+  }
+}
+
+/** Number of entries of all partitions. */
+export async function everything(
+  redis: Pick<Redis, 'xlen' | 'hlen' | 'zcard'>,
+): Promise<{ outbox: number; alerts: number; retry: number; dead: number; delivered: number }> {
+  const sum = { outbox: 0, alerts: 0, retry: 0, dead: 0, delivered: 0 }
+  for (let partition = 0; partition < 16; partition++) {
+    const name = (what: string) => `vk:{${partition}}:${what}`
+    sum.outbox += await redis.xlen(name('outbox'))
+    sum.alerts += await redis.hlen(name('alerts'))
+    sum.retry += await redis.zcard(name('retry'))
+    sum.dead += await redis.xlen(name('dead'))
+    sum.delivered += await redis.xlen(name('delivered'))
+  }
+  return sum
+}
