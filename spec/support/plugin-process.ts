@@ -13,18 +13,19 @@ export class PluginProcess {
   readonly #folder: string
   #output = ''
 
-  private constructor() {
+  private constructor(env: Readonly<Record<string, string>>) {
     this.#folder = mkdtempSync(join(tmpdir(), 'virtual-key-process-'))
     this.socket = join(this.#folder, 'js.sock')
     const [program = '', ...args] = pluginServerCommand().start(this.#folder, 'js.sock').split(' ')
-    this.child = spawn(program, args, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] })
+    this.child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
     this.child.stdout?.on('data', (chunk) => {
       this.#output += chunk
     })
   }
 
-  static async start(): Promise<PluginProcess> {
-    const server = new PluginProcess()
+  /** @param env all of it: Kong starts a plugin server with an empty environment */
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<PluginProcess> {
+    const server = new PluginProcess(env)
     await until('the plugin server', () => server.output.includes('serving'))
     return server
   }
@@ -37,11 +38,11 @@ export class PluginProcess {
     return Wire.open(this.socket)
   }
 
-  /** SIGTERM, and waits for the end. May be called again. */
-  async stop(): Promise<void> {
+  /** Ends it, and waits for the end. May be called again. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
     const gone = new Promise((resolve) => this.child.once('exit', resolve))
-    this.child.kill('SIGTERM')
+    this.child.kill(signal)
     await gone
     rmSync(this.#folder, { recursive: true, force: true })
   }
