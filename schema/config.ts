@@ -83,6 +83,13 @@ export const config = {
     default: false,
     description: 'Answer 401 to requests without a key instead of proxying them uncounted.',
   },
+  body: {
+    type: 'string',
+    default: 'buffered',
+    one_of: ['buffered', 'tapped'],
+    description:
+      'How the response body is read: buffered = clients get it when it is whole; tapped = it streams, and `vk tap` prints what the route then needs.',
+  },
   service: {
     type: 'string',
     len_min: 1,

@@ -1,14 +1,22 @@
 import { type Config, config as configFields } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
 import { admit, NO_WEBSOCKET, type Rejection, UNAVAILABLE } from './admit.ts'
+import type { Complaint } from './complaints.ts'
 import { examine } from './escape.ts'
 import { identify } from './identify.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
+import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
-import { clock, learnSigner, metrics, type Runtime, runtimeFor } from './runtime.ts'
+import { clock, complaints, learnSigner, metrics, type Runtime, runtimeFor } from './runtime.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { settlementOf } from './settle.ts'
+import { keyNote, tappedKey } from './tap/key.ts'
+import { NOTE, TAPPED } from './tap/lua.ts'
+import { noteText } from './tap/note.ts'
+import { tappedFrom } from './tap/tapped.ts'
+import { tappedUsage } from './tap/usage.ts'
+import type { Usage } from './usage/usage.ts'
 import { windowAt } from './window.ts'
 
 /**
@@ -37,24 +45,37 @@ export class Plugin {
     }
   }
 
+  /** Buffered responses; of a tapped route only where the tap, which turns buffering off, is missing there. */
   async response(kong: Kong): Promise<void> {
     try {
-      await this.#settle(kong)
+      await this.#settleBuffered(kong)
     } catch (error) {
-      metrics.add('uncounted_dropped')
-      await kong.log.err(`virtual-key: a response could not be counted: ${(error as Error).message}`)
+      await failed(kong, error as Error)
+    }
+  }
+
+  /** Runs after every request, because it has to for tapped ones. */
+  async log(kong: Kong): Promise<void> {
+    if (!this.#settings.tapped) return
+    try {
+      await this.#settleTapped(kong)
+    } catch (error) {
+      await failed(kong, error as Error)
     }
   }
 
   async #access(kong: Kong): Promise<void> {
-    const { websocket, acceptEncoding, hasBody } = examine(await kong.request.getHeaders())
+    const { tapped, identification } = this.#settings
+    const headers = await kong.request.getHeaders()
+    const { websocket, acceptEncoding, hasBody } = examine(headers)
     if (websocket) {
       metrics.add('refused_websocket')
       return exit(kong, NO_WEBSOCKET)
     }
     const rejection = await this.#rejection(kong)
     if (rejection) return exit(kong, rejection)
-    if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
+    if (tapped) await kong.ctx.shared.set(NOTE, noteText(keyNote(identification, headers)))
+    else if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
       // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
       return kong.nginx.setCtx('buffered_proxying', false)
     }
@@ -74,17 +95,65 @@ export class Plugin {
     return admit({ keyId, requireKey, budget, total })
   }
 
-  async #settle(kong: Kong): Promise<void> {
+  async #settleBuffered(kong: Kong): Promise<void> {
+    const { identification, service, tapped } = this.#settings
+    if (tapped) {
+      if ((await kong.request.getMethod()) !== 'POST') return
+      metrics.add('tap_missing')
+      await complain(kong, 'tap_missing')
+    }
     const usage = await read(kong)
     if (usage === undefined) return
-    if (typeof usage === 'string') return metrics.add(`uncounted_${usage}`)
-    const keyId = await identify(kong, this.#settings.identification)
-    if (keyId === undefined) return metrics.add('uncounted_no_key')
+    if (typeof usage === 'string') return uncounted(kong, usage)
+    const keyId = await identify(kong, identification)
+    await this.#settle(kong, keyId, usage, service, () => serviceOf(kong))
+  }
+
+  async #settleTapped(kong: Kong): Promise<void> {
+    const text = await kong.ctx.shared.get(TAPPED)
+    if (text === undefined) return
+    const tapped = tappedFrom(text)
+    if (tapped === undefined) return uncounted(kong, 'tap_unknown')
+    const usage = tappedUsage(tapped)
+    if (typeof usage === 'string') return uncounted(kong, usage)
+    const service = this.#settings.service ?? tapped.service
+    await this.#settle(
+      kong,
+      tappedKey(this.#settings.identification, tapped),
+      usage,
+      service,
+      async () => service,
+    )
+  }
+
+  async #settle(
+    kong: Kong,
+    keyId: string | undefined,
+    usage: Usage,
+    service: string | undefined,
+    label: () => Promise<string>,
+  ): Promise<void> {
+    if (keyId === undefined) return uncounted(kong, 'no_key')
     const settlement = settlementOf(this.#settings, this.#signer, keyId, usage, clock())
-    const { settlements } = this.#runtime
-    const result = await settlements.settle(settlement, this.#settings.service, () => serviceOf(kong))
+    const result = await this.#runtime.settlements.settle(settlement, service, label)
     if (result.state === 'dropped') await kong.log.err(`virtual-key: ${result.reason}`)
   }
+}
+
+/** What was spent and not counted has to be seen: in the counters each time, in Kong's log now and then. */
+async function uncounted(kong: Kong, reason: Uncounted): Promise<void> {
+  metrics.add(`uncounted_${reason}`)
+  await complain(kong, reason)
+}
+
+async function complain(kong: Kong, reason: Complaint): Promise<void> {
+  const line = complaints.add(reason)
+  if (line !== undefined) await kong.log.warn(line)
+}
+
+async function failed(kong: Kong, error: Error): Promise<void> {
+  metrics.add('uncounted_dropped')
+  await kong.log.err(`virtual-key: a response could not be counted: ${error.message}`)
 }
 
 async function serviceOf(kong: Kong): Promise<string> {

@@ -33,6 +33,13 @@ export interface Kong {
   readonly nginx: {
     setCtx(name: 'buffered_proxying', value: boolean): Promise<void>
   }
+  readonly ctx: {
+    /** Lua tables of the request, shared with every plugin; only strings are put into them here. */
+    readonly shared: {
+      get(name: string): Promise<string | undefined>
+      set(name: string, value: string): Promise<void>
+    }
+  }
   readonly log: {
     err(message: string): Promise<void>
     warn(message: string): Promise<void>

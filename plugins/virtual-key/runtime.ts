@@ -1,4 +1,5 @@
 import type { RedisConfig } from '../../schema/config.ts'
+import { Complaints } from './complaints.ts'
 import { fingerprint } from './keys.ts'
 import type { Connection } from './ledger/script.ts'
 import { newSettler, Settlements } from './ledger/settlements.ts'
@@ -22,6 +23,7 @@ export interface Runtime {
 export const clock = (): number => Date.now()
 export const log = lineLog((line) => process.stdout.write(line))
 export const metrics = new Metrics()
+export const complaints = new Complaints(clock)
 
 const settler = newSettler()
 const signers = new Map<string, readonly SigningKey[]>()

@@ -23,6 +23,8 @@ export interface Settings {
   /** Tokens; 0 = unlimited. */
   readonly budget: number
   readonly window: WindowKind
+  /** The response is read as the tap saw it pass; else it is buffered. */
+  readonly tapped: boolean
   readonly service: string | undefined
   readonly faultTolerant: boolean
   readonly webhook: Webhook | undefined
@@ -47,6 +49,7 @@ export function settingsFrom(config: Config): Settings {
     thresholds: thresholds(config),
     budget: config.token_budget,
     window: config.window,
+    tapped: config.body === 'tapped',
     service: config.service ?? undefined,
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
 import { totalName } from '../../plugins/virtual-key/keys.ts'
-import { declaration } from './declaration.ts'
+import { type Scene as Declared, declaration } from './declaration.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'
 import { Upstream } from './upstream.ts'
@@ -25,8 +25,15 @@ export class Scene {
     this.#keys = keys
   }
 
-  /** @param config of the plugin on the route, given the webhook's URL @param gateways how many, all on one Redis */
-  static async start(config: (webhook: string) => Record<string, unknown>, gateways = 1): Promise<Scene> {
+  /**
+   * @param config of the plugin on the route, given the webhook's URL @param gateways how many, all on one Redis
+   * @param more of the declaration
+   */
+  static async start(
+    config: (webhook: string) => Record<string, unknown>,
+    gateways = 1,
+    more: Pick<Declared, 'tap' | 'routes'> = {},
+  ): Promise<Scene> {
     const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
     const scene = new Scene(await PrivateRedis.start(), await Upstream.start(), await Receiver.start(), keys)
     const text = declaration({
@@ -34,6 +41,7 @@ export class Scene {
       upstreamPort: scene.upstream.port,
       config: config(scene.receiver.url),
       consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
+      ...more,
     })
     for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))
     return scene
