@@ -90,6 +90,12 @@ export const config = {
     description:
       'How the response body is read: buffered = clients get it when it is whole; tapped = it streams, and `vk tap` prints what the route then needs.',
   },
+  ask_for_usage: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Ask for usage in streamed requests to OpenAI-style paths (…/completions) that do not: `stream_options.include_usage`.',
+  },
   service: {
     type: 'string',
     len_min: 1,

@@ -36,7 +36,11 @@ export function postFunction(log: Log): GatewayPlugin {
     name: 'post-function',
     priority: -1000,
     schema: { fields: FIELDS, onConsumer: false },
-    access: (exchange, configuration) => programOf(configuration).run('access', exchange),
+    access: async (exchange, configuration) => {
+      // Kong reads it whole before it proxies, and Lua asks for it without waiting.
+      const body = await exchange.readBody()
+      programOf(configuration).run('access', exchange, exchange.newBody ?? body)
+    },
     bodyFilter: (exchange, configuration, chunk, last) =>
       logged(() => programOf(configuration).run('body_filter', exchange, chunk, last)),
     log: (exchange, configuration) => logged(() => programOf(configuration).run('log', exchange)),
@@ -79,6 +83,7 @@ class Program {
     switch (what) {
       case 'id':
         return exchange.id
+      case 'body':
       case 'chunk':
         return this.#chunk
       case 'last':
@@ -93,6 +98,9 @@ class Program {
         return exchange.headers.get(name)
       case 'set request header':
         return void exchange.headers.set(name, String(second))
+      case 'set body':
+        exchange.newBody = first as Buffer
+        return undefined
       case 'shared':
         return exchange.shared.get(name) as LuaValue
       case 'share':
@@ -153,8 +161,14 @@ kong = {
     get_credential = entity("credential", "id"),
   },
   router = { get_service = entity("service", "id", "name") },
-  request = { get_header = function(name) return host("request header", name) end },
-  service = { request = { set_header = function(name, value) host("set request header", name, value) end } },
+  request = {
+    get_header = function(name) return host("request header", name) end,
+    get_raw_body = function() return host("body") end,
+  },
+  service = { request = {
+    set_header = function(name, value) host("set request header", name, value) end,
+    set_raw_body = function(body) host("set body", body) end,
+  } },
 }
 
 forget = function() contexts[host("id")] = nil end

@@ -1,6 +1,8 @@
 import { type Config, config as configFields } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
 import { admit, NO_WEBSOCKET, type Rejection, UNAVAILABLE } from './admit.ts'
+import { bodyOf, changeBody, mayBeRead } from './ask/body.ts'
+import { isCompletion, usageWish } from './ask/include-usage.ts'
 import type { Complaint } from './complaints.ts'
 import { examine } from './escape.ts'
 import { identify } from './identify.ts'
@@ -65,16 +67,22 @@ export class Plugin {
   }
 
   async #access(kong: Kong): Promise<void> {
-    const { tapped, identification } = this.#settings
+    const { tapped, identification, askForUsage } = this.#settings
     const headers = await kong.request.getHeaders()
-    const { websocket, acceptEncoding, hasBody } = examine(headers)
+    const { websocket, acceptEncoding, hasBody, length } = examine(headers)
     if (websocket) {
       metrics.add('refused_websocket')
       return exit(kong, NO_WEBSOCKET)
     }
     const rejection = await this.#rejection(kong)
     if (rejection) return exit(kong, rejection)
-    if (tapped) await kong.ctx.shared.set(NOTE, noteText(keyNote(identification, headers)))
+    const asking = askForUsage && mayBeRead(length) && isCompletion(await kong.request.getPath())
+    const body = asking ? await bodyOf(kong) : undefined
+    const wish = body && usageWish(body)
+    if (tapped) {
+      const change = wish && { ...wish, length: body.length }
+      await kong.ctx.shared.set(NOTE, noteText(keyNote(identification, headers), change))
+    } else if (wish) await changeBody(kong, body, wish)
     else if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
       // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
       return kong.nginx.setCtx('buffered_proxying', false)

@@ -25,6 +25,7 @@ export interface Settings {
   readonly window: WindowKind
   /** The response is read as the tap saw it pass; else it is buffered. */
   readonly tapped: boolean
+  readonly askForUsage: boolean
   readonly service: string | undefined
   readonly faultTolerant: boolean
   readonly webhook: Webhook | undefined
@@ -50,6 +51,7 @@ export function settingsFrom(config: Config): Settings {
     budget: config.token_budget,
     window: config.window,
     tapped: config.body === 'tapped',
+    askForUsage: config.ask_for_usage,
     service: config.service ?? undefined,
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),

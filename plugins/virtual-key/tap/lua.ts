@@ -9,8 +9,12 @@ const BLOCK = 4 * 1024
 /** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
 const SLOTS = 256
 
-/** Names in kong.ctx.shared: what the plugin tells the tap in access, and what the tap tells the plugin's log phase. */
+/**
+ * Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). CHANGE: a change of the request's body alone,
+ * for a request that is not tapped. TAPPED: what the tap tells the plugin's log phase.
+ */
 export const NOTE = 'vk_note'
+export const CHANGE = 'vk_change'
 export const TAPPED = 'vk_tapped'
 
 /**
@@ -19,6 +23,8 @@ export const TAPPED = 'vk_tapped'
  *
  * access       Where the plugin left its note, and only there, response buffering is turned off. Without this plugin on the
  *              route buffering stays on and the plugin counts in its response phase: slower to the client, never for free.
+ *              The request's body is changed here as the plugin found out (ask/), because Kong's reader of what a plugin server
+ *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
  *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
@@ -26,9 +32,22 @@ export const TAPPED = 'vk_tapped'
  */
 export const tapLua = {
   access: `
-local ngx, kong = ngx, kong
+local ngx, kong, match, sub = ngx, kong, string.match, string.sub
+
+local function change(wish)
+  local length, from, to, text = match(wish, "^(%d+) (%d+) (%d+) ([^\\n]+)")
+  if not length then return end
+  local body = kong.request.get_raw_body(tonumber(length))
+  if body and #body == tonumber(length) then
+    kong.service.request.set_raw_body(sub(body, 1, from) .. text .. sub(body, to + 1))
+  end
+end
+
 return function()
-  if not kong.ctx.shared.${NOTE} then return end
+  local note = kong.ctx.shared.${NOTE}
+  local wish = note or kong.ctx.shared.${CHANGE}
+  if wish then change(wish) end
+  if not note then return end
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
   ctx.vk_tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }
