@@ -96,6 +96,12 @@ export const config = {
     description:
       'Ask for usage in streamed requests to OpenAI-style paths (…/completions) that do not: `stream_options.include_usage`.',
   },
+  estimate: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Estimate usage with a tokenizer where an LLM answer reports none, or the client hung up before it did.',
+  },
   service: {
     type: 'string',
     len_min: 1,

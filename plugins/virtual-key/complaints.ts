@@ -38,6 +38,6 @@ export class Complaints {
     }
     const count = (open?.count ?? 0) + 1
     this.#open.set(reason, { since: now, count: 0 })
-    return `virtual-key: ${reason}: ${count} ${count === 1 ? 'response' : 'responses'} ${WORDS[reason]}`
+    return `${reason}: ${count} ${count === 1 ? 'response' : 'responses'} ${WORDS[reason]}`
   }
 }

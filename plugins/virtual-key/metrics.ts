@@ -13,6 +13,9 @@ export type Uncounted =
 export type Counter =
   | 'settled'
   | 'tokens'
+  /** Settlements whose tokens are estimated; `settled` and `tokens` contain them. */
+  | 'estimated'
+  | 'tokens_estimated'
   | 'crossings'
   | 'queued'
   | 'duplicates'

@@ -1,5 +1,7 @@
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
+import { Estimator } from './estimate/estimator.ts'
+import { Requests } from './estimate/requests.ts'
 import { fingerprint } from './keys.ts'
 import type { Connection } from './ledger/script.ts'
 import { newSettler, Settlements } from './ledger/settlements.ts'
@@ -24,6 +26,8 @@ export const clock = (): number => Date.now()
 export const log = lineLog((line) => process.stdout.write(line))
 export const metrics = new Metrics()
 export const complaints = new Complaints(clock)
+export const estimator = new Estimator()
+export const requests = new Requests()
 
 const settler = newSettler()
 const signers = new Map<string, readonly SigningKey[]>()
@@ -62,10 +66,11 @@ export function learnSigner(id: string, keys: readonly SigningKey[]): void {
 
 /** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */
 export async function closeRuntimes(patience: number): Promise<void> {
+  await estimator.close(patience / 4)
   await Promise.all(
     [...runtimes.values()].map(async ({ redis, settlements, dispatcher }) => {
-      await settlements.stop(patience / 2)
-      await dispatcher.stop(patience / 2)
+      await settlements.stop((patience * 3) / 8)
+      await dispatcher.stop((patience * 3) / 8)
       redis.disconnect()
     }),
   )

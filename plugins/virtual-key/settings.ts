@@ -26,6 +26,7 @@ export interface Settings {
   /** The response is read as the tap saw it pass; else it is buffered. */
   readonly tapped: boolean
   readonly askForUsage: boolean
+  readonly estimate: boolean
   readonly service: string | undefined
   readonly faultTolerant: boolean
   readonly webhook: Webhook | undefined
@@ -52,6 +53,7 @@ export function settingsFrom(config: Config): Settings {
     window: config.window,
     tapped: config.body === 'tapped',
     askForUsage: config.ask_for_usage,
+    estimate: config.estimate,
     service: config.service ?? undefined,
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),

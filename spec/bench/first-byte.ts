@@ -14,11 +14,11 @@ const ROUNDS = 30
 
 async function main(): Promise<void> {
   const scene = await Scene.start(() => ({}), 1, {
-    routes: {
+    routes: () => ({
       plain: {},
       tapped: { config: { body: 'tapped' }, tap: true },
       buffered: { config: { body: 'buffered' } },
-    },
+    }),
   })
   try {
     scene.upstream.answer = async (response) => {

@@ -12,12 +12,12 @@ describe('ask_for_usage', function () {
 
   before(async () => {
     scene = await Scene.start(() => ({}), 1, {
-      routes: {
+      routes: () => ({
         tapped: { config: { body: 'tapped', ask_for_usage: true }, tap: true },
         buffered: { config: { ask_for_usage: true } },
         both: { config: { ask_for_usage: true }, tap: true },
         silent: { config: {} },
-      },
+      }),
     })
   })
 

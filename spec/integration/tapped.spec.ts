@@ -16,12 +16,12 @@ describe('Tapped: streams stay streams', function () {
   before(async () => {
     scene = await Scene.start(() => ({ alert_threshold: 100, body: 'tapped' }), 1, {
       tap: true,
-      routes: {
+      routes: () => ({
         untapped: { config: { body: 'tapped' } },
         buffered: { config: { body: 'buffered' }, tap: true },
         header: { config: { body: 'tapped', identify_by: 'header' }, tap: true },
         labelled: { config: { body: 'tapped', identify_by: 'credential', require_key: true }, tap: true },
-      },
+      }),
     })
   })
 

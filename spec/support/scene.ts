@@ -6,6 +6,11 @@ import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'
 import { Upstream } from './upstream.ts'
 
+interface More {
+  readonly tap?: boolean
+  readonly routes?: (webhook: string) => NonNullable<Declared['routes']>
+}
+
 /** A gateway with everything around it, each of it real: Redis, an upstream, a webhook receiver. */
 export class Scene {
   readonly redis: PrivateRedis
@@ -27,12 +32,12 @@ export class Scene {
 
   /**
    * @param config of the plugin on the route, given the webhook's URL @param gateways how many, all on one Redis
-   * @param more of the declaration
+   * @param more of the declaration, the routes given the webhook's URL
    */
   static async start(
     config: (webhook: string) => Record<string, unknown>,
     gateways = 1,
-    more: Pick<Declared, 'tap' | 'routes'> = {},
+    { tap = false, routes = () => ({}) }: More = {},
   ): Promise<Scene> {
     const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
     const scene = new Scene(await PrivateRedis.start(), await Upstream.start(), await Receiver.start(), keys)
@@ -41,7 +46,8 @@ export class Scene {
       upstreamPort: scene.upstream.port,
       config: config(scene.receiver.url),
       consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
-      ...more,
+      tap,
+      routes: routes(scene.receiver.url),
     })
     for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))
     return scene

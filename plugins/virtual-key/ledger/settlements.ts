@@ -122,6 +122,10 @@ export class Settlements {
     this.#known.set(name, { epoch: settled.epoch, total: settled.total })
     metrics.add('settled')
     metrics.add('tokens', settlement.tokens)
+    if (settlement.estimated) {
+      metrics.add('estimated')
+      metrics.add('tokens_estimated', settlement.tokens)
+    }
     if (settled.crossed.length > 0) metrics.add('crossings', settled.crossed.length)
     if (settled.claims.length > 0) deliver(settled.claims)
     return settled

@@ -125,7 +125,10 @@ export class Dispatcher {
       return this.#finish(one, { state: 'retry', delay: PUT_BACK }, undefined)
     }
     const { url, payload: body, timeout, allowPrivateNetworks } = record
-    const headers = signedHeaders(keys, id, clock(), body)
+    const headers = {
+      ...signedHeaders(keys, id, clock(), body),
+      ...(record.estimated ? { 'x-virtual-key-estimated': 'true' } : {}),
+    }
     const tried = await sender.send({ url, headers, body, timeout, allowPrivateNetworks })
     const outcome = outcomeOf(tried, record.attempts.length + 1, schedule, random())
     this.#report(one, tried, outcome)

@@ -7,6 +7,8 @@ export interface AlertRecord {
   /** Milliseconds for one attempt. */
   readonly timeout: number
   readonly allowPrivateNetworks: boolean
+  /** The tokens of the response that crossed are an estimate. */
+  readonly estimated?: true
   readonly attempts: readonly Attempt[]
   /** The request body: the same bytes in every attempt. */
   readonly payload: string

@@ -4,6 +4,8 @@ import type { Splice } from '../ask/include-usage.ts'
 export interface Note {
   /** The key id, where only the request's headers tell it. */
   readonly key?: string
+  /** Where the request's body is kept for an estimate (estimate/requests.ts). */
+  readonly request?: string
 }
 
 /** A change that the tap makes in the request's body, if that still has the length it had. */
