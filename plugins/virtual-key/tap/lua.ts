@@ -63,7 +63,7 @@ local KINDS = { "json", "event-stream", "eventstream", "octet-stream", "text/pla
 local function kept(tap)
   if ngx.req.get_method() ~= "POST" or tap.status < 200 or tap.status > 299 then return false end
   local kind = ngx.header["content-type"]
-  if type(kind) ~= "string" then return true end
+  if type(kind) ~= "string" or kind == "" then return true end
   kind = lower(kind)
   for i = 1, #KINDS do
     if find(kind, KINDS[i], 1, true) then return true end
