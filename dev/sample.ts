@@ -27,6 +27,8 @@ export interface Sample {
   readonly declaration: Declaration
   readonly keyId: string
   readonly apiKey: string
+  /** Of a consumer without a configuration of its own: the streaming route's holds. */
+  readonly otherKey: string
   readonly threshold: number
   readonly secret: string
   readonly upstreamPort: number
@@ -36,7 +38,7 @@ export interface Sample {
 export function readSample(): Sample {
   const declaration = parse(readFileSync(join(ROOT, 'kong.yml'), 'utf8')) as Declaration
   const [service] = declaration.services
-  const [consumer] = declaration.consumers
+  const [consumer, other] = declaration.consumers
   const config = virtualKey(consumer?.plugins ?? [])?.config as {
     alert_threshold: number
     alert_webhook: string
@@ -46,6 +48,7 @@ export function readSample(): Sample {
     declaration,
     keyId: consumer?.username ?? '',
     apiKey: consumer?.keyauth_credentials[0]?.key ?? '',
+    otherKey: other?.keyauth_credentials[0]?.key ?? '',
     threshold: config.alert_threshold,
     secret: config.webhook.secrets[0],
     upstreamPort: Number(new URL(service?.url ?? '').port),

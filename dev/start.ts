@@ -89,6 +89,9 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
   curl ${gateway}/v1/chat/completions -H 'apikey: ${sample.apiKey}' -H 'content-type: application/json' \\
     -d '{"model":"sample","messages":[{"role":"user","content":"What is a token?"}]}'
 
+  curl -N ${gateway}/stream/v1/chat/completions -H 'apikey: ${sample.otherKey}' -H 'content-type: application/json' \\
+    -d '{"model":"sample","stream":true,"messages":[{"role":"user","content":"What is a token?"}]}'
+
   redis-cli -u ${url} get '${totalName(sample.keyId, 'total')}'
 `)
   await interrupted

@@ -89,6 +89,25 @@ export const config = {
     default: false,
     description: 'Answer 401 to requests without a key instead of proxying them uncounted.',
   },
+  body: {
+    type: 'string',
+    default: 'buffered',
+    one_of: ['buffered', 'tapped'],
+    description:
+      'How the response body is read: buffered = clients get it when it is whole; tapped = it streams, and `vk tap` prints what the route then needs.',
+  },
+  ask_for_usage: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Ask for usage in streamed requests to OpenAI-style paths (…/completions) that do not: `stream_options.include_usage`.',
+  },
+  estimate: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Estimate usage with a tokenizer where an LLM answer reports none, or the client hung up before it did.',
+  },
   service: {
     type: 'string',
     len_min: 1,

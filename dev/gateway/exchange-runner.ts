@@ -11,6 +11,8 @@ import { askUpstream, failureAnswer, UpstreamFailure } from './upstream.ts'
 /** nginx's status for a client that left before it got its response. */
 const CLIENT_GONE = 499
 
+const NOTHING = new Uint8Array()
+
 /** One request from its head to the end of its log phase, in Kong's order. */
 export class ExchangeRunner {
   readonly #plan: Plan
@@ -81,7 +83,7 @@ export class ExchangeRunner {
     else {
       signResponse(exchange, Date.now())
       response.writeHead(exchange.status, head.statusMessage, exchange.responseHeaders.toRaw())
-      this.#filter(exchange, taking, body)
+      this.#filter(exchange, taking, body, true)
       response.end(body)
     }
   }
@@ -109,7 +111,8 @@ export class ExchangeRunner {
       signResponse(exchange, Date.now())
       response.writeHead(exchange.status, head.statusMessage, exchange.responseHeaders.toRaw())
       response.flushHeaders()
-      await pump(head, response, (chunk) => this.#filter(exchange, taking, chunk))
+      await pump(head, response, (chunk) => this.#filter(exchange, taking, chunk, false))
+      this.#filter(exchange, taking, NOTHING, true)
       response.end()
     } catch (error) {
       if (exchange.status === CLIENT_GONE) return
@@ -146,14 +149,14 @@ export class ExchangeRunner {
     if (!own.has('content-length')) own.set('Content-Length', String(body.length))
     exchange.responseHeaders.overlay(own)
     signResponse(exchange, Date.now())
-    this.#filter(exchange, taking, body)
+    this.#filter(exchange, taking, body, true)
     if (response.destroyed) return
     response.writeHead(answer.status, exchange.responseHeaders.toRaw())
     response.end(body)
   }
 
-  #filter(exchange: Exchange, taking: readonly Bound[], chunk: Uint8Array): void {
-    for (const { plugin, configuration } of taking) plugin.bodyFilter?.(exchange, configuration, chunk)
+  #filter(exchange: Exchange, taking: readonly Bound[], chunk: Uint8Array, last: boolean): void {
+    for (const { plugin, configuration } of taking) plugin.bodyFilter?.(exchange, configuration, chunk, last)
   }
 }
 

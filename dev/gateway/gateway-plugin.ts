@@ -14,8 +14,13 @@ export interface GatewayPlugin {
   readonly access?: (exchange: Exchange, configuration: PluginConfiguration) => void | Promise<void>
   /** having it turns buffering on */
   readonly response?: (exchange: Exchange, configuration: PluginConfiguration) => void | Promise<void>
-  /** sees every piece of the response body that goes to the client */
-  readonly bodyFilter?: (exchange: Exchange, configuration: PluginConfiguration, chunk: Uint8Array) => void
+  /** sees every piece of the response body that goes to the client; `last`: it is the end, and may be empty */
+  readonly bodyFilter?: (
+    exchange: Exchange,
+    configuration: PluginConfiguration,
+    chunk: Uint8Array,
+    last: boolean,
+  ) => void
   /** a promise is work that goes on after the log phase: it starts when every plugin's log phase has run */
   readonly log?: (exchange: Exchange, configuration: PluginConfiguration) => void | (() => Promise<void>)
 }

@@ -47,11 +47,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     consumers: new Map(),
     credentials: new Map(),
   }
-  const schemas = [...bundledPlugins(found), ...external].map(({ name, schema }) => [name, schema] as const)
+  const schemas = [...bundledPlugins(found, log), ...external].map(
+    ({ name, schema }) => [name, schema] as const,
+  )
   const declaration = readDeclaration(options.config, new Map(schemas), Math.floor(Date.now() / 1000))
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 })
   const runner = new ExchangeRunner(
-    planOf(declaration, [...bundledPlugins(declaration), ...external]),
+    planOf(declaration, [...bundledPlugins(declaration, log), ...external]),
     agent,
     log,
   )

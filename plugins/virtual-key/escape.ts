@@ -16,14 +16,18 @@ export interface Escape {
   readonly acceptEncoding?: string
   /** The request carries a body. Without one, only its method tells whether the response is to be counted. */
   readonly hasBody: boolean
+  /** Bytes of the request's body as its headers tell; undefined: they do not. */
+  readonly length: number | undefined
 }
 
 export function examine(headers: Record<string, string[]>): Escape {
   const acceptEncoding = readableEncodings(headers['accept-encoding'])
+  const [contentLength] = headers['content-length'] ?? []
   return {
     websocket: headers.upgrade?.some((value) => /websocket/i.test(value)) ?? false,
     tooMany: Object.values(headers).reduce((count, values) => count + values.length, 0) >= MOST_HEADERS,
-    hasBody: 'transfer-encoding' in headers || Number(headers['content-length']?.[0] ?? 0) > 0,
+    hasBody: 'transfer-encoding' in headers || Number(contentLength ?? 0) > 0,
+    length: contentLength === undefined ? undefined : Number(contentLength),
     ...(acceptEncoding === undefined ? {} : { acceptEncoding }),
   }
 }

@@ -17,8 +17,13 @@ export async function identify(kong: Kong, how: Identification): Promise<string 
     case 'credential':
       return usable((await kong.client.getCredential())?.id)
     case 'header':
-      return usable((await kong.request.getHeaders(MOST_HEADERS))[how.name]?.[0])
+      return headerKey(await kong.request.getHeaders(MOST_HEADERS), how.name)
   }
+}
+
+/** `name`: of the request header, in lower case. */
+export function headerKey(headers: Record<string, string[]>, name: string): string | undefined {
+  return usable(headers[name]?.[0])
 }
 
 /** A consumer is known by its username, else its custom id, else its id. */
@@ -30,6 +35,7 @@ export function consumerKey(consumer: Consumer | undefined): string | undefined 
   )
 }
 
-function usable(id: string | undefined): string | undefined {
+/** undefined for an id that cannot name a counter. */
+export function usable(id: string | undefined): string | undefined {
   return id !== undefined && id !== '' && id.length <= LONGEST_ID ? id : undefined
 }

@@ -1,14 +1,18 @@
 import { type Config, config as configFields } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
+import { Account } from './account.ts'
 import { admit, NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
+import { bodyOf, changeBody, mayBeRead } from './ask/body.ts'
+import { isCompletion, usageWish } from './ask/include-usage.ts'
 import { examine, MOST_HEADERS } from './escape.ts'
 import { identify } from './identify.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { read } from './read.ts'
-import { clock, learnSigner, metrics, type Runtime, runtimeFor } from './runtime.ts'
+import { clock, learnSigner, metrics, type Runtime, requests, runtimeFor } from './runtime.ts'
 import { type Settings, settingsFrom } from './settings.ts'
-import { settlementOf } from './settle.ts'
+import { keyNote } from './tap/key.ts'
+import { NOTE } from './tap/lua.ts'
+import { noteText } from './tap/note.ts'
 import { windowAt } from './window.ts'
 
 /**
@@ -18,14 +22,15 @@ import { windowAt } from './window.ts'
 export class Plugin {
   readonly #settings: Settings
   readonly #runtime: Runtime
-  readonly #signer: string
+  readonly #account: Account
 
   /** @throws ConfigError, which Kong turns into a 500 for the route and a line in its error log */
   constructor(config: Config & { readonly __plugin_id?: string }) {
     this.#settings = settingsFrom(config)
-    this.#signer = config.__plugin_id ?? fingerprint(config)
-    if (this.#settings.webhook) learnSigner(this.#signer, this.#settings.webhook.keys)
-    this.#runtime = runtimeFor(this.#signer, config.redis)
+    const signer = config.__plugin_id ?? fingerprint(config)
+    if (this.#settings.webhook) learnSigner(signer, this.#settings.webhook.keys)
+    this.#runtime = runtimeFor(signer, config.redis)
+    this.#account = new Account(this.#settings, signer, this.#runtime)
   }
 
   async access(kong: Kong): Promise<void> {
@@ -37,19 +42,29 @@ export class Plugin {
     }
   }
 
+  /** Buffered responses; of a tapped route only where the tap, which turns buffering off, is missing there. */
   async response(kong: Kong): Promise<void> {
     try {
-      await this.#settle(kong)
+      await this.#account.buffered(kong)
     } catch (error) {
-      metrics.add('uncounted_dropped')
-      await kong.log.err(`virtual-key: a response could not be counted: ${(error as Error).message}`)
+      await failed(kong, error as Error)
+    }
+  }
+
+  /** Runs after every request, because it has to for tapped ones. */
+  async log(kong: Kong): Promise<void> {
+    if (!this.#settings.tapped) return
+    try {
+      await this.#account.tapped(kong)
+    } catch (error) {
+      await failed(kong, error as Error)
     }
   }
 
   async #access(kong: Kong): Promise<void> {
-    const { websocket, tooMany, acceptEncoding, hasBody } = examine(
-      await kong.request.getHeaders(MOST_HEADERS),
-    )
+    const { tapped, identification, askForUsage, estimate } = this.#settings
+    const headers = await kong.request.getHeaders(MOST_HEADERS)
+    const { websocket, tooMany, acceptEncoding, hasBody, length } = examine(headers)
     if (tooMany) return exit(kong, TOO_MANY_HEADERS)
     if (websocket) {
       metrics.add('refused_websocket')
@@ -57,7 +72,16 @@ export class Plugin {
     }
     const rejection = await this.#rejection(kong)
     if (rejection) return exit(kong, rejection)
-    if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
+    const asking = askForUsage && mayBeRead(length) && isCompletion(await kong.request.getPath())
+    const keeping = estimate && tapped && length !== undefined && mayBeRead(length)
+    const body = asking || keeping ? await bodyOf(kong) : undefined
+    const wish = asking && body ? usageWish(body) : undefined
+    if (tapped) {
+      const kept = keeping && body ? { request: requests.keep(body) } : {}
+      const change = wish && body && { ...wish, length: body.length }
+      await kong.ctx.shared.set(NOTE, noteText({ ...keyNote(identification, headers), ...kept }, change))
+    } else if (wish && body) await changeBody(kong, body, wish)
+    else if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
       // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
       return kong.nginx.setCtx('buffered_proxying', false)
     }
@@ -76,29 +100,11 @@ export class Plugin {
     if (total === undefined && !faultTolerant) return UNAVAILABLE
     return admit({ keyId, requireKey, budget, total })
   }
-
-  async #settle(kong: Kong): Promise<void> {
-    const usage = await read(kong)
-    if (usage === undefined) return
-    if (typeof usage === 'string') return metrics.add(`uncounted_${usage}`)
-    const keyId = await identify(kong, this.#settings.identification)
-    if (keyId === undefined) return metrics.add('uncounted_no_key')
-    const settlement = settlementOf(this.#settings, this.#signer, keyId, usage, clock())
-    const { settlements } = this.#runtime
-    const result = await settlements.settle(settlement, this.#settings.service, () => serviceOf(kong))
-    if (result.state === 'settled' && result.crossed.length > 0 && settlement.target === undefined) {
-      const { crossed, total } = result
-      await kong.log.notice(
-        `virtual-key: key ${JSON.stringify(keyId)} crossed ${crossed.join(', ')} with ${total} tokens`,
-      )
-    }
-    if (result.state === 'dropped') await kong.log.err(`virtual-key: ${result.reason}`)
-  }
 }
 
-async function serviceOf(kong: Kong): Promise<string> {
-  const service = await kong.router.getService()
-  return service?.name ?? service?.id ?? ''
+async function failed(kong: Kong, error: Error): Promise<void> {
+  metrics.add('uncounted_dropped')
+  await kong.log.err(`virtual-key: a response could not be counted: ${error.message}`)
 }
 
 function exit(kong: Kong, { status, error }: Rejection): Promise<void> {

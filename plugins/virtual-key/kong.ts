@@ -8,6 +8,10 @@ export interface Kong {
     /** Values are always arrays; names are in lower case. `max` values at most, 1 to 1000, and Kong's own default is fewer. */
     getHeaders(max: number): Promise<Record<string, string[]>>
     getMethod(): Promise<string>
+    /** Normalized, without the query. */
+    getPath(): Promise<string>
+    /** Kong answers 500 for a body that is longer. `limit`: bytes */
+    getRawBody(limit: number): Promise<Uint8Array | undefined>
   }
   readonly client: {
     getConsumer(): Promise<Consumer | undefined>
@@ -18,7 +22,11 @@ export interface Kong {
     getService(): Promise<{ readonly id?: string; readonly name?: string | null } | undefined>
   }
   readonly service: {
-    readonly request: { setHeader(name: string, value: string): Promise<void> }
+    readonly request: {
+      setHeader(name: string, value: string): Promise<void>
+      /** Kong writes the Content-Length anew. */
+      setRawBody(body: Uint8Array): Promise<void>
+    }
     readonly response: {
       /** The body as the upstream sent it, content encoding included. */
       getRawBody(): Promise<Uint8Array | undefined>
@@ -32,6 +40,13 @@ export interface Kong {
   }
   readonly nginx: {
     setCtx(name: 'buffered_proxying', value: boolean): Promise<void>
+  }
+  readonly ctx: {
+    /** Lua tables of the request, shared with every plugin; only strings are put into them here. */
+    readonly shared: {
+      get(name: string): Promise<string | undefined>
+      set(name: string, value: string): Promise<void>
+    }
   }
   readonly log: {
     err(message: string): Promise<void>

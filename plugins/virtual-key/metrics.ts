@@ -3,12 +3,19 @@ export type Uncounted =
   | 'no_key'
   | 'no_usage'
   | 'unreadable'
+  /** Tapped: it ended early, because the client hung up or the upstream broke off, and had not reported usage. */
+  | 'cut_off'
+  /** Tapped: the tap on the route is not the one that belongs to this plugin. */
+  | 'tap_unknown'
   /** The settlement was refused by Redis for good, or the waiting room was full. */
   | 'dropped'
 
 export type Counter =
   | 'settled'
   | 'tokens'
+  /** Settlements whose tokens are estimated; `settled` and `tokens` contain them. */
+  | 'estimated'
+  | 'tokens_estimated'
   | 'crossings'
   | 'queued'
   | 'duplicates'
@@ -16,6 +23,8 @@ export type Counter =
   | 'attempts_failed'
   | 'buried'
   | 'refused_websocket'
+  /** Responses of tapped routes that were buffered, and counted, because the route has no tap. */
+  | 'tap_missing'
   | `uncounted_${Uncounted}`
 
 /** Counters of this process since its start. */

@@ -3,18 +3,32 @@ import type { Uncounted } from './metrics.ts'
 import { inspectUsage } from './usage/index.ts'
 import type { Hints, Usage } from './usage/usage.ts'
 
+/** A buffered response. */
+export interface Read {
+  /** What it reports, else why that is nothing. */
+  readonly usage: Usage | Uncounted
+  readonly body: Uint8Array
+  /** Content-Encoding, where it had to be looked up. */
+  readonly encoding?: string
+}
+
 /**
- * The usage of a buffered response; why it has none; or undefined where there is nothing to count, because it is no 2xx.
+ * Reads a buffered response; undefined where there is nothing to count, because it is no 2xx.
  * Two PDK calls; a third, for the headers, only where the body alone says nothing.
  */
-export async function read(kong: Kong): Promise<Usage | Uncounted | undefined> {
+export async function read(kong: Kong): Promise<Read | undefined> {
   const body = (await kong.service.response.getRawBody()) ?? new Uint8Array()
   const status = await kong.service.response.getStatus()
   if (status < 200 || status > 299) return undefined
   const seen = inspectUsage(body)
-  if (seen.usage !== undefined) return seen.usage
-  const again = inspectUsage(body, hintsFrom(await kong.response.getHeaders()))
-  return again.usage ?? again.reason
+  if (seen.usage !== undefined) return { usage: seen.usage, body }
+  const hints = hintsFrom(await kong.response.getHeaders())
+  const again = inspectUsage(body, hints)
+  return {
+    usage: again.usage ?? again.reason,
+    body,
+    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
+  }
 }
 
 function hintsFrom(values: Record<string, string[]>): Hints {

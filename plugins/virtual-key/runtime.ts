@@ -1,4 +1,7 @@
 import type { RedisConfig } from '../../schema/config.ts'
+import { Complaints } from './complaints.ts'
+import { Estimator } from './estimate/estimator.ts'
+import { Requests } from './estimate/requests.ts'
 import { fingerprint } from './keys.ts'
 import type { Connection } from './ledger/script.ts'
 import { newSettler, Settlements } from './ledger/settlements.ts'
@@ -31,6 +34,9 @@ const PATIENCE = 10_000
 export const clock = (): number => Date.now()
 export const log = lineLog((line) => process.stdout.write(line))
 export const metrics = new Metrics()
+export const complaints = new Complaints(clock)
+export const estimator = new Estimator()
+export const requests = new Requests()
 
 const signers = new Map<string, readonly SigningKey[]>()
 const runtimes = new Map<string, Runtime>()
@@ -104,7 +110,8 @@ export function learnSigner(id: string, keys: readonly SigningKey[]): void {
 
 /** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */
 export async function closeRuntimes(patience: number): Promise<void> {
-  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, patience)))
+  await estimator.close(patience / 4)
+  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, (patience * 3) / 4)))
   runtimes.clear()
   await sender?.close()
   sender = undefined

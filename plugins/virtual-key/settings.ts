@@ -24,6 +24,10 @@ export interface Settings {
   /** Tokens; 0 = unlimited. */
   readonly budget: number
   readonly window: WindowKind
+  /** The response is read as the tap saw it pass; else it is buffered. */
+  readonly tapped: boolean
+  readonly askForUsage: boolean
+  readonly estimate: boolean
   readonly service: string | undefined
   readonly faultTolerant: boolean
   readonly webhook: Webhook | undefined
@@ -49,6 +53,9 @@ export function settingsFrom(config: Config): Settings {
     thresholds: thresholds(config),
     budget: config.token_budget,
     window: config.window,
+    tapped: config.body === 'tapped',
+    askForUsage: config.ask_for_usage,
+    estimate: config.estimate,
     service: config.service ?? undefined,
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),

@@ -1,7 +1,7 @@
 import { rfc3339 } from '../../schema/alert.ts'
+import type { Counted } from './estimate/counted.ts'
 import type { Settlement } from './ledger/settle.ts'
 import type { Settings } from './settings.ts'
-import type { Usage } from './usage/usage.ts'
 import { windowAt } from './window.ts'
 
 /**
@@ -12,7 +12,7 @@ export function settlementOf(
   { thresholds, window, webhook }: Settings,
   signer: string,
   keyId: string,
-  usage: Usage,
+  { usage, estimated }: Counted,
   at: number,
 ): Settlement {
   return {
@@ -20,6 +20,7 @@ export function settlementOf(
     tokens: usage.totalTokens,
     window: windowAt(window, at),
     thresholds,
+    ...(estimated ? { estimated } : {}),
     alert: { key_id: keyId, timestamp: rfc3339(at) },
     ...(webhook === undefined
       ? {}

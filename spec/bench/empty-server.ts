@@ -8,6 +8,7 @@ import { serve } from '../../plugins/virtual-key/server/serve.ts'
 class Empty {
   async access(): Promise<void> {}
   async response(): Promise<void> {}
+  async log(): Promise<void> {}
 }
 
 const plugin = { Name: 'empty', Plugin: Empty, Version: '0.1.0', Priority: 900, Schema: [] }

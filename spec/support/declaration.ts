@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { tapLua } from '../../plugins/virtual-key/tap/lua.ts'
 
 export interface Scene {
   readonly redisPort: number
@@ -8,6 +9,22 @@ export interface Scene {
   /** Further configurations for single consumers. */
   readonly consumers?: Readonly<Record<string, Record<string, unknown> | undefined>>
   readonly keyAuth?: boolean
+  /** Whether the route /v1 has the tap. */
+  readonly tap?: boolean
+  /** Further routes by name, each at `/<name>`, which is stripped. */
+  readonly routes?: Readonly<Record<string, RouteOptions>>
+}
+
+export interface RouteOptions {
+  /** The plugin's; absent: the plugin is not on this route. */
+  readonly config?: Record<string, unknown>
+  readonly tap?: boolean
+}
+
+/** The plugins entry that `vk tap` prints. */
+const TAP = {
+  name: 'post-function',
+  config: Object.fromEntries(Object.entries(tapLua).map(([phase, lua]) => [phase, [lua]])),
 }
 
 /** A kong.yml for one route, key-auth, the plugin, and consumers whose API key is `<username>-secret`. */
@@ -17,11 +34,18 @@ export function declaration({
   config = {},
   consumers = { 'vk-abc': undefined },
   keyAuth = true,
+  tap = false,
+  routes = {},
 }: Scene): string {
   const plugin = (own: Record<string, unknown>) => ({
     name: 'virtual-key',
     config: { redis: { host: '127.0.0.1', port: redisPort, timeout: 1000 }, ...own },
   })
+  const plugins = (options: RouteOptions) => [
+    ...(keyAuth ? [{ name: 'key-auth' }] : []),
+    ...(options.config ? [plugin(options.config)] : []),
+    ...(options.tap ? [TAP] : []),
+  ]
   return stringify({
     _format_version: '3.0',
     services: [
@@ -35,8 +59,13 @@ export function declaration({
             name: 'chat',
             paths: ['/v1'],
             strip_path: false,
-            plugins: [...(keyAuth ? [{ name: 'key-auth' }] : []), plugin(config)],
+            plugins: plugins({ config, tap }),
           },
+          ...Object.entries(routes).map(([name, options]) => ({
+            name,
+            paths: [`/${name}`],
+            plugins: plugins(options),
+          })),
         ],
       },
     ],

@@ -15,6 +15,9 @@ export async function newInstance(
   const Config = JSON.stringify({
     __plugin_id: 'spec',
     alert_threshold: 100,
+    body: 'buffered',
+    ask_for_usage: false,
+    estimate: false,
     webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
     token_budget: 0,
     window: 'total',

@@ -20,7 +20,7 @@ export async function startKong(
 ): Promise<RunningGateway> {
   const kong = process.env.KONG_BIN ?? 'kong'
   const prefix = mkdtempSync(join(tmpdir(), 'virtual-key-kong-'))
-  const [port, admin] = [await freePort(), await freePort()]
+  const [port, tls, admin] = [await freePort(), await freePort(), await freePort()]
   const file = join(prefix, 'spec-kong.yml')
   writeFileSync(file, declaration)
   // A KONG_… of the shell would change what is tested.
@@ -30,7 +30,7 @@ export async function startKong(
     KONG_PREFIX: prefix,
     KONG_DATABASE: 'off',
     KONG_DECLARATIVE_CONFIG: file,
-    KONG_PROXY_LISTEN: `127.0.0.1:${port}`,
+    KONG_PROXY_LISTEN: `127.0.0.1:${port}, 127.0.0.1:${tls} ssl http2`,
     KONG_ADMIN_LISTEN: `127.0.0.1:${admin}`,
     KONG_ADMIN_GUI_LISTEN: 'off',
     KONG_STATUS_LISTEN: 'off',
@@ -51,6 +51,7 @@ export async function startKong(
   await until('the plugin server', () => log().includes('virtual-key info: serving'))
   return {
     url: `http://127.0.0.1:${port}`,
+    http2Url: `https://127.0.0.1:${tls}`,
     log,
     async pluginServerPid() {
       const pids = [...log().matchAll(/virtual-key info: serving, process (\d+)/g)]

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
 import { totalName } from '../../plugins/virtual-key/keys.ts'
-import { declaration } from './declaration.ts'
+import { type Scene as Declared, declaration } from './declaration.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'
 import { Upstream } from './upstream.ts'
@@ -12,6 +12,9 @@ export interface SceneOptions {
   readonly keyAuth?: boolean
   /** Options of redis-server. */
   readonly redis?: readonly string[]
+  readonly tap?: boolean
+  /** Further routes, given the webhook's URL. */
+  readonly routes?: (webhook: string) => NonNullable<Declared['routes']>
 }
 
 /** A gateway with everything around it, each of it real: Redis, an upstream, a webhook receiver. */
@@ -38,7 +41,7 @@ export class Scene {
   /** @param config of the plugin on the route, given the webhook's URL */
   static async start(
     config: (webhook: string) => Record<string, unknown>,
-    { gateways = 1, keyAuth = true, redis = [] }: SceneOptions = {},
+    { gateways = 1, keyAuth = true, redis = [], tap = false, routes = () => ({}) }: SceneOptions = {},
   ): Promise<Scene> {
     const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
     const scene = new Scene(
@@ -53,6 +56,8 @@ export class Scene {
       config: config(scene.receiver.url),
       keyAuth,
       consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
+      tap,
+      routes: routes(scene.receiver.url),
     })
     for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))
     return scene

@@ -36,6 +36,8 @@ export interface Settlement {
   readonly window: Window
   /** Tokens, ascending. */
   readonly thresholds: readonly number[]
+  /** The tokens are an estimate; the alert says so. */
+  readonly estimated?: true
   readonly alert: Omit<AlertFacts, 'service'>
   /** Where alerts of a crossing go and how; absent: a crossing is only reported back. */
   readonly target?: Target
@@ -180,7 +182,7 @@ export async function settle(
       json.head,
       json.middle,
       json.tail,
-      target === undefined ? '' : recordHead(keyId, target),
+      target === undefined ? '' : recordHead(settlement, target),
       ...settlement.thresholds,
     ],
   )
@@ -188,8 +190,8 @@ export async function settle(
 }
 
 /** The record of an alert, see outbox/record.ts, up to the value of its last member, which the script adds. */
-function recordHead(keyId: string, target: Target): string {
-  return `${JSON.stringify({ keyId, ...target, attempts: [] }).slice(0, -1)},"payload":`
+function recordHead({ keyId, estimated }: Settlement, target: Target): string {
+  return `${JSON.stringify({ keyId, ...target, estimated, attempts: [] }).slice(0, -1)},"payload":`
 }
 
 type Reply =

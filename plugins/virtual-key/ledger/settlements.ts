@@ -137,6 +137,10 @@ export class Settlements {
     }
     metrics.add('settled')
     metrics.add('tokens', settlement.tokens)
+    if (settlement.estimated) {
+      metrics.add('estimated')
+      metrics.add('tokens_estimated', settlement.tokens)
+    }
     if (settled.claims.length > 0) this.#options.deliver(settled.claims)
     return settled
   }

@@ -224,7 +224,10 @@ export class Dispatcher {
     const { id } = held.claim
     const { url, timeout, allowPrivateNetworks } = record
     const body = render(record.format, record.payload)
-    const headers = signedHeaders(keys, id, clock(), body)
+    const headers = {
+      ...signedHeaders(keys, id, clock(), body),
+      ...(record.estimated ? { 'x-virtual-key-estimated': 'true' } : {}),
+    }
     const tried = await sender.send({ url, headers, body, timeout, allowPrivateNetworks })
     const number = record.attempts.length - (record.earlier ?? 0) + 1
     const outcome = outcomeOf(tried, number, record.test ? [] : schedule, random())

@@ -11,6 +11,8 @@ export interface AlertRecord {
   readonly timeout: number
   readonly allowPrivateNetworks: boolean
   readonly format: Format
+  /** The tokens of the response that crossed are an estimate. */
+  readonly estimated?: true
   readonly attempts: readonly Attempt[]
   /** How many of the attempts belong to schedules that ended before the alert was replayed; absent: none. */
   readonly earlier?: number

@@ -4,6 +4,9 @@ import type { Config } from '../../../schema/config.ts'
 
 const PLAIN: Config = {
   alert_threshold: 0,
+  body: 'buffered',
+  ask_for_usage: false,
+  estimate: false,
   webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
   token_budget: 0,
   window: 'total',

@@ -12,6 +12,9 @@ const SOURCES = [
   { prompt: 'x-prompt-tokens', completion: 'x-generated-tokens' },
 ] as const
 
+/** Names, in lower case, of the response headers that report counts. */
+export const USAGE_HEADERS: readonly string[] = SOURCES.flatMap((source) => Object.values(source))
+
 /** The counts that response headers report, for the APIs whose bodies do not. */
 export function headerCounts(headers: Readonly<Record<string, string>> | undefined): Counts | undefined {
   if (!headers) return undefined

@@ -1,0 +1,33 @@
+import { tapLua } from '../plugins/virtual-key/tap/lua.ts'
+
+/** What of commander's Command is needed here. */
+interface Command {
+  command(name: string): Command
+  description(text: string): Command
+  option(flags: string, text: string, value: string): Command
+  action(run: (options: { readonly indent: string }) => void): Command
+}
+
+/** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
+const INDENT = 10
+
+/**
+ * The tap as an entry of a route's `plugins` in kong.yml.
+ * @param indent columns before the entry
+ */
+export function tapLines(indent = INDENT): string {
+  const lines = ['- name: post-function # the tap, as `vk tap` prints it', '  config:']
+  for (const [phase, lua] of Object.entries(tapLua)) {
+    lines.push(`    ${phase}:`, '      - |')
+    for (const line of lua.trim().split('\n')) lines.push(line === '' ? '' : `        ${line}`)
+  }
+  return lines.map((line) => (line === '' ? '\n' : `${' '.repeat(indent)}${line}\n`)).join('')
+}
+
+/** Adds `vk tap`. @param print gets the text for stdout */
+export function addTap(vk: Command, print: (text: string) => void): void {
+  vk.command('tap')
+    .description('print the post-function that a route with `body: tapped` needs beside virtual-key')
+    .option('--indent <columns>', 'spaces before each line', String(INDENT))
+    .action(({ indent }) => print(tapLines(Number(indent))))
+}

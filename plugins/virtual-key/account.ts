@@ -1,0 +1,132 @@
+import { bodyOf, mayBeRead } from './ask/body.ts'
+import type { Complaint } from './complaints.ts'
+import { examine, MOST_HEADERS } from './escape.ts'
+import { counted } from './estimate/counted.ts'
+import type { Sample } from './estimate/estimate.ts'
+import { identify } from './identify.ts'
+import type { Kong } from './kong.ts'
+import type { Uncounted } from './metrics.ts'
+import { read } from './read.ts'
+import { clock, complaints, estimator, log, metrics, type Runtime, requests } from './runtime.ts'
+import type { Settings } from './settings.ts'
+import { settlementOf } from './settle.ts'
+import { tappedKey } from './tap/key.ts'
+import { TAPPED } from './tap/lua.ts'
+import { noteFrom } from './tap/note.ts'
+import { tappedFrom } from './tap/tapped.ts'
+import { tappedUsage } from './tap/usage.ts'
+import type { Usage } from './usage/usage.ts'
+
+/** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
+type Tell = (line: string) => unknown
+
+/** One response on its way to a settlement. */
+interface Response {
+  readonly keyId: string | undefined
+  /** The label of alerts, where it is known at no cost. */
+  readonly service: string | undefined
+  readonly label: () => Promise<string>
+  readonly reported: Usage | Uncounted
+  /** The whole of it was seen. */
+  readonly ended: boolean
+}
+
+/** Counts responses: finds out what they cost and settles that, or makes visible why not. */
+export class Account {
+  readonly #settings: Settings
+  readonly #signer: string
+  readonly #runtime: Runtime
+
+  constructor(settings: Settings, signer: string, runtime: Runtime) {
+    this.#settings = settings
+    this.#signer = signer
+    this.#runtime = runtime
+  }
+
+  /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
+  async buffered(kong: Kong): Promise<void> {
+    const { identification, service, tapped, estimate } = this.#settings
+    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${line}`)
+    if (tapped) {
+      if ((await kong.request.getMethod()) !== 'POST') return
+      metrics.add('tap_missing')
+      await complain(tell, 'tap_missing')
+    }
+    const seen = await read(kong)
+    if (seen === undefined) return
+    const { usage: reported, body, encoding } = seen
+    if (typeof reported === 'string' && !estimate) return uncounted(tell, reported)
+    const keyId = await identify(kong, identification)
+    const response = { keyId, service, label: () => serviceOf(kong), reported, ended: true }
+    if (typeof reported !== 'string') return this.#settle(tell, response)
+    const { length } = examine(await kong.request.getHeaders(MOST_HEADERS))
+    const request = length !== undefined && mayBeRead(length) ? await bodyOf(kong) : new Uint8Array()
+    const sample = { request, head: body, seen: body.length, ...(encoding === undefined ? {} : { encoding }) }
+    // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
+    const label = service ?? (await serviceOf(kong))
+    void this.#settle(log.warn, { ...response, service: label }, sample).catch((error: Error) => {
+      metrics.add('uncounted_dropped')
+      log.error(`a response could not be counted: ${error.message}`)
+    })
+  }
+
+  /** In the log phase, when the client has everything. One PDK call. */
+  async tapped(kong: Kong): Promise<void> {
+    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${line}`)
+    const text = await kong.ctx.shared.get(TAPPED)
+    if (text === undefined) return
+    const tapped = tappedFrom(text)
+    if (tapped === undefined) return uncounted(tell, 'tap_unknown')
+    const { hints, head, tail, seen, ended } = tapped
+    const request = requests.take(noteFrom(tapped.note).request ?? '')
+    const reported = tappedUsage(tapped)
+    const service = this.#settings.service ?? tapped.service
+    const keyId = tappedKey(this.#settings.identification, tapped)
+    const response = { keyId, service, label: async () => service, reported, ended }
+    const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
+    const sample = {
+      request: request ?? new Uint8Array(),
+      head,
+      seen,
+      ...(tail === undefined ? {} : { tail }),
+      ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
+    }
+    await this.#settle(tell, response, missing ? sample : undefined)
+  }
+
+  /** @param sample to estimate by, where a report is missing */
+  async #settle(
+    tell: Tell,
+    { keyId, service, label, reported, ended }: Response,
+    sample?: Sample,
+  ): Promise<void> {
+    const estimate = sample && (await estimator.estimate(sample))
+    const result = counted(reported, estimate, ended)
+    if (typeof result === 'string') return uncounted(tell, result)
+    if (keyId === undefined) return uncounted(tell, 'no_key')
+    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, clock())
+    const settled = await this.#runtime.settlements.settle(settlement, service, label)
+    if (settled.state === 'dropped') await tell(settled.reason)
+    if (settled.state === 'settled' && settled.crossed.length > 0 && settlement.target === undefined) {
+      await tell(
+        `key ${JSON.stringify(keyId)} crossed ${settled.crossed.join(', ')} with ${settled.total} tokens`,
+      )
+    }
+  }
+}
+
+/** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
+async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
+  metrics.add(`uncounted_${reason}`)
+  await complain(tell, reason)
+}
+
+async function complain(tell: Tell, reason: Complaint): Promise<void> {
+  const line = complaints.add(reason)
+  if (line !== undefined) await tell(line)
+}
+
+async function serviceOf(kong: Kong): Promise<string> {
+  const service = await kong.router.getService()
+  return service?.name ?? service?.id ?? ''
+}

@@ -1,0 +1,43 @@
+import type { Uncounted } from './metrics.ts'
+
+/** Unit: milliseconds. */
+const PAUSE = 60_000
+
+/** What an operator reads about each reason; the number of responses goes in front. */
+const WORDS: Record<Complaint, string> = {
+  no_key: 'of requests without a key',
+  no_usage: 'that report no usage',
+  unreadable: 'whose encoding, framing or JSON cannot be read',
+  cut_off: 'that ended before they reported usage: the client hung up, or the upstream broke off',
+  dropped: 'that could not be settled',
+  tap_missing:
+    'counted, but buffered: the route says body: tapped and has no tap in post-function (vk tap prints it)',
+  tap_unknown: "not counted: the route's tap is of another version (vk tap prints the right one)",
+}
+
+/** `tap_missing` is counted all the same; it keeps clients waiting. */
+export type Complaint = Uncounted | 'tap_missing'
+
+/** Log lines about what was not counted: the first of each reason at once, then at most one a minute with their number. */
+export class Complaints {
+  readonly #clock: () => number
+  readonly #open = new Map<Complaint, { since: number; count: number }>()
+
+  /** @param clock milliseconds since 1970 */
+  constructor(clock: () => number) {
+    this.#clock = clock
+  }
+
+  /** Notes one more. Returns the line to log now, if any. */
+  add(reason: Complaint): string | undefined {
+    const now = this.#clock()
+    const open = this.#open.get(reason)
+    if (open !== undefined && now - open.since < PAUSE) {
+      open.count++
+      return undefined
+    }
+    const count = (open?.count ?? 0) + 1
+    this.#open.set(reason, { since: now, count: 0 })
+    return `${reason}: ${count} ${count === 1 ? 'response' : 'responses'} ${WORDS[reason]}`
+  }
+}

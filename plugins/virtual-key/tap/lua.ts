@@ -1,0 +1,183 @@
+import { USAGE_HEADERS } from '../usage/index.ts'
+
+/** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
+const HEAD = 16 * 1024
+/** The end of a body, where nearly all usage stands; with HEAD no more than the reader keeps. Unit: bytes. */
+const TAIL = 240 * 1024
+/** Smaller pieces are put together to this size, so that the ring holds few of them. Unit: bytes. */
+const BLOCK = 4 * 1024
+/** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
+const SLOTS = 256
+
+/**
+ * Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). CHANGE: a change of the request's body alone,
+ * for a request that is not tapped. TAPPED: what the tap tells the plugin's log phase.
+ */
+export const NOTE = 'vk_note'
+export const CHANGE = 'vk_change'
+export const TAPPED = 'vk_tapped'
+
+/**
+ * The tap: Lua for the bundled plugin post-function, by its phase. It runs in Kong's sandbox (untrusted_lua = sandbox), which
+ * has neither `require` nor a JSON library, and keeps at most HEAD and TAIL bytes of an answer that the plugin asked for.
+ *
+ * access       Where the plugin left its note, and only there, response buffering is turned off. Without this plugin on the
+ *              route buffering stays on and the plugin counts in its response phase: slower to the client, never for free.
+ *              The request's body is changed here as the plugin found out (ask/), because Kong's reader of what a plugin server
+ *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
+ *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
+ * body_filter  A table insert per chunk; a chunk is never changed.
+ * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
+ *              its middle was dropped, a further line with the end. Nothing is left for what is not counted: no POST, no 2xx.
+ */
+export const tapLua = {
+  access: `
+local ngx, kong, match, sub = ngx, kong, string.match, string.sub
+
+local function change(wish)
+  local length, from, to, text = match(wish, "^(%d+) (%d+) (%d+) ([^\\n]+)")
+  if not length then return end
+  local body = kong.request.get_raw_body(tonumber(length))
+  if body and #body == tonumber(length) then
+    kong.service.request.set_raw_body(sub(body, 1, from) .. text .. sub(body, to + 1))
+  end
+end
+
+return function()
+  local note = kong.ctx.shared.${NOTE}
+  local wish = note or kong.ctx.shared.${CHANGE}
+  if wish then change(wish) end
+  if not note then return end
+  local ctx = ngx.ctx
+  ctx.buffered_proxying = false
+  ctx.vk_tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }
+  if kong.request.get_header("accept-encoding") then
+    kong.service.request.set_header("accept-encoding", "identity")
+  end
+end
+`,
+  body_filter: `
+local ngx, find, lower, sub, concat = ngx, string.find, string.lower, string.sub, table.concat
+local KINDS = { "json", "event-stream", "eventstream", "octet-stream", "text/plain" }
+
+local function kept(tap)
+  if ngx.req.get_method() ~= "POST" or tap.status < 200 or tap.status > 299 then return false end
+  local kind = ngx.header["content-type"]
+  if type(kind) ~= "string" or kind == "" then return true end
+  kind = lower(kind)
+  for i = 1, #KINDS do
+    if find(kind, KINDS[i], 1, true) then return true end
+  end
+  return false
+end
+
+local function push(tap, block)
+  local ring, first, last = tap.ring, tap.first, tap.last + 1
+  ring[last % ${SLOTS}] = block
+  local held = tap.held + #block
+  while held - #ring[first % ${SLOTS}] >= ${TAIL} do
+    held = held - #ring[first % ${SLOTS}]
+    ring[first % ${SLOTS}] = false
+    first = first + 1
+  end
+  tap.first, tap.last, tap.held = first, last, held
+end
+
+local function flush(tap)
+  if tap.smalls > 0 then push(tap, concat(tap.small, "", 1, tap.smalls)) end
+  tap.smalls, tap.gathered = 0, 0
+end
+
+local function keep(tap, chunk)
+  local size, room = #chunk, tap.room
+  tap.seen = tap.seen + size
+  if room > 0 then
+    tap.heads = tap.heads + 1
+    tap.head[tap.heads] = size > room and sub(chunk, 1, room) or chunk
+    tap.room = size > room and 0 or room - size
+    if size <= room then return end
+    chunk, size = sub(chunk, room + 1), size - room
+  end
+  if not tap.ring then
+    tap.ring, tap.first, tap.last, tap.held = {}, 1, 0, 0
+    tap.small, tap.smalls, tap.gathered = {}, 0, 0
+  end
+  if size >= ${BLOCK} then
+    flush(tap)
+    push(tap, size > ${TAIL} and sub(chunk, -${TAIL}) or chunk)
+  else
+    tap.smalls, tap.gathered = tap.smalls + 1, tap.gathered + size
+    tap.small[tap.smalls] = chunk
+    if tap.gathered >= ${BLOCK} then flush(tap) end
+  end
+end
+
+return function()
+  local tap = ngx.ctx.vk_tap
+  if not tap then return end
+  local chunk = ngx.arg[1]
+  if not tap.status then
+    tap.status = ngx.status
+    tap.kept = kept(tap)
+  end
+  if ngx.arg[2] then tap.ended = true end
+  if tap.kept and chunk and chunk ~= "" then keep(tap, chunk) end
+end
+`,
+  log: `
+local ngx, kong, sub, concat = ngx, kong, string.sub, table.concat
+local HEADERS = { ${USAGE_HEADERS.map((name) => `"${name}"`).join(', ')} }
+
+local function add(facts, name, value)
+  if value and value ~= "" and (type(value) == "string" or type(value) == "number") then
+    facts[#facts + 1] = name .. "=" .. ngx.escape_uri(value)
+  end
+end
+
+local function ends(tap)
+  local blocks = {}
+  for at = tap.first, tap.last do blocks[#blocks + 1] = tap.ring[at % ${SLOTS}] end
+  blocks[#blocks + 1] = concat(tap.small, "", 1, tap.smalls)
+  return sub(concat(blocks), -${TAIL})
+end
+
+return function()
+  local ctx, shared = ngx.ctx, kong.ctx.shared
+  local tap = ctx.vk_tap
+  if not tap then return end
+  ctx.vk_tap = nil
+  local status = tap.status or ngx.status
+  if ngx.req.get_method() ~= "POST" or (status ~= 499 and (status < 200 or status > 299)) then return end
+  local facts = {}
+  add(facts, "status", status)
+  add(facts, "seen", tap.seen)
+  add(facts, "ended", tap.ended and 1)
+  add(facts, "note", shared.${NOTE})
+  add(facts, "type", ngx.header["content-type"])
+  add(facts, "encoding", ngx.header["content-encoding"])
+  for i = 1, #HEADERS do add(facts, HEADERS[i], ngx.header[HEADERS[i]]) end
+  local consumer, credential = kong.client.get_consumer(), kong.client.get_credential()
+  if consumer then
+    add(facts, "consumer", consumer.id)
+    add(facts, "username", consumer.username)
+    add(facts, "custom_id", consumer.custom_id)
+  end
+  if credential then add(facts, "credential", credential.id) end
+  local service = kong.router.get_service()
+  if service then
+    add(facts, "service", service.name)
+    add(facts, "service_id", service.id)
+  end
+  local head = concat(tap.head)
+  local lines = { concat(facts, "&") }
+  if not tap.ring then
+    lines[2] = ngx.encode_base64(head)
+  elseif tap.seen <= ${HEAD + TAIL} then
+    lines[2] = ngx.encode_base64(head .. ends(tap))
+  else
+    lines[2], lines[3] = ngx.encode_base64(head), ngx.encode_base64(ends(tap))
+  end
+  shared.${TAPPED} = concat(lines, "\\n")
+end
+`,
+} as const

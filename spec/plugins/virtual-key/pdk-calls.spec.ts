@@ -1,0 +1,109 @@
+import { expect } from 'chai'
+import { PrivateRedis } from '../../../dev/redis.ts'
+import { Plugin } from '../../../plugins/virtual-key/index.ts'
+import type { Kong } from '../../../plugins/virtual-key/kong.ts'
+import { closeRuntimes } from '../../../plugins/virtual-key/runtime.ts'
+import type { Config } from '../../../schema/config.ts'
+
+/** Each call is a round trip between Kong and the plugin server, and so the price of the plugin. */
+describe('PDK calls of one request', () => {
+  let redis: PrivateRedis
+
+  before(async () => {
+    redis = await PrivateRedis.start()
+  })
+
+  after(async () => {
+    await closeRuntimes(1000)
+    await redis.stop()
+  })
+
+  function plugin(own: Partial<Config>): Plugin {
+    return new Plugin({
+      alert_threshold: 0,
+      webhook: { timeout: 1000, allow_private_networks: true, format: 'json' },
+      token_budget: 0,
+      window: 'total',
+      identify_by: 'consumer',
+      header_name: 'x-virtual-key',
+      require_key: false,
+      body: 'buffered',
+      ask_for_usage: false,
+      estimate: false,
+      fault_tolerant: true,
+      redis: {
+        host: '127.0.0.1',
+        port: redis.port,
+        database: 0,
+        ssl: false,
+        ssl_verify: false,
+        timeout: 1000,
+      },
+      ...own,
+    })
+  }
+
+  const body = Buffer.from('{"stream":true,"messages":[{"role":"user","content":"Hello"}]}')
+  const headers = { 'content-length': [String(body.length)], 'x-virtual-key': ['vk-h'] }
+  const usage = Buffer.from('{"usage":{"total_tokens":3}}')
+  const line =
+    'status=200&seen=28&ended=1&type=application%2Fjson&consumer=1&username=vk-abc&service=openai&note=%0A%7B%22key%22%3A%22vk-h%22%7D'
+  const answers: Record<string, unknown> = {
+    'request.getHeaders': headers,
+    'request.getMethod': 'POST',
+    'request.getPath': '/v1/chat/completions',
+    'request.getRawBody': body,
+    'client.getConsumer': { id: '1', username: 'vk-abc' },
+    'client.getCredential': { id: '2' },
+    'service.response.getRawBody': usage,
+    'service.response.getStatus': 200,
+    'ctx.shared.get': `${line}\n${usage.toString('base64')}`,
+  }
+
+  /** Runs phases against a Kong that writes down what it is asked. */
+  async function calls(
+    own: Partial<Config>,
+    ...phases: Array<'access' | 'response' | 'log'>
+  ): Promise<string[]> {
+    const made: string[] = []
+    const part = (path: string): unknown =>
+      new Proxy(() => undefined, {
+        get: (_, name) => part(path === '' ? String(name) : `${path}.${String(name)}`),
+        apply: async () => {
+          made.push(path)
+          return answers[path]
+        },
+      })
+    const one = plugin(own)
+    for (const phase of phases) await one[phase](part('') as Kong)
+    return made
+  }
+
+  it('tapped: three, and one more where a key is required', async () => {
+    const tapped = ['request.getHeaders', 'ctx.shared.set', 'ctx.shared.get']
+    expect(await calls({ body: 'tapped' }, 'access', 'log')).to.deep.equal(tapped)
+    expect(await calls({ body: 'tapped', identify_by: 'header' }, 'access', 'log')).to.deep.equal(tapped)
+    const required = await calls({ body: 'tapped', require_key: true }, 'access', 'log')
+    expect(required).to.deep.equal(['request.getHeaders', 'client.getConsumer', ...tapped.slice(1)])
+  })
+
+  it('tapped: asking for usage and estimating cost two more together', async () => {
+    const made = await calls({ body: 'tapped', ask_for_usage: true, estimate: true }, 'access', 'log')
+    expect(made).to.deep.equal([
+      'request.getHeaders',
+      'request.getPath',
+      'request.getRawBody',
+      'ctx.shared.set',
+      'ctx.shared.get',
+    ])
+  })
+
+  it('buffered: four, and none in the log phase', async () => {
+    expect(await calls({}, 'access', 'response', 'log')).to.deep.equal([
+      'request.getHeaders',
+      'service.response.getRawBody',
+      'service.response.getStatus',
+      'client.getConsumer',
+    ])
+  })
+})
