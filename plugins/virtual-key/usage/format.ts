@@ -1,6 +1,6 @@
 import type { Counts, Mutable } from './counts.ts'
 import { tokens } from './counts.ts'
-import type { Facts } from './json/paths.ts'
+import type { Facts } from './json/facts.ts'
 
 /** Something that reads counts out of the scalars of one document (a JSON body, a stream's event). */
 export interface Report {

@@ -1,8 +1,9 @@
 import type { Counts, Mutable } from './counts.ts'
 import { replace } from './counts.ts'
 import { isStored } from './formats/stored.ts'
-import { FORMATS } from './formats.ts'
-import type { Facts } from './json/paths.ts'
+import { FORMATS, PATHS } from './formats.ts'
+import type { Facts } from './json/facts.ts'
+import { FactSheet } from './json/facts.ts'
 
 /** Path → the formats that look at it, as bits in the order of FORMATS: most documents concern one of them. */
 const LOOKERS = new Map<string, number>()
@@ -14,10 +15,25 @@ for (const [index, { paths }] of FORMATS.entries()) {
 export class Tally {
   /** By the format's place in FORMATS. */
   private readonly reports: Mutable[] = []
+  /** The facts added last, which have not been looked at. */
+  private readonly last = new FactSheet(PATHS.slots)
 
-  add(facts: Facts): void {
+  /** Where one document after the other reports the same counts, only the last one needs to be looked at. */
+  add(facts: FactSheet): void {
+    if (!facts.isLike(this.last)) this.settle()
+    this.last.become(facts)
+  }
+
+  /** What the response reports so far. */
+  get counts(): Counts | undefined {
+    this.settle()
+    return this.reports.find((report) => report !== undefined)
+  }
+
+  private settle(): void {
+    const facts: Facts = this.last
     let lookers = 0
-    for (const path of facts.keys()) lookers |= LOOKERS.get(path) ?? 0
+    for (const path of facts.paths()) lookers |= LOOKERS.get(path) ?? 0
     if (lookers === 0 || isStored(facts)) return
     for (let index = 0; index < FORMATS.length; index++) {
       if ((lookers & (1 << index)) !== 0 && this.report(index, FORMATS[index]?.read(facts))) return
@@ -30,9 +46,5 @@ export class Tally {
     if (earlier) replace(earlier, counts)
     else this.reports[index] = { ...counts }
     return true
-  }
-
-  get counts(): Counts | undefined {
-    return this.reports.find((report) => report !== undefined)
   }
 }

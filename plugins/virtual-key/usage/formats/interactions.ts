@@ -1,6 +1,6 @@
 import type { Format } from '../format.ts'
 import { firstOf, reportAt, reportIf, startsAs } from '../format.ts'
-import type { Facts } from '../json/paths.ts'
+import type { Facts } from '../json/facts.ts'
 
 const NAMES = {
   prompt: 'total_input_tokens',

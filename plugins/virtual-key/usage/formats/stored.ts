@@ -1,4 +1,4 @@
-import type { Facts } from '../json/paths.ts'
+import type { Facts } from '../json/facts.ts'
 
 /** What `isStored` looks at. */
 export const STORED_PATHS: readonly string[] = ['object', 'name']

@@ -1,6 +1,7 @@
 import type { Chunk } from './chunk.ts'
+import type { FactSheet } from './facts.ts'
 import { Kept } from './kept.ts'
-import type { Facts, Paths } from './paths.ts'
+import type { Paths } from './paths.ts'
 import { rescue } from './rescue.ts'
 import { Scan } from './scan.ts'
 
@@ -10,7 +11,7 @@ import { Scan } from './scan.ts'
  */
 export class JsonDocument {
   private readonly paths: Paths
-  private readonly found: (facts: Facts) => void
+  private readonly found: (facts: FactSheet) => void
   private readonly scan: Scan
   private readonly kept = new Kept()
   /** Something came in since the last end. */
@@ -19,10 +20,10 @@ export class JsonDocument {
   private trailing = false
 
   /** `found` receives the facts of the document, or of each element where it is an array. They are its to read, not to keep. */
-  constructor(paths: Paths, found: (facts: Facts) => void) {
+  constructor(paths: Paths, found: (facts: FactSheet) => void) {
     this.paths = paths
     this.found = found
-    this.scan = new Scan(paths.root, found)
+    this.scan = new Scan(paths, found)
   }
 
   /** A document has begun and needs more bytes. */
@@ -76,10 +77,9 @@ export class JsonDocument {
     return done
   }
 
-  private tailFacts(): Facts | undefined {
+  private tailFacts(): FactSheet | undefined {
     const { parent } = this.scan
-    const { root, large } = this.paths
-    const parents = [parent, large].filter((node) => node !== undefined)
-    return rescue(this.kept.last(), root, [...new Set(parents)])
+    const { large } = this.paths
+    return rescue(this.kept.last(), this.paths, parent === large ? [large] : [parent, large])
   }
 }

@@ -1,19 +1,13 @@
-/** A scalar found in a document. `null` is not kept: it means "not reported". */
-export type Fact = number | string | boolean
-
-/** What was found in one JSON document: path → scalar. Strings are cut at 256 bytes: they only tell formats apart. */
-export type Facts = ReadonlyMap<string, Fact>
-
 /** One name on the way to the scalars of interest. */
 export interface PathNode {
   /** The name as it stands on the wire, UTF-8. A name written with `\u` escapes is not recognised: no API sends one. */
   readonly name: Uint8Array
-  /** Members of interest, by `hash` of their name. Distinct names of one object with the same hash are refused. */
+  /** Members of interest, by `nameKey`. Distinct names of one object with the same key are refused. */
   readonly members: Map<number, PathNode>
   /** The elements, where this is an array of interest. */
   items?: PathNode
-  /** Set where the scalar itself is of interest: its whole path. */
-  path?: string
+  /** Set where the scalar itself is of interest: the number of its path. */
+  slot?: number
   /** The scalar lies below an array: numbers of all elements are added up. */
   readonly summed: boolean
 }
@@ -21,30 +15,51 @@ export interface PathNode {
 /** What is looked at in a document. */
 export interface Paths {
   readonly root: PathNode
+  /** Path → its number, counted from 0. */
+  readonly slots: ReadonlyMap<string, number>
   /** The object below the document that can be so large that its name is cut out while its end is there. */
   readonly large: PathNode | undefined
 }
 
-/** One step of the hash over a name's bytes; small, because it runs on every byte of every name. */
-export function hash(sofar: number, byte: number): number {
-  return (Math.imul(sofar, 31) + byte) | 0
-}
-
 /** The paths, and the name of the large object among their first steps. */
 export function pathsOf(paths: Iterable<string>, large: string): Paths {
-  const root = pathTree(paths)
-  return { root, large: root.members.get(Buffer.from(large).reduce(hash, 0)) }
-}
-
-/** The tree of all names on the way to the given paths (`a.b`, `a[].b`). */
-function pathTree(paths: Iterable<string>): PathNode {
   const root = node('', false)
-  for (const path of paths) {
+  const slots = new Map<string, number>()
+  for (const path of new Set(paths)) {
     let at = root
     for (const step of path.replaceAll('[]', '.[]').split('.')) at = descend(at, step)
-    at.path = path
+    at.slot = slots.size
+    slots.set(path, at.slot)
   }
-  return root
+  const name = Buffer.from(large)
+  return { root, slots, large: memberOf(root, name, 0, name.length) }
+}
+
+/** The member of interest whose name these bytes are. */
+export function memberOf(
+  { members }: PathNode,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): PathNode | undefined {
+  const member = members.get(nameKey(bytes, from, to))
+  return member && isSame(member.name, bytes, from, to) ? member : undefined
+}
+
+/** Tells the names of interest apart by length and three bytes, which costs less than a hash over all of them. */
+function nameKey(bytes: Uint8Array, from: number, to: number): number {
+  const length = to - from
+  if (length === 0) return 0
+  const first = bytes[from] as number
+  const middle = bytes[from + (length >> 1)] as number
+  const last = bytes[to - 1] as number
+  return (length << 24) ^ (first << 16) ^ (middle << 8) ^ last
+}
+
+function isSame(name: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (name.length !== to - from) return false
+  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[from + at]) return false
+  return true
 }
 
 function descend(parent: PathNode, step: string): PathNode {
@@ -53,13 +68,13 @@ function descend(parent: PathNode, step: string): PathNode {
     return parent.items
   }
   const child = node(step, parent.summed)
-  const key = child.name.reduce(hash, 0)
+  const key = nameKey(child.name, 0, child.name.length)
   const known = parent.members.get(key)
   if (!known) {
     parent.members.set(key, child)
     return child
   }
-  if (Buffer.compare(known.name, child.name) !== 0) throw new Error(`names share a hash: ${step}`)
+  if (Buffer.compare(known.name, child.name) !== 0) throw new Error(`names share a key: ${step}`)
   return known
 }
 

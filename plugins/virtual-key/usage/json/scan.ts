@@ -16,9 +16,15 @@ import {
 } from './bytes.ts'
 import { Capture } from './capture.ts'
 import type { Chunk } from './chunk.ts'
-import type { Fact, Facts, PathNode } from './paths.ts'
-import { hash } from './paths.ts'
+import type { Fact } from './facts.ts'
+import { FactSheet } from './facts.ts'
+import { Inside } from './inside.ts'
+import { literalOf } from './literal.ts'
+import { members } from './members.ts'
+import type { PathNode, Paths } from './paths.ts'
+import { memberOf } from './paths.ts'
 import { Skip } from './skip.ts'
+import { Texts } from './texts.ts'
 
 /** What the next byte belongs to. */
 const VALUE = 0
@@ -34,41 +40,33 @@ const BROKEN = 9
 
 /**
  * Reads the scalars of interest out of one JSON document without building the rest of it. The bytes may come in
- * pieces of any size: all state is a few numbers and a stack that is never deeper than the paths of interest.
+ * pieces of any size: all state is a few numbers and the open containers of interest.
  */
 export class Scan {
-  private readonly root: PathNode
-  private readonly element: (facts: Facts) => void
-  private readonly capture = new Capture()
-  private readonly skip = new Skip()
-  /**
-   * The open containers of interest, outermost first, of which there are `level`; `arrays[i]` tells whether `nodes[i]`
-   * stands for the elements of an array. Both keep their length, because growing and shrinking costs per document.
-   */
-  private readonly nodes: PathNode[] = []
-  private readonly arrays: boolean[] = []
-  private level = 0
-  private state = VALUE
-  private target: PathNode | undefined
-  private escaped = false
   /** Reused for the next document. */
-  private readonly found = new Map<string, Fact>()
-
+  readonly facts: FactSheet
   /** An opening bracket was read. */
   begun = false
-
   /** The last object of interest that was opened directly below the document. */
   parent: PathNode | undefined
 
+  private readonly root: PathNode
+  private readonly element: (facts: FactSheet) => void
+  private readonly capture = new Capture()
+  private readonly texts = new Texts()
+  private readonly skip = new Skip()
+  private readonly inside = new Inside()
+  private state = VALUE
+  /** What the next value is, where it is of interest. */
+  private target: PathNode | undefined
+  private escaped = false
+
   /** `element` receives the facts of each element of a document that is an array; those of an object stay in `facts`. */
-  constructor(root: PathNode, element: (facts: Facts) => void) {
+  constructor({ root, slots }: Paths, element: (facts: FactSheet) => void) {
     this.root = root
+    this.facts = new FactSheet(slots)
     this.element = element
     this.target = root
-  }
-
-  get facts(): Facts {
-    return this.found
   }
 
   /** The document is whole. */
@@ -82,16 +80,16 @@ export class Scan {
 
   /** A document has begun and is neither whole nor broken. */
   get open(): boolean {
-    return this.level > 0 && this.state !== BROKEN
+    return this.inside.level > 0 && this.state !== BROKEN
   }
 
   /** Starts anew, before a document, or inside of its root object and of a member of it, where a name is expected. */
   restart(inside: readonly PathNode[] = []): void {
-    this.level = 0
+    this.inside.clear()
     this.state = VALUE
     this.target = this.root
-    for (const node of inside) this.push(node, false)
-    if (this.found.size > 0) this.found.clear()
+    for (const node of inside) this.enter(node, false)
+    this.facts.clear()
     this.parent = undefined
     this.begun = inside.length > 0
     this.escaped = false
@@ -116,7 +114,7 @@ export class Scan {
         const byte = bytes[at] as number
         if (KIND[byte] === SPACE) at++
         else if (this.state >= DONE) return at
-        else if (this.state === NAME && byte === QUOTE) at = this.name(bytes, at + 1, end)
+        else if (this.state === NAME && byte === QUOTE) at = this.name(bytes, at, end)
         else {
           this.structure(byte)
           if (this.state !== IN_WORD) at++
@@ -143,69 +141,73 @@ export class Scan {
       else escaped = byte === BACKSLASH
     }
     this.escaped = escaped
-    this.capture.take(bytes, from, at)
+    const { capture } = this
+    capture.take(bytes, from, at)
     if (at === end) return end
-    if (this.state === IN_TEXT) this.keep(this.capture.text())
-    else this.named(this.capture.key, this.capture.view())
+    if (this.state === IN_TEXT) this.keep(this.texts.of(capture.bytes, 0, capture.kept))
+    else this.named(capture.bytes, 0, capture.kept)
     return at + 1
   }
 
-  /** The fast way for a name that is whole and has no escapes, which is almost every name. */
+  /** At the quote of a name. The fast ways are for members and names that are whole, which is almost every one. */
   private name(bytes: Buffer, from: number, end: number): number {
-    let key = 0
-    let at = from
-    for (; at < end; at++) {
-      const byte = bytes[at] as number
-      if (byte === QUOTE || byte === BACKSLASH) break
-      key = hash(key, byte)
-    }
+    const start = this.members(bytes, from, end)
+    if (start > from) return start
+    let at = from + 1
+    while (at < end && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
     if (at < end && bytes[at] === QUOTE) {
-      this.named(key, bytes, from, at)
+      this.named(bytes, from + 1, at)
       return at + 1
     }
     this.beginString(IN_NAME)
-    return from
+    return from + 1
   }
 
-  private named(key: number, bytes: Uint8Array, from = 0, to = bytes.length): void {
-    const member = this.nodes[this.level - 1]?.members.get(key)
-    this.target = member && isSame(member.name, bytes, from, to) ? member : undefined
+  private members(bytes: Buffer, from: number, end: number): number {
+    const { node } = this.inside
+    return node ? members(bytes, from, end, node, this.facts, this.texts) : from
+  }
+
+  private named(bytes: Uint8Array, from: number, to: number): void {
+    const { node } = this.inside
+    this.target = node && memberOf(node, bytes, from, to)
     this.state = AFTER_NAME
   }
 
   private word(bytes: Buffer, from: number, end: number): number {
     let at = from
     while (at < end && KIND[bytes[at] as number] === WORD) at++
-    if (this.target?.path !== undefined) this.capture.take(bytes, from, at)
+    if (this.target?.slot !== undefined) this.capture.take(bytes, from, at)
     if (at < end) this.endWord()
     return at
   }
 
   private endWord(): void {
-    this.keep(this.target?.path === undefined ? undefined : this.capture.literal())
+    const { bytes, length } = this.capture
+    this.keep(this.target?.slot === undefined ? undefined : literalOf(bytes, 0, length))
   }
 
   private structure(byte: number): void {
-    const inArray = this.level > 0 && this.arrays[this.level - 1] === true
     if (this.state === AFTER_NAME) this.state = byte === COLON ? VALUE : BROKEN
-    else if (KIND[byte] === CLOSE) this.close(byte, inArray)
+    else if (KIND[byte] === CLOSE) this.close(byte)
     else if (this.state === AFTER_VALUE) {
-      this.state = byte !== COMMA ? BROKEN : inArray ? VALUE : NAME
-      if (inArray) this.target = this.nodes[this.level - 1]
+      const { isArray, node } = this.inside
+      this.state = byte !== COMMA ? BROKEN : isArray ? VALUE : NAME
+      if (isArray) this.target = node
     } else if (this.state === VALUE) this.value(byte)
     else this.state = BROKEN
   }
 
   private value(byte: number): void {
     const { target } = this
-    const isRoot = this.level === 0
+    const isRoot = this.inside.level === 0
     const kind = KIND[byte]
     if (byte === OPEN_OBJECT && target && target.members.size > 0) {
-      if (this.level === 1 && !this.arrays[0]) this.parent = target
-      this.push(target, false)
-    } else if (byte === OPEN_ARRAY && (isRoot || target?.items)) this.push(target?.items ?? this.root, true)
+      if (this.inside.level === 1 && !this.inside.isArray) this.parent = target
+      this.enter(target, false)
+    } else if (byte === OPEN_ARRAY && (isRoot || target?.items)) this.enter(target?.items ?? this.root, true)
     else if (isRoot) this.state = BROKEN
-    else if (kind === STRING && target?.path) this.beginString(IN_TEXT)
+    else if (kind === STRING && target?.slot !== undefined) this.beginString(IN_TEXT)
     else if (kind === OPEN || kind === STRING) {
       this.skip.begin(byte)
       this.state = IN_SKIP
@@ -215,24 +217,24 @@ export class Scan {
     } else this.state = BROKEN
   }
 
-  private push(node: PathNode, array: boolean): void {
-    this.nodes[this.level] = node
-    this.arrays[this.level++] = array
+  private enter(node: PathNode, isArray: boolean): void {
+    this.inside.enter(node, isArray)
     this.begun = true
     this.target = node
-    this.state = array ? VALUE : NAME
+    this.state = isArray ? VALUE : NAME
   }
 
-  private close(byte: number, inArray: boolean): void {
-    if (byte !== (inArray ? CLOSE_ARRAY : CLOSE_OBJECT) || this.level === 0) {
+  private close(byte: number): void {
+    const { inside } = this
+    if (byte !== (inside.isArray ? CLOSE_ARRAY : CLOSE_OBJECT) || inside.level === 0) {
       this.state = BROKEN
       return
     }
-    this.level--
-    this.state = this.level > 0 ? AFTER_VALUE : DONE
-    if (!inArray && this.level === 1 && this.arrays[0] && this.nodes[0] === this.root) {
-      this.element(this.found)
-      this.found.clear()
+    inside.leave()
+    this.state = inside.level > 0 ? AFTER_VALUE : DONE
+    if (byte === CLOSE_OBJECT && inside.inList && inside.node === this.root) {
+      this.element(this.facts)
+      this.facts.clear()
     }
   }
 
@@ -244,18 +246,6 @@ export class Scan {
 
   private keep(value: Fact | undefined): void {
     this.state = AFTER_VALUE
-    const path = this.target?.path
-    if (path === undefined || value === undefined) return
-    if (!this.target?.summed) this.found.set(path, value)
-    else if (typeof value === 'number' && value >= 0) {
-      const sofar = this.found.get(path)
-      this.found.set(path, value + (typeof sofar === 'number' ? sofar : 0))
-    }
+    if (this.target) this.facts.put(this.target, value)
   }
-}
-
-function isSame(name: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (name.length !== to - from) return false
-  for (let at = 0; at < name.length; at++) if (name[at] !== bytes[from + at]) return false
-  return true
 }

@@ -14,8 +14,10 @@ import {
 import type { Chunk } from './chunk.ts'
 
 /** After so many bytes without an event a native search is cheaper than looking at each byte; measured, not critical. */
-const SHORT_STRING = 32
-const SHORT_RUN = 64
+const SHORT = 64
+
+/** The same after a quote that turned out to be escaped: the next one is often near, or it is far. */
+const SHORT_ESCAPED = 8
 
 const STRUCTURE = [QUOTE, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT]
 
@@ -52,65 +54,53 @@ export class Skip {
     const { bytes } = chunk
     const events = EVENT
     let { depth } = this
-    let at = from
-    while (at < end) {
-      if (this.inString) {
-        at = this.string(chunk, at, end)
-        if (this.inString) break
-        if (depth === 0) this.done = true
-      }
-      if (this.done) break
-      const near = at + SHORT_RUN < end ? at + SHORT_RUN : end
+    let at = this.inString ? this.string(chunk, from, end) : from
+    if (depth === 0) this.done = !this.inString
+    while (at < end && !this.done && !this.inString) {
+      const near = at + SHORT < end ? at + SHORT : end
       let event = 0
       while (at < near && event === 0) event = events[bytes[at++] as number] as number
-      if (event === 0) {
-        if (at < end) at = Math.min(chunk.nearest(STRUCTURE, at), end)
-      } else if (event === STRING) this.inString = true
-      else if (event === OPEN) depth++
+      if (event === STRING) {
+        // Short strings are most of what is passed over: their end is looked for here, without a call.
+        const close = at + SHORT < end ? at + SHORT : end
+        while (at < close && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
+        if (at < close && bytes[at] === QUOTE) at++
+        else {
+          this.inString = true
+          at = this.string(chunk, at, end)
+        }
+      } else if (event === OPEN) depth++
       else if (event === CLOSE) this.done = --depth === 0
-      else {
+      else if (event !== 0) {
         this.broken = true
         break
-      }
+      } else if (at < end) at = Math.min(chunk.nearest(STRUCTURE, at), end)
     }
     this.depth = depth
     return at
   }
 
-  /** Up to the end of the string; the two loops are for short and for long ones. */
+  /** Up to the end of the string; bytes are looked at one by one near an escape, and searched natively further on. */
   private string(chunk: Chunk, from: number, end: number): number {
     const { bytes } = chunk
-    let at = from
-    if (this.escaped) {
-      this.escaped = false
-      at++
-    }
-    const near = at + SHORT_STRING < end ? at + SHORT_STRING : end
-    while (at < near) {
-      const byte = bytes[at++]
-      if (byte === QUOTE) {
-        this.inString = false
-        return at
-      }
-      if (byte === BACKSLASH) at++
-    }
-    if (at > end) {
-      this.escaped = true
-      return end
-    }
+    let at = this.escaped ? from + 1 : from
+    this.escaped = false
     while (at < end) {
-      const quote = Math.min(chunk.next(QUOTE, at), end)
-      const odd = escapes(bytes, at, quote) % 2 === 1
-      if (quote === end) {
-        this.escaped = odd
-        return end
+      const near = at + SHORT_ESCAPED < end ? at + SHORT_ESCAPED : end
+      while (at < near) {
+        const byte = bytes[at++]
+        if (byte === QUOTE) {
+          this.inString = false
+          return at
+        }
+        if (byte === BACKSLASH) at++
       }
-      at = quote + 1
-      if (odd) continue
-      this.inString = false
-      return at
+      if (at >= end) break
+      const quote = Math.min(chunk.next(QUOTE, at), end)
+      at = quote - (escapes(bytes, at, quote) % 2)
     }
-    return at
+    this.escaped = at > end
+    return end
   }
 }
 
