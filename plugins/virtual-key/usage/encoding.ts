@@ -1,4 +1,5 @@
 import * as zlib from 'node:zlib'
+import { unzstd } from './zstd.ts'
 
 /** Largest body after decoding, in bytes: what a decompression bomb can cost for a moment before it is refused. */
 const DECODED_MAX = 64 * 1024 * 1024
@@ -28,12 +29,10 @@ export function codings(contentEncoding: string | undefined): (readonly Coding[]
   return names.flatMap((name) => [NAMES.get(name.trim()) ?? []].filter((known) => known.length > 0)).reverse()
 }
 
-/** Whether a body in this content coding can be read here. `name`: as in Accept-Encoding or Content-Encoding, without parameters. */
+/** Whether a body in this content coding can be read. `name`: as in Accept-Encoding or Content-Encoding, without parameters. */
 export function isDecodable(name: string): boolean {
   const coding = name.trim().toLowerCase()
-  return (
-    coding === 'identity' || (NAMES.get(coding)?.some((known) => decoderOf(known) !== undefined) ?? false)
-  )
+  return coding === 'identity' || NAMES.has(coding)
 }
 
 /** The coding that the bytes show by themselves. Brotli and raw deflate have no signature. */
@@ -51,13 +50,13 @@ export function isText(bytes: Uint8Array): boolean {
 }
 
 /**
- * Decodes one layer; the first coding that fits wins. Never throws: undefined when none fits, the result would be too
- * large, or the runtime does not have the coding (zstd before Node 22.15). Of a body cut short it gives what is there.
+ * Decodes one layer; the first coding that fits wins. Never throws: undefined when none fits or the result would be too
+ * large. Of a body cut short it gives what is there.
  */
 export function decode(bytes: Uint8Array, candidates: readonly Coding[]): Uint8Array | undefined {
   for (const coding of candidates) {
     try {
-      return decoderOf(coding)?.(bytes)
+      return decodeAs(coding, bytes)
     } catch {
       // Not this coding, or damaged: zlib reports that by throwing, and the next candidate may fit.
     }
@@ -65,33 +64,40 @@ export function decode(bytes: Uint8Array, candidates: readonly Coding[]): Uint8A
   return undefined
 }
 
-function decoderOf(coding: Coding): ((bytes: Uint8Array) => Uint8Array) | undefined {
+function decodeAs(coding: Coding, bytes: Uint8Array): Uint8Array {
   const { constants } = zlib
   const deflate = { maxOutputLength: DECODED_MAX, finishFlush: constants.Z_SYNC_FLUSH }
   switch (coding) {
     case 'gzip':
-      return (bytes) => zlib.gunzipSync(bytes, deflate)
+      return zlib.gunzipSync(bytes, deflate)
     case 'zlib':
-      return (bytes) => zlib.inflateSync(bytes, deflate)
+      return zlib.inflateSync(bytes, deflate)
     case 'raw-deflate':
-      return (bytes) => zlib.inflateRawSync(bytes, deflate)
+      return zlib.inflateRawSync(bytes, deflate)
     case 'br':
-      return (bytes) =>
-        zlib.brotliDecompressSync(bytes, {
-          maxOutputLength: DECODED_MAX,
-          finishFlush: constants.BROTLI_OPERATION_FLUSH,
-        })
+      return zlib.brotliDecompressSync(bytes, {
+        maxOutputLength: DECODED_MAX,
+        finishFlush: constants.BROTLI_OPERATION_FLUSH,
+      })
     case 'zstd':
-      return zstdDecoder()
+      return zstd(bytes)
   }
 }
 
-function zstdDecoder(): ((bytes: Uint8Array) => Uint8Array) | undefined {
-  const { zstdDecompressSync } = zlib as NewerZlib
-  return zstdDecompressSync && ((bytes) => zstdDecompressSync(bytes, { maxOutputLength: DECODED_MAX }))
+function zstd(bytes: Uint8Array): Uint8Array {
+  const { zstdDecompressSync, constants } = zlib as NewerZlib
+  if (!zstdDecompressSync) return unzstd(bytes, DECODED_MAX)
+  return zstdDecompressSync(bytes, {
+    maxOutputLength: DECODED_MAX,
+    finishFlush: constants.ZSTD_e_flush,
+  })
 }
 
 /** What newer runtimes have and the types of the oldest supported one do not. */
 interface NewerZlib {
-  readonly zstdDecompressSync?: (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array
+  readonly zstdDecompressSync?: (
+    bytes: Uint8Array,
+    options: { maxOutputLength: number; finishFlush: number | undefined },
+  ) => Uint8Array
+  readonly constants: { readonly ZSTD_e_flush?: number }
 }

@@ -26,6 +26,9 @@ const BROKEN_BYTE = 0xff
 /** `KIND` with 0 for all that can be passed over, which makes the loop over it one comparison a byte. */
 const EVENT = KIND.map((kind) => (kind >= OPEN ? kind : kind === ILLEGAL ? BROKEN_BYTE : 0))
 
+/** Not 0 where a plain run of a string's bytes ends. */
+const ENDS = KIND.map((_, byte) => (byte === QUOTE || byte === BACKSLASH ? 1 : 0))
+
 /**
  * Passes over one object, array or string of no interest, in pieces of any size. Only counts levels, so that ten
  * million open brackets cost a number and no stack. Brackets are not matched by kind: the count alone finds the end.
@@ -51,27 +54,39 @@ export class Skip {
 
   /** Passes over bytes up to `end`; returns the position after the last byte that belongs to the value. */
   run(chunk: Chunk, from: number, end: number): number {
+    const at = this.inString ? this.string(chunk, from, end) : from
+    if (this.inString) return end
+    if (this.depth > 0) return this.nested(chunk, at, end)
+    this.done = true
+    return at
+  }
+
+  /** Outside of strings. The strings in it are most of what is passed over: short ones end here, without a call. */
+  private nested(chunk: Chunk, from: number, end: number): number {
     const { bytes } = chunk
     const events = EVENT
     let { depth } = this
-    let at = this.inString ? this.string(chunk, from, end) : from
-    if (depth === 0) this.done = !this.inString
-    while (at < end && !this.done && !this.inString) {
+    let at = from
+    while (at < end) {
       const near = at + SHORT < end ? at + SHORT : end
       let event = 0
       while (at < near && event === 0) event = events[bytes[at++] as number] as number
       if (event === STRING) {
-        // Short strings are most of what is passed over: their end is looked for here, without a call.
         const close = at + SHORT < end ? at + SHORT : end
-        while (at < close && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
-        if (at < close && bytes[at] === QUOTE) at++
-        else {
-          this.inString = true
-          at = this.string(chunk, at, end)
+        while (at < close && ENDS[bytes[at] as number] === 0) at++
+        if (at < close && bytes[at] === QUOTE) {
+          at++
+          continue
         }
+        this.inString = true
+        at = this.string(chunk, at, end)
+        if (this.inString) break
       } else if (event === OPEN) depth++
-      else if (event === CLOSE) this.done = --depth === 0
-      else if (event !== 0) {
+      else if (event === CLOSE) {
+        if (--depth > 0) continue
+        this.done = true
+        break
+      } else if (event !== 0) {
         this.broken = true
         break
       } else if (at < end) at = Math.min(chunk.nearest(STRUCTURE, at), end)

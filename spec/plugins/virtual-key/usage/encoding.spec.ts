@@ -68,15 +68,6 @@ describe('usage: content codings', () => {
       expectUsage(readUsage(json({ usage }), { contentEncoding }), [11, 7, 18], `${contentEncoding}, JSON`)
     }
   })
-
-  it('zstd where the runtime has it, else unreadable', () => {
-    const bytes = Buffer.from(
-      'KLUv/SA1qQEAeyJ1c2FnZSI6eyJwcm9tcHRfdG9rZW5zIjoxLCJ0b3RhbF90b2tlbnMiOjF9fQ==',
-      'base64',
-    )
-    const { reason } = inspectUsage(bytes)
-    expect(reason).to.equal('zstdDecompressSync' in zlib ? undefined : 'unreadable')
-  })
 })
 
 describe('usage: why there is none', () => {
