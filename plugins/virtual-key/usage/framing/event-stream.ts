@@ -1,3 +1,4 @@
+import { QUOTE } from '../json/bytes.ts'
 import { Chunk } from '../json/chunk.ts'
 import type { JsonDocument } from '../json/document.ts'
 import type { Frame } from './frame.ts'
@@ -83,8 +84,16 @@ export class EventStream implements Framing {
   }
 }
 
-/** The model's JSON inside of an InvokeModel chunk. */
+/** How Bedrock begins the payload of each chunk. */
+const WRAPPER = Buffer.from('{"bytes":"')
+
+/** The model's JSON inside of an InvokeModel chunk. Almost every one can be taken out without building the wrapper. */
 function unwrapped(payload: Buffer): Buffer {
+  const end = payload.indexOf(QUOTE, WRAPPER.length)
+  if (end > 0 && WRAPPER.equals(payload.subarray(0, WRAPPER.length))) {
+    const text = payload.toString('latin1', WRAPPER.length, end)
+    if (!text.includes('\\')) return Buffer.from(text, 'base64')
+  }
   try {
     const { bytes } = JSON.parse(payload.toString()) as { bytes?: unknown }
     return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : payload
