@@ -27,8 +27,8 @@ export class PrivateRedis {
   }
 
   /** @param options of redis-server, such as `--appendonly yes` @throws Error that says in one line how to get Redis */
-  static async start(options: readonly string[] = []): Promise<PrivateRedis> {
-    const redis = new PrivateRedis(await freePort(), options)
+  static async start(options: readonly string[] = [], port?: number): Promise<PrivateRedis> {
+    const redis = new PrivateRedis(port ?? (await freePort()), options)
     await redis.resume()
     return redis
   }

@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
 import { type Settled, settle, type Target } from '../../plugins/virtual-key/ledger/settle.ts'
 import { newSettler } from '../../plugins/virtual-key/ledger/settlements.ts'
 import { lineLog } from '../../plugins/virtual-key/log.ts'
@@ -56,7 +56,7 @@ export class DispatchingProcess {
 
 /** Number of entries of all partitions. */
 export async function everything(
-  redis: Pick<Redis, 'xlen' | 'hlen' | 'zcard'>,
+  redis: Connection,
 ): Promise<{ outbox: number; alerts: number; retry: number; dead: number; delivered: number }> {
   const sum = { outbox: 0, alerts: 0, retry: 0, dead: 0, delivered: 0 }
   for (let partition = 0; partition < 16; partition++) {

@@ -1,243 +1,246 @@
 import { expect } from 'chai'
-import type { Redis } from 'ioredis'
-import { PrivateRedis } from '../../../../dev/redis.ts'
 import { keyName, outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/keys.ts'
+import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
 import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
-import { type Connected, connected } from '../../../support/connection.ts'
+import { PLACES, type Place } from '../../../support/place.ts'
 import { keyNames, settlement } from '../../../support/settlement.ts'
 
-describe('settle', () => {
-  let server: PrivateRedis
-  let connection: Connected
-  let redis: Redis
-  let sequence = 0
+for (const [name, open] of Object.entries(PLACES))
+  describe(`settle on ${name}`, () => {
+    let place: Place
+    let redis: Connection
+    let sequence = 0
 
-  const newKey = keyNames('settle')
-  const id = () => ({ settler: 'spec', sequence: sequence++ })
+    const newKey = keyNames('settle')
+    const id = () => ({ settler: 'spec', sequence: sequence++ })
 
-  before(async () => {
-    server = await PrivateRedis.start()
-    connection = await connected(server.port)
-    redis = connection.redis
-  })
-
-  after(async () => {
-    redis?.disconnect()
-    await server?.stop()
-  })
-
-  const spend = async (key: string, tokens: number, ...thresholds: number[]) => {
-    const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai', undefined)
-    if (settled.state !== 'settled') throw new Error(settled.state)
-    return settled
-  }
-  const payloads = async (key: string): Promise<Record<string, unknown>[]> => {
-    const records = await redis.hvals(outboxNames(partitionOf(key)).alerts)
-    return records
-      .map((json) => JSON.parse(json))
-      .filter(({ keyId }) => keyId === key)
-      .map(({ payload }) => JSON.parse(payload))
-  }
-
-  it('reports previous and new total, and fires only where the total passes or meets a threshold', async () => {
-    const key = newKey()
-    expect(await spend(key, 99, 100)).to.deep.include({ previous: 0, total: 99, epoch: 0, crossed: [] })
-    expect(await spend(key, 0, 100)).to.deep.include({ previous: 99, total: 99, crossed: [] })
-    expect(await spend(key, 1, 100)).to.deep.include({ previous: 99, total: 100, crossed: [100] })
-    expect(await spend(key, 500, 100)).to.deep.include({ previous: 100, total: 600, crossed: [], claims: [] })
-  })
-
-  it('hands every alert of one step to the settling process, with the total that crossed', async () => {
-    const key = newKey()
-    const { crossed, claims } = await spend(key, 250, 100, 200, 300)
-    expect(crossed).to.deep.equal([100, 200])
-    expect(claims.map(({ record }) => JSON.parse(record?.payload ?? ''))).to.deep.equal([
-      {
-        event: 'token_threshold_crossed',
-        key_id: key,
-        service: 'openai',
-        threshold: 100,
-        total_tokens: 250,
-        timestamp: '2026-04-06T19:00:00Z',
-      },
-      {
-        event: 'token_threshold_crossed',
-        key_id: key,
-        service: 'openai',
-        threshold: 200,
-        total_tokens: 250,
-        timestamp: '2026-04-06T19:00:00Z',
-      },
-    ])
-    const pending = await redis.xpending(
-      outboxNames(partitionOf(key)).outbox,
-      'dispatchers',
-      '-',
-      '+',
-      10,
-      'spec',
-    )
-    expect(pending.map((entry) => (entry as string[])[0])).to.include.members(
-      claims.map(({ streamId }) => streamId),
-    )
-  })
-
-  it('gives the same crossing the same id for ever, and each other crossing another', async () => {
-    const key = newKey()
-    const { claims } = await spend(key, 250, 100, 200)
-    const ids = claims.map((claim) => claim.id)
-    expect(new Set(ids).size).to.equal(2)
-    await redis.del(totalName(key, 'total'))
-    await redis.hdel(outboxNames(partitionOf(key)).alerts, ...ids)
-    expect((await spend(key, 250, 100, 200)).claims.map((claim) => claim.id)).to.deep.equal(ids)
-    await redis.del(totalName(key, 'total'))
-    await redis.hincrby(keyName(key), 'epoch', 1)
-    expect((await spend(key, 100, 100)).claims[0]?.id).not.to.be.oneOf(ids)
-  })
-
-  it('counts a repetition once, and hands its alerts over again', async () => {
-    const key = newKey()
-    const once = id()
-    const first = await settle(redis, once, settlement(key, 150), 'openai', undefined)
-    const again = await settle(redis, once, settlement(key, 150), 'openai', undefined)
-    expect(again.state).to.equal('duplicate')
-    expect(await redis.get(totalName(key, 'total'))).to.equal('150')
-    if (first.state !== 'settled' || again.state !== 'duplicate') throw new Error('impossible')
-    expect(again.claims.map((claim) => claim.id)).to.include(first.claims[0]?.id)
-  })
-
-  it('changes nothing before a crossing whose service it does not know', async () => {
-    const key = newKey()
-    const once = id()
-    expect(await settle(redis, once, settlement(key, 150), undefined, undefined)).to.deep.equal({
-      state: 'unlabelled',
-    })
-    expect(await redis.get(totalName(key, 'total'))).to.equal(null)
-    expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.include({
-      state: 'settled',
-      total: 150,
-    })
-    expect(await settle(redis, id(), settlement(key, 1), undefined, undefined)).to.include({ total: 151 })
-  })
-
-  it('needs no service and keeps no alert where there is no webhook', async () => {
-    const key = newKey()
-    const { target: _, ...silent } = settlement(key, 150)
-    expect(await settle(redis, id(), silent, undefined, undefined)).to.deep.include({
-      crossed: [100],
-      claims: [],
-    })
-    expect(await payloads(key)).to.deep.equal([])
-  })
-
-  it('lets a window end a day late, and starts the next one at 0', async () => {
-    const key = newKey()
-    const end = Math.floor(Date.now() / 1000) * 1000 + 60_000
-    const window = { label: '2026-11-23T18', end }
-    await settle(redis, id(), settlement(key, 150, { window }), 'openai', undefined)
-    expect(await redis.expiretime?.(totalName(key, window.label))).to.equal(end / 1000 + 86_400)
-    const next = { label: '2026-11-23T19', end: end + 3_600_000 }
-    expect(
-      await settle(redis, id(), settlement(key, 150, { window: next }), 'openai', undefined),
-    ).to.deep.include({
-      previous: 0,
-      crossed: [100],
-    })
-    expect(await payloads(key)).to.have.length(2)
-  })
-
-  it('stops at the largest number that all parties count exactly', async () => {
-    const key = newKey()
-    await spend(key, Number.MAX_SAFE_INTEGER - 1)
-    expect(await spend(key, 1000, Number.MAX_SAFE_INTEGER)).to.deep.include({
-      total: Number.MAX_SAFE_INTEGER,
-      crossed: [Number.MAX_SAFE_INTEGER],
-    })
-    expect(await redis.get(totalName(key, 'total'))).to.equal(String(Number.MAX_SAFE_INTEGER))
-    expect((await spend(key, 1000, Number.MAX_SAFE_INTEGER)).crossed).to.deep.equal([])
-  })
-
-  it('adds 200 at once exactly, with one alert', async () => {
-    const key = newKey()
-    const all = await Promise.all(Array.from({ length: 200 }, () => spend(key, 1, 100)))
-    expect(all.filter(({ crossed }) => crossed.length > 0)).to.have.length(1)
-    expect(await redis.get(totalName(key, 'total'))).to.equal('200')
-    expect(await payloads(key)).to.have.length(1)
-  })
-
-  it('keeps names with quotes, line breaks, slashes and every script intact', async () => {
-    const key = `${newKey()}"\n\\/\u2028ключ🔑`
-    const { claims } = await spend(key, 100, 100)
-    expect(JSON.parse(claims[0]?.record?.payload ?? '').key_id).to.equal(key)
-  })
-
-  describe('puts back what Redis has lost', () => {
-    it('after a flush: old thresholds stay silent, the next one fires', async () => {
-      const key = newKey()
-      const before = await spend(key, 250, 100, 200, 300)
-      await redis.flushall()
-      const { epoch, total } = before
-      const after = await settle(
-        redis,
-        id(),
-        settlement(key, 10, { thresholds: [100, 200, 300] }),
-        'openai',
-        { epoch, total },
-      )
-      expect(after).to.deep.include({ previous: 250, total: 260, crossed: [] })
-      expect((await spend(key, 40, 100, 200, 300)).crossed).to.deep.equal([300])
+    before(async () => {
+      place = await open()
+      redis = (await place.connect()).link.redis
     })
 
-    it('after a failover to older data, also when a reset was lost', async () => {
-      const key = newKey()
-      await redis.set(totalName(key, 'total'), 500)
-      const known = { epoch: 3, total: 120 }
-      const settled = await settle(redis, id(), settlement(key, 10), 'openai', known)
-      expect(settled).to.deep.include({ previous: 120, total: 130, epoch: 3, crossed: [] })
-      expect(await redis.get(totalName(key, 'total'))).to.equal('130')
-      expect(await redis.hget(keyName(key), 'epoch')).to.equal('3')
+    after(async () => {
+      redis?.disconnect()
+      await place?.stop()
     })
 
-    it('but not what an operator has reset', async () => {
-      const key = newKey()
-      await redis.hset(keyName(key), 'epoch', 1)
-      const settled = await settle(redis, id(), settlement(key, 100), 'openai', { epoch: 0, total: 90 })
-      expect(settled).to.deep.include({ previous: 0, total: 100, crossed: [100] })
-    })
-  })
-
-  describe('writes nothing where Redis holds something else under one of its names', () => {
-    for (const [what, name] of Object.entries({
-      'the total is a list': (key: string) => totalName(key, 'total'),
-      'the key is a list': keyName,
-      'the outbox is a list': (key: string) => outboxNames(partitionOf(key)).outbox,
-      'the alerts are a list': (key: string) => outboxNames(partitionOf(key)).alerts,
-    })) {
-      it(what, async () => {
-        await redis.flushall()
-        const key = newKey()
-        await redis.rpush(name(key), 'x')
-        const once = id()
-        const failed = await settle(redis, once, settlement(key, 150), 'openai', undefined).catch(
-          (error) => error,
-        )
-        expect(failed.message).to.include('WRONGTYPE')
-        expect(await redis.keys('*')).to.deep.equal([name(key)])
-        await redis.del(name(key))
-        expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.deep.include({
-          crossed: [100],
-        })
-      })
+    const spend = async (key: string, tokens: number, ...thresholds: number[]) => {
+      const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai', undefined)
+      if (settled.state !== 'settled') throw new Error(settled.state)
+      return settled
+    }
+    const payloads = async (key: string): Promise<Record<string, unknown>[]> => {
+      const records = await redis.hvals(outboxNames(partitionOf(key)).alerts)
+      return records
+        .map((json) => JSON.parse(json))
+        .filter(({ keyId }) => keyId === key)
+        .map(({ payload }) => JSON.parse(payload))
     }
 
-    it('the total is no number', async () => {
+    it('reports previous and new total, and fires only where the total passes or meets a threshold', async () => {
       const key = newKey()
-      await redis.set(totalName(key, 'total'), '1.5e3')
-      const failed = await settle(redis, id(), settlement(key, 150), 'openai', undefined).catch(
-        (error) => error,
+      expect(await spend(key, 99, 100)).to.deep.include({ previous: 0, total: 99, epoch: 0, crossed: [] })
+      expect(await spend(key, 0, 100)).to.deep.include({ previous: 99, total: 99, crossed: [] })
+      expect(await spend(key, 1, 100)).to.deep.include({ previous: 99, total: 100, crossed: [100] })
+      expect(await spend(key, 500, 100)).to.deep.include({
+        previous: 100,
+        total: 600,
+        crossed: [],
+        claims: [],
+      })
+    })
+
+    it('hands every alert of one step to the settling process, with the total that crossed', async () => {
+      const key = newKey()
+      const { crossed, claims } = await spend(key, 250, 100, 200, 300)
+      expect(crossed).to.deep.equal([100, 200])
+      expect(claims.map(({ record }) => JSON.parse(record?.payload ?? ''))).to.deep.equal([
+        {
+          event: 'token_threshold_crossed',
+          key_id: key,
+          service: 'openai',
+          threshold: 100,
+          total_tokens: 250,
+          timestamp: '2026-04-06T19:00:00Z',
+        },
+        {
+          event: 'token_threshold_crossed',
+          key_id: key,
+          service: 'openai',
+          threshold: 200,
+          total_tokens: 250,
+          timestamp: '2026-04-06T19:00:00Z',
+        },
+      ])
+      const pending = await redis.xpending(
+        outboxNames(partitionOf(key)).outbox,
+        'dispatchers',
+        '-',
+        '+',
+        10,
+        'spec',
       )
-      expect(failed).to.be.instanceOf(Error)
-      expect(await redis.get(totalName(key, 'total'))).to.equal('1.5e3')
+      expect(pending.map((entry) => (entry as string[])[0])).to.include.members(
+        claims.map(({ streamId }) => streamId),
+      )
+    })
+
+    it('gives the same crossing the same id for ever, and each other crossing another', async () => {
+      const key = newKey()
+      const { claims } = await spend(key, 250, 100, 200)
+      const ids = claims.map((claim) => claim.id)
+      expect(new Set(ids).size).to.equal(2)
+      await redis.del(totalName(key, 'total'))
+      await redis.hdel(outboxNames(partitionOf(key)).alerts, ...ids)
+      expect((await spend(key, 250, 100, 200)).claims.map((claim) => claim.id)).to.deep.equal(ids)
+      await redis.del(totalName(key, 'total'))
+      await redis.hincrby(keyName(key), 'epoch', 1)
+      expect((await spend(key, 100, 100)).claims[0]?.id).not.to.be.oneOf(ids)
+    })
+
+    it('counts a repetition once, and hands its alerts over again', async () => {
+      const key = newKey()
+      const once = id()
+      const first = await settle(redis, once, settlement(key, 150), 'openai', undefined)
+      const again = await settle(redis, once, settlement(key, 150), 'openai', undefined)
+      expect(again.state).to.equal('duplicate')
+      expect(await redis.get(totalName(key, 'total'))).to.equal('150')
+      if (first.state !== 'settled' || again.state !== 'duplicate') throw new Error('impossible')
+      expect(again.claims.map((claim) => claim.id)).to.include(first.claims[0]?.id)
+    })
+
+    it('changes nothing before a crossing whose service it does not know', async () => {
+      const key = newKey()
+      const once = id()
+      expect(await settle(redis, once, settlement(key, 150), undefined, undefined)).to.deep.equal({
+        state: 'unlabelled',
+      })
+      expect(await redis.get(totalName(key, 'total'))).to.equal(null)
+      expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.include({
+        state: 'settled',
+        total: 150,
+      })
+      expect(await settle(redis, id(), settlement(key, 1), undefined, undefined)).to.include({ total: 151 })
+    })
+
+    it('needs no service and keeps no alert where there is no webhook', async () => {
+      const key = newKey()
+      const { target: _, ...silent } = settlement(key, 150)
+      expect(await settle(redis, id(), silent, undefined, undefined)).to.deep.include({
+        crossed: [100],
+        claims: [],
+      })
+      expect(await payloads(key)).to.deep.equal([])
+    })
+
+    it('lets a window end a day late, and starts the next one at 0', async () => {
+      const key = newKey()
+      const end = Math.floor(Date.now() / 1000) * 1000 + 60_000
+      const window = { label: '2026-11-23T18', end }
+      await settle(redis, id(), settlement(key, 150, { window }), 'openai', undefined)
+      expect(await redis.expiretime?.(totalName(key, window.label))).to.equal(end / 1000 + 86_400)
+      const next = { label: '2026-11-23T19', end: end + 3_600_000 }
+      expect(
+        await settle(redis, id(), settlement(key, 150, { window: next }), 'openai', undefined),
+      ).to.deep.include({
+        previous: 0,
+        crossed: [100],
+      })
+      expect(await payloads(key)).to.have.length(2)
+    })
+
+    it('stops at the largest number that all parties count exactly', async () => {
+      const key = newKey()
+      await spend(key, Number.MAX_SAFE_INTEGER - 1)
+      expect(await spend(key, 1000, Number.MAX_SAFE_INTEGER)).to.deep.include({
+        total: Number.MAX_SAFE_INTEGER,
+        crossed: [Number.MAX_SAFE_INTEGER],
+      })
+      expect(await redis.get(totalName(key, 'total'))).to.equal(String(Number.MAX_SAFE_INTEGER))
+      expect((await spend(key, 1000, Number.MAX_SAFE_INTEGER)).crossed).to.deep.equal([])
+    })
+
+    it('adds 200 at once exactly, with one alert', async () => {
+      const key = newKey()
+      const all = await Promise.all(Array.from({ length: 200 }, () => spend(key, 1, 100)))
+      expect(all.filter(({ crossed }) => crossed.length > 0)).to.have.length(1)
+      expect(await redis.get(totalName(key, 'total'))).to.equal('200')
+      expect(await payloads(key)).to.have.length(1)
+    })
+
+    it('keeps names with quotes, line breaks, slashes and every script intact', async () => {
+      const key = `${newKey()}"\n\\/\u2028ключ🔑`
+      const { claims } = await spend(key, 100, 100)
+      expect(JSON.parse(claims[0]?.record?.payload ?? '').key_id).to.equal(key)
+    })
+
+    describe('puts back what Redis has lost', () => {
+      it('after a flush: old thresholds stay silent, the next one fires', async () => {
+        const key = newKey()
+        const before = await spend(key, 250, 100, 200, 300)
+        await place.flush()
+        const { epoch, total } = before
+        const after = await settle(
+          redis,
+          id(),
+          settlement(key, 10, { thresholds: [100, 200, 300] }),
+          'openai',
+          { epoch, total },
+        )
+        expect(after).to.deep.include({ previous: 250, total: 260, crossed: [] })
+        expect((await spend(key, 40, 100, 200, 300)).crossed).to.deep.equal([300])
+      })
+
+      it('after a failover to older data, also when a reset was lost', async () => {
+        const key = newKey()
+        await redis.set(totalName(key, 'total'), 500)
+        const known = { epoch: 3, total: 120 }
+        const settled = await settle(redis, id(), settlement(key, 10), 'openai', known)
+        expect(settled).to.deep.include({ previous: 120, total: 130, epoch: 3, crossed: [] })
+        expect(await redis.get(totalName(key, 'total'))).to.equal('130')
+        expect(await redis.hget(keyName(key), 'epoch')).to.equal('3')
+      })
+
+      it('but not what an operator has reset', async () => {
+        const key = newKey()
+        await redis.hset(keyName(key), 'epoch', 1)
+        const settled = await settle(redis, id(), settlement(key, 100), 'openai', { epoch: 0, total: 90 })
+        expect(settled).to.deep.include({ previous: 0, total: 100, crossed: [100] })
+      })
+    })
+
+    describe('writes nothing where Redis holds something else under one of its names', () => {
+      for (const [what, name] of Object.entries({
+        'the total is a list': (key: string) => totalName(key, 'total'),
+        'the key is a list': keyName,
+        'the outbox is a list': (key: string) => outboxNames(partitionOf(key)).outbox,
+        'the alerts are a list': (key: string) => outboxNames(partitionOf(key)).alerts,
+      })) {
+        it(what, async () => {
+          await place.flush()
+          const key = newKey()
+          await redis.rpush(name(key), 'x')
+          const once = id()
+          const failed = await settle(redis, once, settlement(key, 150), 'openai', undefined).catch(
+            (error) => error,
+          )
+          expect(failed.message).to.include('WRONGTYPE')
+          expect(await place.names()).to.deep.equal([name(key)])
+          await redis.del(name(key))
+          expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.deep.include({
+            crossed: [100],
+          })
+        })
+      }
+
+      it('the total is no number', async () => {
+        const key = newKey()
+        await redis.set(totalName(key, 'total'), '1.5e3')
+        const failed = await settle(redis, id(), settlement(key, 150), 'openai', undefined).catch(
+          (error) => error,
+        )
+        expect(failed).to.be.instanceOf(Error)
+        expect(await redis.get(totalName(key, 'total'))).to.equal('1.5e3')
+      })
     })
   })
-})

@@ -10,6 +10,7 @@ import { lineLog } from '../../../../plugins/virtual-key/log.ts'
 import { Metrics } from '../../../../plugins/virtual-key/metrics.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
+import { PrivateCluster } from '../../../support/private-cluster.ts'
 import { keyNames, settlement } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
@@ -249,6 +250,39 @@ describe('Settlements', function () {
     await server.halt()
     await away()
     expect((await spend(key, 5)).state).to.equal('dropped')
+  })
+})
+
+describe('Settlements on a Redis Cluster', function () {
+  this.timeout(60_000)
+
+  it('lets a node that is away hold up its own keys only, and loses nothing', async () => {
+    const cluster = await PrivateCluster.start()
+    const { link, redis } = await connected(0, { cluster_nodes: cluster.cluster_nodes, timeout: 500 })
+    const settlements = new Settlements({
+      link,
+      settler: newSettler(),
+      metrics: new Metrics(),
+      log: lineLog(() => undefined),
+      deliver: () => undefined,
+    })
+    try {
+      const keys = Array.from({ length: 60 }, keyNames('cluster'))
+      const spendAll = () =>
+        Promise.all(keys.map((key) => settlements.settle(settlement(key, 7), 'openai', async () => '')))
+      expect((await spendAll()).every(({ state }) => state === 'settled')).to.equal(true)
+      await cluster.nodes[1]?.halt()
+      await spendAll()
+      const states = (await spendAll()).map(({ state }) => state)
+      expect(states).to.include('settled').and.to.include('waiting')
+      await cluster.nodes[1]?.resume()
+      await until('an empty queue', () => settlements.waiting === 0)
+      for (const key of keys) expect(await redis.get(totalName(key, 'total'))).to.equal('21')
+    } finally {
+      await settlements.stop(0)
+      redis.disconnect()
+      await cluster.stop()
+    }
   })
 })
 
