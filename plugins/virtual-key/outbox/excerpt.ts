@@ -25,7 +25,7 @@ export async function excerpt(body: Readable, hidden: readonly string[]): Promis
 }
 
 /** Without what a terminal would obey (control and direction characters), and without what must not be kept. */
-export function printable(text: string, hidden: readonly string[]): string {
+export function printable(text: string, hidden: readonly string[] = []): string {
   const shown = hidden
     .filter((secret) => secret !== '')
     .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)

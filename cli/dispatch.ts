@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import { type Command, Option } from 'commander'
+import { newSettler } from '../plugins/virtual-key/ledger/settlements.ts'
+import { type Log, lineLog } from '../plugins/virtual-key/log.ts'
+import { Metrics } from '../plugins/virtual-key/metrics.ts'
+import { Dispatcher } from '../plugins/virtual-key/outbox/dispatcher.ts'
+import { SCHEDULE } from '../plugins/virtual-key/outbox/outcome.ts'
+import { scheduleFrom } from '../plugins/virtual-key/outbox/schedule.ts'
+import { Sender } from '../plugins/virtual-key/outbox/send.ts'
+import { connect } from '../plugins/virtual-key/redis.ts'
+import { type ConnectionOptions, redisConfig, withConnection } from './connection.ts'
+import { Failure } from './failure.ts'
+import { secretsFrom } from './secrets.ts'
+
+interface DispatchOptions extends ConnectionOptions {
+  readonly secretsFile?: string
+  readonly schedule?: string
+}
+
+/** Time for attempts in flight when it is told to stop. Unit: milliseconds. */
+const PATIENCE = 8000
+
+/** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
+export function addDispatch(program: Command, print: (text: string) => void): void {
+  withConnection(program.command('dispatch'))
+    .description('delivers alerts until SIGTERM or SIGINT; needs the signing secrets, which are not in Redis')
+    .option('--secrets-file <file>', 'signing secrets, one whsec_… a line; else from VIRTUAL_KEY_SECRETS')
+    .addOption(
+      new Option('--schedule <times>', 'waits between attempts, such as 5s,5m,2h').env(
+        'VIRTUAL_KEY_RETRY_SCHEDULE',
+      ),
+    )
+    .action(async (options: DispatchOptions) => {
+      const signers = secretsFrom(options.secretsFile, process.env)
+      const schedule = options.schedule === undefined ? SCHEDULE : readSchedule(options.schedule)
+      const log: Log = lineLog((line) => print(line.trimEnd()))
+      const { redis } = connect(redisConfig(options, process.env), log)
+      const sender = new Sender(Date.now)
+      const metrics = new Metrics()
+      const dispatcher = new Dispatcher({
+        redis,
+        consumer: newSettler(),
+        sender,
+        signers,
+        metrics,
+        log,
+        clock: Date.now,
+        random: Math.random,
+        schedule,
+      })
+      dispatcher.start()
+      log.info(`dispatching, process ${process.pid}`)
+      await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+      await dispatcher.stop(PATIENCE)
+      redis.disconnect()
+      await sender.close()
+      log.info(`stopped; counters ${metrics}`)
+    })
+}
+
+function readSchedule(text: string): number[] {
+  try {
+    return scheduleFrom(text)
+  } catch (cause) {
+    throw new Failure((cause as Error).message, 2, { cause })
+  }
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { lineLog } from '../plugins/virtual-key/log.ts'
+import { addAlerts } from './alerts.ts'
+import { addDispatch } from './dispatch.ts'
+import { Failure } from './failure.ts'
+
+/** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
+
+const print = (text: string) => void process.stdout.write(`${text}\n`)
+const log = lineLog((line) => process.stderr.write(line))
+
+const program = new Command('vk')
+  .description('virtual-key: keys, usage and alerts of the Kong plugin')
+  .showHelpAfterError('(see vk --help)')
+  // Before the commands, which inherit it.
+  .exitOverride()
+addAlerts(program, log, print)
+addDispatch(program, print)
+
+program.parseAsync().catch((error: Error) => {
+  // Commander has said what was wrong already; help and version are no failure.
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+    return
+  }
+  process.stderr.write(`vk: ${error.message}\n`)
+  process.exitCode = error instanceof Failure ? error.exitCode : 1
+})

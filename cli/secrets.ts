@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import type { Signers } from '../plugins/virtual-key/outbox/dispatcher.ts'
+import { type SigningKey, signingKey } from '../plugins/virtual-key/outbox/sign.ts'
+import { Failure } from './failure.ts'
+
+/**
+ * Signing secrets for a process that has no plugin configuration: from a file, else from VIRTUAL_KEY_SECRETS. One `whsec_…` a line
+ * (or separated by commas) signs for every configuration; `<plugin id> whsec_…` signs for that one alone, and replaces the others
+ * there. Without any, nothing that has to be signed is sent.
+ * @throws Failure that tells the line but never a secret
+ */
+export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): Signers {
+  const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : readSecrets(file)
+  const all: SigningKey[] = []
+  const own = new Map<string, SigningKey[]>()
+  for (const [i, line] of text.split(/[\n,]/).entries()) {
+    const words = line.trim().split(/\s+/)
+    const [first = '', second] = words
+    if (first === '' || first.startsWith('#')) continue
+    const key = parse(second ?? first, i + 1)
+    if (second === undefined) all.push(key)
+    else own.set(first, [...(own.get(first) ?? []), key])
+  }
+  return { get: (signer) => own.get(signer) ?? (all.length > 0 ? all : undefined) }
+}
+
+function parse(secret: string, line: number): SigningKey {
+  try {
+    return signingKey(secret)
+  } catch (cause) {
+    throw new Failure(`signing secrets, line ${line}: ${(cause as Error).message}`, 2, { cause })
+  }
+}
+
+function readSecrets(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new Failure(`signing secrets: ${(cause as Error).message}`, 2, { cause })
+  }
+}

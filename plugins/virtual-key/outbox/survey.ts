@@ -1,0 +1,77 @@
+import { outboxNames, PARTITIONS } from '../keys.ts'
+import type { Connection } from '../ledger/script.ts'
+import { type AlertRecord, recordFrom } from './record.ts'
+
+/** `new`: with a dispatcher, or on its way to one. `waiting`: for its next attempt. */
+export type State = 'new' | 'waiting' | 'dead' | 'delivered'
+
+/** An alert as an operator sees it. */
+export interface Surveyed {
+  readonly id: string
+  readonly state: State
+  readonly partition: number
+  readonly record: AlertRecord
+  /** When its next attempt is due, in milliseconds since 1970; only while it waits. */
+  readonly due?: number
+  /** Why it is dead. */
+  readonly reason?: string
+  /** Its entry in the dead or delivered stream. */
+  readonly entry?: string
+}
+
+/**
+ * Every alert in Redis, the delivered ones as far back as the history goes. Looks partition by partition, so that a large outbox
+ * is never in one reply. What is no record is left out. @throws ReplyError or a connection's Error
+ */
+export async function survey(redis: Connection): Promise<Surveyed[]> {
+  const all: Surveyed[] = []
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    all.push(...(await surveyPartition(redis, partition)))
+  }
+  return all
+}
+
+/** As `survey`, of one partition. */
+export async function surveyPartition(redis: Connection, partition: number): Promise<Surveyed[]> {
+  const { alerts, retry, dead, delivered } = outboxNames(partition)
+  const records = await redis.hgetall(alerts)
+  const scores = await redis.zrangebyscore(retry, '-inf', '+inf', 'WITHSCORES')
+  const due = new Map<string, number>()
+  for (let i = 0; i + 1 < scores.length; i += 2) due.set(scores[i] ?? '', Number(scores[i + 1]))
+  const open = Object.entries(records).flatMap(([id, json]) => {
+    const at = due.get(id)
+    const rest = at === undefined ? { state: 'new' as const } : { state: 'waiting' as const, due: at }
+    return surveyed(id, partition, json, rest)
+  })
+  return [
+    ...open,
+    ...(await ended(redis, partition, dead, 'dead')),
+    ...(await ended(redis, partition, delivered, 'delivered')),
+  ]
+}
+
+async function ended(
+  redis: Connection,
+  partition: number,
+  stream: string,
+  state: 'dead' | 'delivered',
+): Promise<Surveyed[]> {
+  const entries = await redis.xrange(stream, '-', '+')
+  return entries.flatMap(([entry, fields]) => {
+    const { id, reason, record } = Object.fromEntries(
+      fields.flatMap((field, i) => (i % 2 === 0 ? [[field, fields[i + 1]]] : [])),
+    ) as Record<string, string | undefined>
+    if (id === undefined || record === undefined) return []
+    return surveyed(id, partition, record, { state, entry, ...(reason === undefined ? {} : { reason }) })
+  })
+}
+
+function surveyed(
+  id: string,
+  partition: number,
+  json: string,
+  rest: Pick<Surveyed, 'state' | 'due' | 'reason' | 'entry'>,
+): Surveyed[] {
+  const record = recordFrom(json)
+  return record === undefined ? [] : [{ id, partition, record, ...rest }]
+}

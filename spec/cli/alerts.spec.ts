@@ -1,0 +1,257 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { Webhook } from 'standardwebhooks'
+import { freePort } from '../../dev/free-port.ts'
+import { signingKey } from '../../plugins/virtual-key/outbox/sign.ts'
+import { DispatchingProcess, everything } from '../support/dispatching.ts'
+import { PLACES, type Place } from '../support/place.ts'
+import { Receiver } from '../support/receiver.ts'
+import { keyNames, targetAt } from '../support/settlement.ts'
+import { until } from '../support/until.ts'
+import { ended, startVk, vk } from '../support/vk.ts'
+
+const SECRET = `whsec_${randomBytes(32).toString('base64')}`
+
+for (const [name, open] of Object.entries(PLACES))
+  describe(`vk on ${name}`, function () {
+    this.timeout(60_000)
+
+    let place: Place
+    let receiver: Receiver
+    let connection: Record<string, string>
+    let folder: string
+    const processes: DispatchingProcess[] = []
+    const newKey = keyNames('cli')
+
+    before(async () => {
+      place = await open()
+      folder = mkdtempSync(join(tmpdir(), 'virtual-key-cli-'))
+      const ports = place.servers.map(({ port }) => port)
+      connection =
+        ports.length === 1
+          ? { REDIS_URL: `redis://127.0.0.1:${ports[0]}` }
+          : { REDIS_CLUSTER_NODES: ports.map((port) => `127.0.0.1:${port}`).join(',') }
+    })
+
+    beforeEach(async () => {
+      await place.flush()
+      receiver = await Receiver.start()
+    })
+
+    afterEach(async () => {
+      await Promise.all(processes.splice(0).map((one) => one.stop()))
+      await receiver.stop()
+    })
+
+    after(async () => {
+      await place.stop()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    const start = async () => {
+      const signers = new Map([['plugin-1', [signingKey(SECRET)]]])
+      const one = new DispatchingProcess(await place.connect(), { schedule: [], lease: 600, signers })
+      processes.push(one)
+      one.dispatcher.start()
+      return one
+    }
+    const run = (...args: string[]) => vk(args, connection)
+    const json = async (...args: string[]) => {
+      const { code, stdout, stderr } = await run(...args, '--json')
+      expect([code, stderr]).to.deep.equal([0, ''])
+      return JSON.parse(stdout)
+    }
+    const target = (own = {}) =>
+      targetAt(receiver.url.replace('http://', 'http://me:p4ss@').replace('alerts', 'T0KEN'), {
+        signer: 'plugin-1',
+        ...own,
+      })
+
+    /** A key whose alert is dead after one attempt. */
+    async function deadAlert(): Promise<{ key: string; id: string; process: DispatchingProcess }> {
+      receiver.answer = (response) => response.writeHead(500).end('broken\u001b[2J')
+      const process = await start()
+      const key = newKey()
+      await process.cross(key, target())
+      await until('the dead alert', async () => (await everything(place.plain)).dead === 1)
+      const [{ id }] = await json('alerts', 'list', '--dead')
+      return { key, id, process }
+    }
+
+    it('lists, shows and replays a dead alert, keeping its attempts, and tells no secret', async () => {
+      const { key, id } = await deadAlert()
+      const list = await run('alerts', 'list')
+      expect(list.stdout).to.match(/^ID +STATE +KEY +THRESHOLD +TOTAL +WEBHOOK +ATTEMPTS +NEXT OR REASON\n/)
+      expect(list.stdout)
+        .to.include(id)
+        .and.to.include(key)
+        .and.to.include('1 attempts failed, the last: broken [2J')
+      expect((await run('alerts', 'list', '--delivered')).stdout).to.equal('none\n')
+      const show = await run('alerts', 'show', id)
+      expect(show.stdout).to.match(/\n1 +\d{4}-\d\d-\d\dT[\d:.]+Z +500 +\d+ ms +broken \[2J\n$/)
+      for (const hidden of ['p4ss', 'T0KEN', SECRET.slice(6), '\u001b'])
+        expect(list.stdout + show.stdout).not.to.include(hidden)
+
+      receiver.answer = (response) => response.writeHead(204).end()
+      expect(await run('alerts', 'replay', id)).to.deep.equal({
+        code: 0,
+        stdout: '1 of 1 alerts will be sent again\n',
+        stderr: '',
+      })
+      await until('the delivery', async () => (await everything(place.plain)).delivered === 1)
+      expect(receiver.ids).to.deep.equal(new Set([id]))
+      const shown = await json('alerts', 'show', id)
+      expect(shown).to.include({
+        id,
+        state: 'delivered',
+        key_id: key,
+        threshold: 100,
+        total_tokens: 150,
+        service: 'openai',
+      })
+      expect(shown.attempts.map(({ status }: { status: number }) => status)).to.deep.equal([500, 204])
+      expect(await json('alerts', 'list')).to.deep.equal([])
+    })
+
+    it('gives a replayed alert its whole schedule again', async () => {
+      const { id, process } = await deadAlert()
+      await process.dispatcher.stop(0)
+      const patient = new DispatchingProcess(await place.connect(), {
+        schedule: [10, 10],
+        signers: new Map([['plugin-1', [signingKey(SECRET)]]]),
+        lease: 600,
+      })
+      processes.push(patient)
+      patient.dispatcher.start()
+      expect((await run('alerts', 'replay', '--all-dead')).stdout).to.equal(
+        '1 of 1 alerts will be sent again\n',
+      )
+      await until(
+        'the end of the schedule',
+        async () => (await json('alerts', 'show', id)).attempts.length === 4,
+      )
+      await until('its death', async () => (await json('alerts', 'show', id)).state === 'dead')
+      expect((await json('alerts', 'show', id)).reason).to.match(/^3 attempts failed/)
+    })
+
+    it('tests a webhook through a dispatcher that knows its secrets, and leaves nothing behind', async () => {
+      const { key, id } = await deadAlert()
+      receiver.received.length = 0
+      const failed = await run('alerts', 'test', key)
+      expect(failed.code).to.equal(1)
+      expect(failed.stderr).to.match(/^vk: http:\/\/127\.0\.0\.1:\d+ answered 500 in \d+ ms: broken/)
+      expect(await json('alerts', 'list', '--dead')).to.have.length(1)
+      receiver.answer = (response) => response.writeHead(200).end()
+      const { code, stdout } = await run('alerts', 'test', key)
+      expect(stdout).to.match(/^http:\/\/127\.0\.0\.1:\d+ answered 200 in \d+ ms\n$/)
+      expect(code).to.equal(0)
+      expect(receiver.received).to.have.length(2)
+      const { body = '', headers = {} } = receiver.received[1] ?? {}
+      new Webhook(SECRET).verify(body, headers as Record<string, string>)
+      expect(JSON.parse(body)).to.include({ event: 'test', key_id: key })
+      expect(headers['webhook-id']).not.to.equal(id)
+    })
+
+    it('withdraws a test that no dispatcher takes', async () => {
+      const { key, process } = await deadAlert()
+      await process.dispatcher.stop(0)
+      const { code, stderr } = await run('alerts', 'test', key, '--wait', '0.5')
+      expect(code).to.equal(1)
+      expect(stderr).to.match(/no dispatcher that knows the secrets/)
+      const { alerts, retry } = await everything(place.plain)
+      expect([alerts, retry]).to.deep.equal([0, 0])
+    })
+
+    it('tests a webhook that is named, with secrets from a file or the environment', async () => {
+      const file = join(folder, 'secrets')
+      writeFileSync(file, `# rotation\n${SECRET}\n`)
+      const named = ['alerts', 'test', 'any', '--url', receiver.url]
+      expect((await vk([...named, '--secret-file', file, '--allow-private-networks'])).code).to.equal(0)
+      expect(
+        (await vk([...named, '--allow-private-networks'], { VIRTUAL_KEY_SECRETS: SECRET })).code,
+      ).to.equal(0)
+      for (const { body, headers } of receiver.received)
+        new Webhook(SECRET).verify(body, headers as Record<string, string>)
+      const refused = await vk(named)
+      expect([refused.code, refused.stderr]).to.deep.equal([1, refused.stderr])
+      expect(refused.stderr).to.include('private address')
+      expect(receiver.received).to.have.length(2)
+    })
+
+    it('dispatch delivers what waits, signed with secrets for all or for one configuration, and ends cleanly on SIGTERM', async () => {
+      const other = `whsec_${randomBytes(32).toString('base64')}`
+      const settling = await start()
+      await settling.dispatcher.stop(0)
+      const [common, own] = [newKey(), newKey()]
+      await settling.cross(common, target({ signer: 'plugin-8' }), false)
+      await settling.cross(own, target({ signer: 'plugin-9' }), false)
+      for (const partition of Array(16).keys()) {
+        // Its owner has stopped cleanly long ago.
+        const names = `vk:{${partition}}`
+        for (const id of await place.plain.hkeys(`${names}:alerts`)) {
+          await place.plain.del(`${names}:outbox`)
+          await place.plain.zadd(`${names}:retry`, 0, id)
+        }
+      }
+      const child = startVk(['dispatch'], {
+        ...connection,
+        VIRTUAL_KEY_SECRETS: `${SECRET},plugin-9 ${other}`,
+      })
+      const end = ended(child)
+      await until('both alerts', () => receiver.received.length === 2)
+      await until('an empty outbox', async () => (await everything(place.plain)).delivered === 2)
+      for (const { body, headers } of receiver.received) {
+        const secret = JSON.parse(body).key_id === own ? other : SECRET
+        new Webhook(secret).verify(body, headers as Record<string, string>)
+        expect(String(headers['webhook-signature']).split(' ')).to.have.length(1)
+      }
+      child.kill('SIGTERM')
+      const { code, stdout } = await end
+      expect(code).to.equal(0)
+      expect(stdout).to.match(/dispatching, process \d+/)
+      expect(stdout).to.match(/stopped; counters delivered=2\n$/)
+      for (const hidden of [SECRET.slice(6), other.slice(6), 'p4ss', 'T0KEN'])
+        expect(stdout).not.to.include(hidden)
+    })
+  })
+
+describe('vk', () => {
+  const exits: ReadonlyArray<readonly [number, string, readonly string[]]> = [
+    [0, 'virtual-key: keys, usage and alerts', ['--help']],
+    [2, 'unknown command', ['bogus']],
+    [2, 'missing required argument', ['alerts', 'show']],
+    [2, 'does not look like', ['alerts', 'list', '--redis-url', 'http://x']],
+    [2, 'a password does not belong', ['alerts', 'list', '--redis-url', 'redis://:hidden@127.0.0.1']],
+    [2, 'is not host:port', ['alerts', 'list', '--cluster-nodes', 'localhost']],
+    [2, 'credentials do not belong', ['alerts', 'test', 'k', '--url', 'http://a:hidden@example.com']],
+    [2, 'retry schedule', ['dispatch', '--schedule', '5 days']],
+    [2, 'signing secrets', ['dispatch', '--secrets-file', '/no/such/file']],
+  ]
+  for (const [code, message, args] of exits)
+    it(`${args.join(' ')} ends with ${code}`, async () => {
+      const end = await vk(args)
+      expect(end.code).to.equal(code)
+      expect(end.stdout + end.stderr).to.include(message)
+      expect(end.stdout + end.stderr).not.to.include('hidden')
+    })
+
+  it('ends with 3 where Redis cannot be reached', async () => {
+    const { code, stderr } = await vk([
+      'alerts',
+      'list',
+      '--redis-url',
+      `redis://127.0.0.1:${await freePort()}`,
+    ])
+    expect(code).to.equal(3)
+    expect(stderr).to.include('ECONNREFUSED')
+  })
+
+  it('tells no secret that it cannot read', async () => {
+    const { code, stderr } = await vk(['dispatch'], { VIRTUAL_KEY_SECRETS: 'whsec_notgood' })
+    expect(code).to.equal(2)
+    expect(stderr).to.include('line 1').and.not.to.include('notgood')
+  })
+})
