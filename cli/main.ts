@@ -4,6 +4,7 @@ import { lineLog } from '../plugins/virtual-key/log.ts'
 import { addAlerts } from './alerts.ts'
 import { addDispatch } from './dispatch.ts'
 import { Failure } from './failure.ts'
+import { addTap } from './tap.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
 
@@ -11,12 +12,13 @@ const print = (text: string) => void process.stdout.write(`${text}\n`)
 const log = lineLog((line) => process.stderr.write(line))
 
 const program = new Command('vk')
-  .description('virtual-key: keys, usage and alerts of the Kong plugin')
+  .description('virtual-key: alerts, and what else the Kong plugin needs from outside')
   .showHelpAfterError('(see vk --help)')
   // Before the commands, which inherit it.
   .exitOverride()
 addAlerts(program, log, print)
 addDispatch(program, print)
+addTap(program, print)
 
 program.parseAsync().catch((error: Error) => {
   // Commander has said what was wrong already; help and version are no failure.

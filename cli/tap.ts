@@ -1,12 +1,5 @@
+import type { Command } from 'commander'
 import { tapLua } from '../plugins/virtual-key/tap/lua.ts'
-
-/** What of commander's Command is needed here. */
-interface Command {
-  command(name: string): Command
-  description(text: string): Command
-  option(flags: string, text: string, value: string): Command
-  action(run: (options: { readonly indent: string }) => void): Command
-}
 
 /** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
 const INDENT = 10
@@ -29,5 +22,5 @@ export function addTap(vk: Command, print: (text: string) => void): void {
   vk.command('tap')
     .description('print the post-function that a route with `body: tapped` needs beside virtual-key')
     .option('--indent <columns>', 'spaces before each line', String(INDENT))
-    .action(({ indent }) => print(tapLines(Number(indent))))
+    .action(({ indent }: { indent: string }) => print(tapLines(Number(indent)).trimEnd()))
 }
