@@ -1,7 +1,10 @@
 import { stringify } from 'yaml'
+import { tapLua } from '../../plugins/virtual-key/tap/lua.ts'
 
-/** Ways through the gateway that are measured side by side; `baseline` ones are what this plugin is held against. */
-export type Way = 'plain' | 'rate-limiting' | 'empty' | 'virtual-key'
+/** Ways through the gateway that are measured side by side; `tapped` is virtual-key with the tap in post-function. */
+export type Way = 'plain' | 'rate-limiting' | 'empty' | 'virtual-key' | 'tapped'
+
+const tapConfig = Object.fromEntries(Object.entries(tapLua).map(([phase, lua]) => [phase, [lua]]))
 
 /** A kong.yml with one route for each way, key-auth on all of them. */
 export function benchDeclaration(ways: readonly Way[], upstreamPort: number, redisPort: number): string {
@@ -11,6 +14,10 @@ export function benchDeclaration(ways: readonly Way[], upstreamPort: number, red
     'rate-limiting': [{ name: 'rate-limiting', config: { policy: 'redis', hour: 1_000_000_000, redis } }],
     empty: [{ name: 'empty' }],
     'virtual-key': [{ name: 'virtual-key', config: { alert_threshold: 100, redis } }],
+    tapped: [
+      { name: 'virtual-key', config: { alert_threshold: 100, body: 'tapped', redis } },
+      { name: 'post-function', config: tapConfig },
+    ],
   }
   return stringify({
     _format_version: '3.0',
