@@ -47,6 +47,9 @@ export class PrivateCluster {
             (line) => info.includes(line),
           )
         })
+    } catch (error) {
+      await Promise.all(nodes.map((node) => node.stop()))
+      throw error
     } finally {
       for (const client of clients) client.disconnect()
     }
