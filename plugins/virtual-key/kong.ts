@@ -51,7 +51,6 @@ export interface Kong {
   readonly log: {
     err(message: string): Promise<void>
     warn(message: string): Promise<void>
-    notice(message: string): Promise<void>
   }
 }
 
