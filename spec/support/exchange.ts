@@ -1,3 +1,4 @@
+import { PLAIN_CONFIG } from './plain-config.ts'
 import { completion } from './upstream.ts'
 import type { Wire } from './wire.ts'
 
@@ -13,19 +14,10 @@ export async function newInstance(
   config: Record<string, unknown> = {},
 ): Promise<number> {
   const Config = JSON.stringify({
+    ...PLAIN_CONFIG,
     __plugin_id: 'spec',
     alert_threshold: 100,
-    body: 'buffered',
-    ask_for_usage: false,
-    estimate: false,
-    webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
-    token_budget: 0,
-    window: 'total',
-    identify_by: 'consumer',
-    header_name: 'x-virtual-key',
-    require_key: false,
-    fault_tolerant: true,
-    redis: { host: '127.0.0.1', port: redisPort, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
+    redis: { ...PLAIN_CONFIG.redis, port: redisPort },
     ...config,
   })
   const started = await wire.call('plugin.StartInstance', { Name: 'virtual-key', Config })

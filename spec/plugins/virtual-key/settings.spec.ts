@@ -1,21 +1,7 @@
 import { expect } from 'chai'
 import { ConfigError, settingsFrom } from '../../../plugins/virtual-key/settings.ts'
-import type { Config } from '../../../schema/config.ts'
+import { PLAIN_CONFIG as PLAIN } from '../../support/plain-config.ts'
 
-const PLAIN: Config = {
-  alert_threshold: 0,
-  body: 'buffered',
-  ask_for_usage: false,
-  estimate: false,
-  webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
-  token_budget: 0,
-  window: 'total',
-  identify_by: 'consumer',
-  header_name: 'X-Virtual-Key',
-  require_key: false,
-  fault_tolerant: true,
-  redis: { host: '127.0.0.1', port: 6379, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
-}
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 describe('settingsFrom', () => {
@@ -51,7 +37,7 @@ describe('settingsFrom', () => {
   })
 
   it('header names are compared in lower case, as Kong hands them over', () => {
-    const { identification } = settingsFrom({ ...PLAIN, identify_by: 'header' })
+    const { identification } = settingsFrom({ ...PLAIN, identify_by: 'header', header_name: 'X-Virtual-Key' })
     expect(identification).to.deep.equal({ by: 'header', name: 'x-virtual-key' })
   })
 
