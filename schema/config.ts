@@ -89,6 +89,29 @@ export const config = {
     default: false,
     description: 'Answer 401 to requests without a key instead of proxying them uncounted.',
   },
+  registry: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Read settings of each key from Redis, where `vk keys` writes them; they win over these. With `require_key` unknown keys get 401.',
+  },
+  reserve: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Hold the tokens that a request declares as its most (`max_tokens` and the like) until its answer is counted, so that concurrent requests cannot exceed the budget together.',
+  },
+  reserve_default: {
+    type: 'integer',
+    default: 1000,
+    between: [0, MOST_TOKENS],
+    description: 'What `reserve` holds for a request that declares nothing.',
+  },
+  hide_client_headers: {
+    type: 'boolean',
+    default: false,
+    description: 'Leave `X-Token-Limit`, `X-Token-Remaining` and `X-Token-Reset` out of answers.',
+  },
   body: {
     type: 'string',
     default: 'buffered',

@@ -24,6 +24,26 @@ export function totalName(keyId: string, windowLabel: string): string {
   return `vk:{${partitionOf(keyId)}}:total:${keyId}:${windowLabel}`
 }
 
+/** Hash: `version` of the partition's schema, and the time at which each of its steps was applied. */
+export function schemaName(partition: number): string {
+  return `vk:{${partition}}:schema`
+}
+
+/** Sorted set, all scores 0: ids of the registered keys, by name. */
+export function indexName(partition: number): string {
+  return `vk:{${partition}}:keys`
+}
+
+/** Integer: tokens that the key's requests under way have reserved. The sum of `reservationsName`. */
+export function reservedName(keyId: string): string {
+  return `vk:{${partitionOf(keyId)}}:reserved:${keyId}`
+}
+
+/** Sorted set: `<reservation> <tokens>` of the key's requests under way, by expiry in milliseconds. */
+export function reservationsName(keyId: string): string {
+  return `vk:{${partitionOf(keyId)}}:reservations:${keyId}`
+}
+
 /** Bitmap: which of a process's settlements, numbered in blocks, are in the totals already. */
 export function seenName(partition: number, settler: string, block: number): string {
   return `vk:{${partition}}:seen:${settler}:${block}`

@@ -9,6 +9,7 @@ import { finishScript } from './outbox/finish.ts'
 import { renewScript } from './outbox/renew.ts'
 import { requeueScript } from './outbox/requeue.ts'
 import { tidyScript } from './outbox/tidy.ts'
+import { resetKeyScript, writeKeyScript } from './registry/write.ts'
 
 export interface Link {
   readonly redis: Connection
@@ -21,6 +22,17 @@ const LONGEST_PAUSE = 500
 
 /** Tries of one command on a cluster, 100 ms apart where a node is away. */
 const MOST_REDIRECTIONS = 4
+
+const SCRIPTS = [
+  settleScript,
+  claimScript,
+  renewScript,
+  finishScript,
+  requeueScript,
+  tidyScript,
+  writeKeyScript,
+  resetKeyScript,
+]
 
 /**
  * One connection for everything. Commands fail at once while it is down, and none is sent twice behind the caller's back: whether
@@ -65,7 +77,7 @@ export function connect(config: RedisConfig, log: Log): Link {
           },
         )
       : new Redis({ ...options, host: config.host, port: config.port })
-  define(redis, [settleScript, claimScript, renewScript, finishScript, requeueScript, tidyScript])
+  define(redis, SCRIPTS)
   tell(redis, log, addressOf(config))
   // A failure is told by the event 'error', and the client goes on trying.
   const opened = redis.connect().catch(() => undefined)

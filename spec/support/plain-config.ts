@@ -12,6 +12,10 @@ export const PLAIN_CONFIG: Config = {
   identify_by: 'consumer',
   header_name: 'x-virtual-key',
   require_key: false,
+  registry: false,
+  reserve: false,
+  reserve_default: 1000,
+  hide_client_headers: false,
   fault_tolerant: true,
   redis: { host: '127.0.0.1', port: 6379, database: 0, ssl: false, ssl_verify: false, timeout: 2000 },
 }

@@ -18,7 +18,7 @@ export function settlement(
     tokens,
     thresholds,
     target,
-    window: { label: 'total' },
+    window: { kind: 'total', label: 'total' },
     alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
     ...own,
   }

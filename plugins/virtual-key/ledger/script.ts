@@ -6,7 +6,6 @@ export type Connection = Redis | Cluster
 /** A Lua script that Redis runs as one step. The client owns its SHA and sends the text again after NOSCRIPT. */
 export interface Script {
   readonly name: string
-  readonly numberOfKeys: number
   readonly lua: string
 }
 
@@ -14,7 +13,7 @@ type Runner = Record<string, (...keysAndArguments: Array<string | number>) => Pr
 
 /** Makes scripts known to a connection, once, before `run`. */
 export function define(redis: Connection, scripts: readonly Script[]): void {
-  for (const { name, numberOfKeys, lua } of scripts) redis.defineCommand(name, { numberOfKeys, lua })
+  for (const { name, lua } of scripts) redis.defineCommand(name, { lua })
 }
 
 /** @throws whatever ioredis throws: ReplyError from Redis, or an Error of the connection. */
@@ -26,5 +25,5 @@ export function run(
 ): Promise<unknown> {
   const command = (redis as unknown as Runner)[script.name]
   if (command === undefined) throw new Error(`script ${script.name} is not defined on this connection`)
-  return command.call(redis, ...keys, ...args)
+  return command.call(redis, keys.length, ...keys, ...args)
 }

@@ -88,7 +88,6 @@ export type Settled =
  */
 export const settleScript: Script = {
   name: 'vkSettle',
-  numberOfKeys: 5,
   lua: `
 local claims = {}
 local function exact(number) return string.format('%.0f', number) end

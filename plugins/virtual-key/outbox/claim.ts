@@ -28,7 +28,6 @@ export const LEASE = 15_000
  */
 export const claimScript: Script = {
   name: 'vkClaim',
-  numberOfKeys: 3,
   lua: `
 local claims = {}
 local most = tonumber(ARGV[3])

@@ -19,7 +19,6 @@ const HISTORY = 500
  */
 export const finishScript: Script = {
   name: 'vkFinish',
-  numberOfKeys: 5,
   lua: `
 ${ENDED}
 local pending = redis.pcall('XPENDING', KEYS[1], '${DISPATCHERS}', ARGV[2], ARGV[2], 1)

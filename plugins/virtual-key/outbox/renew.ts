@@ -16,7 +16,6 @@ export type Hold = 'mine' | 'lost' | 'theirs'
  */
 export const renewScript: Script = {
   name: 'vkRenew',
-  numberOfKeys: 4,
   lua: `
 ${ENDED}
 local holds = {}

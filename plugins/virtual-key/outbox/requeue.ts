@@ -9,7 +9,6 @@ import type { AlertRecord } from './record.ts'
  */
 export const requeueScript: Script = {
   name: 'vkRequeue',
-  numberOfKeys: 3,
   lua: `
 if ARGV[2] ~= '' and redis.call('XDEL', KEYS[3], ARGV[2]) == 0 then return 0 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])

@@ -13,7 +13,6 @@ const GONE = 3_600_000
  */
 export const tidyScript: Script = {
   name: 'vkTidy',
-  numberOfKeys: 1,
   lua: `
 local removed = 0
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], '${DISPATCHERS}')

@@ -4,6 +4,7 @@ import { Plugin } from '../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../plugins/virtual-key/kong.ts'
 import { closeRuntimes } from '../../../plugins/virtual-key/runtime.ts'
 import type { Config } from '../../../schema/config.ts'
+import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 
 /** Each call is a round trip between Kong and the plugin server, and so the price of the plugin. */
 describe('PDK calls of one request', () => {
@@ -20,25 +21,8 @@ describe('PDK calls of one request', () => {
 
   function plugin(own: Partial<Config>): Plugin {
     return new Plugin({
-      alert_threshold: 0,
-      webhook: { timeout: 1000, allow_private_networks: true, format: 'json' },
-      token_budget: 0,
-      window: 'total',
-      identify_by: 'consumer',
-      header_name: 'x-virtual-key',
-      require_key: false,
-      body: 'buffered',
-      ask_for_usage: false,
-      estimate: false,
-      fault_tolerant: true,
-      redis: {
-        host: '127.0.0.1',
-        port: redis.port,
-        database: 0,
-        ssl: false,
-        ssl_verify: false,
-        timeout: 1000,
-      },
+      ...PLAIN_CONFIG,
+      redis: { ...PLAIN_CONFIG.redis, port: redis.port },
       ...own,
     })
   }

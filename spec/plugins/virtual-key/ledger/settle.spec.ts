@@ -138,11 +138,11 @@ for (const [name, open] of Object.entries(PLACES))
     it('lets a window end a day late, and starts the next one at 0', async () => {
       const key = newKey()
       const end = Math.floor(Date.now() / 1000) * 1000 + 60_000
-      const window = { label: '2026-11-23T18', end }
+      const window = { kind: 'hour', label: '2026-11-23T18', end } as const
       await settle(redis, id(), settlement(key, 150, { window }), 'openai', undefined)
       const left = await redis.ttl(totalName(key, window.label))
       expect(left).to.be.within(60 + 86_400 - 10, 60 + 86_400)
-      const next = { label: '2026-11-23T19', end: end + 3_600_000 }
+      const next = { kind: 'hour', label: '2026-11-23T19', end: end + 3_600_000 } as const
       expect(
         await settle(redis, id(), settlement(key, 150, { window: next }), 'openai', undefined),
       ).to.deep.include({

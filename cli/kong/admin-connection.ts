@@ -1,0 +1,42 @@
+import { type Command, Option } from 'commander'
+import { Failure } from '../failure.ts'
+import { AdminApi } from './admin-api.ts'
+
+export interface AdminOptions {
+  readonly adminUrl?: string
+  readonly adminToken?: string
+  readonly adminTokenHeader: string
+}
+
+/** The options by which a command finds Kong's Admin API. */
+export function withAdmin(command: Command): Command {
+  return command
+    .addOption(new Option('--admin-url <url>', "Kong's Admin API").env('KONG_ADMIN_URL'))
+    .addOption(
+      new Option('--admin-token <token>', 'token for it; better from the environment').env(
+        'KONG_ADMIN_TOKEN',
+      ),
+    )
+    .addOption(
+      new Option('--admin-token-header <name>', 'the header that carries the token')
+        .default('Kong-Admin-Token')
+        .env('KONG_ADMIN_TOKEN_HEADER'),
+    )
+}
+
+/** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
+export function adminFrom({ adminUrl, adminToken, adminTokenHeader }: AdminOptions): AdminApi | undefined {
+  if (adminUrl === undefined) return undefined
+  const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new Failure("the Admin API's URL does not look like http://host:port", 2)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
+  }
+  return new AdminApi({
+    url: adminUrl,
+    tokenHeader: adminTokenHeader,
+    ...(adminToken === undefined ? {} : { token: adminToken }),
+  })
+}
