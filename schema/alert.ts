@@ -36,6 +36,39 @@ export function alertJson({ key_id, service, timestamp }: AlertFacts): {
   }
 }
 
+/** The body of the webhook request at the first request in a window that a key's budget refuses. */
+export interface BudgetAlert {
+  readonly event: 'token_budget_exceeded'
+  readonly key_id: string
+  /** As in `Alert`. */
+  readonly service: string
+  /** Tokens that the key may spend in the window. */
+  readonly token_budget: number
+  /** Tokens that it has spent. */
+  readonly total_tokens: number
+  /** Tokens that its requests under way hold, with `reserve: true`. */
+  readonly reserved_tokens: number
+  /** When the request was refused: UTC, RFC 3339, whole seconds. */
+  readonly timestamp: string
+}
+
+export type BudgetAlertFacts = Pick<BudgetAlert, 'key_id' | 'service' | 'timestamp'>
+
+/** As `alertJson`: the JSON around the budget, the total and the reserved tokens. */
+export function budgetAlertJson({
+  key_id,
+  service,
+  timestamp,
+}: BudgetAlertFacts): [string, string, string, string] {
+  const event: BudgetAlert['event'] = 'token_budget_exceeded'
+  return [
+    `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"token_budget":`,
+    ',"total_tokens":',
+    ',"reserved_tokens":',
+    `,"timestamp":${JSON.stringify(timestamp)}}`,
+  ]
+}
+
 /** RFC 3339 in UTC with whole seconds. `at`: milliseconds since 1970. */
 export function rfc3339(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19)}Z`

@@ -25,10 +25,13 @@ export const responseMethods: PdkMethods = {
   },
   'kong.response.set_header': {
     phases: BEFORE,
-    call: ({ exchange }, [name, value]) => {
-      const header = text(name, 'header name')
-      const values = headerValues(name, value)
-      if (!/^transfer.encoding$/i.test(header)) exchange.responseHeaders.set(header, ...values)
+    call: ({ exchange }, [name, value]) => setHeader(exchange, name, value),
+  },
+  'kong.response.set_headers': {
+    phases: BEFORE,
+    call: ({ exchange }, [headers]) => {
+      if (!isValues(headers)) throw new PdkRaise('headers must be a table')
+      for (const [name, value] of Object.entries(headers)) setHeader(exchange, name, value)
     },
   },
   'kong.response.clear_header': {
@@ -57,6 +60,12 @@ export const responseMethods: PdkMethods = {
     phases: ['response'],
     call: ({ exchange }) => exchange.upstreamBody ?? Buffer.alloc(0),
   },
+}
+
+function setHeader(exchange: Exchange, name: unknown, value: unknown): void {
+  const header = text(name, 'header name')
+  const values = headerValues(name, value)
+  if (!/^transfer.encoding$/i.test(header)) exchange.responseHeaders.set(header, ...values)
 }
 
 /** What nginx adds to the response's own headers depends on how far the response has come. */

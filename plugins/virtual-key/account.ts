@@ -1,20 +1,25 @@
-import { bodyOf, mayBeRead } from './ask/body.ts'
+import { RequestBody } from './ask/body.ts'
 import type { Complaint } from './complaints.ts'
 import { examine, MOST_HEADERS } from './escape.ts'
 import { counted } from './estimate/counted.ts'
 import type { Sample } from './estimate/estimate.ts'
 import { identify } from './identify.ts'
 import type { Kong } from './kong.ts'
+import { serviceLabel } from './label.ts'
+import type { Reservation } from './ledger/reserve.ts'
+import type { Standing } from './ledger/terms.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
+import { SchemaError } from './registry/schema-version.ts'
 import { clock, complaints, estimator, log, metrics, type Runtime, requests } from './runtime.ts'
 import type { Settings } from './settings.ts'
 import { settlementOf } from './settle.ts'
 import { tappedKey } from './tap/key.ts'
-import { TAPPED } from './tap/lua.ts'
-import { noteFrom } from './tap/note.ts'
+import { NOTE, TAPPED } from './tap/lua.ts'
+import { HELD, type Note, noteFrom } from './tap/note.ts'
 import { tappedFrom } from './tap/tapped.ts'
 import { tappedUsage } from './tap/usage.ts'
+import { REMAINING, remaining } from './token-headers.ts'
 import type { Usage } from './usage/usage.ts'
 
 /** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
@@ -29,6 +34,8 @@ interface Response {
   readonly reported: Usage | Uncounted
   /** The whole of it was seen. */
   readonly ended: boolean
+  /** What its request holds. */
+  readonly reservation: Reservation | undefined
 }
 
 /** Counts responses: finds out what they cost and settles that, or makes visible why not. */
@@ -45,7 +52,7 @@ export class Account {
 
   /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
   async buffered(kong: Kong): Promise<void> {
-    const { identification, service, tapped, estimate } = this.#settings
+    const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
     const tell: Tell = (line) => kong.log.warn(`virtual-key: ${line}`)
     if (tapped) {
       if ((await kong.request.getMethod()) !== 'POST') return
@@ -56,14 +63,27 @@ export class Account {
     if (seen === undefined) return
     const { usage: reported, body, encoding } = seen
     if (typeof reported === 'string' && !estimate) return uncounted(tell, reported)
-    const keyId = await identify(kong, identification)
-    const response = { keyId, service, label: () => serviceOf(kong), reported, ended: true }
-    if (typeof reported !== 'string') return this.#settle(tell, response)
-    const { length } = examine(await kong.request.getHeaders(MOST_HEADERS))
-    const request = length !== undefined && mayBeRead(length) ? await bodyOf(kong) : new Uint8Array()
+    const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
+    const keyId = key ?? (await identify(kong, identification))
+    const response = {
+      keyId,
+      service,
+      label: () => serviceLabel(kong),
+      reported,
+      ended: true,
+      reservation,
+    }
+    if (typeof reported !== 'string') {
+      const standing = await this.#settle(tell, response)
+      if (showHeaders && standing && standing.budget > 0)
+        await kong.response.setHeader(REMAINING, remaining(standing))
+      return
+    }
+    const sent = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
+    const request = sent.measured ? await sent.read() : new Uint8Array()
     const sample = { request, head: body, seen: body.length, ...(encoding === undefined ? {} : { encoding }) }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
-    const label = service ?? (await serviceOf(kong))
+    const label = service ?? (await serviceLabel(kong))
     void this.#settle(log.warn, { ...response, service: label }, sample).catch((error: Error) => {
       metrics.add('uncounted_dropped')
       log.error(`a response could not be counted: ${error.message}`)
@@ -78,11 +98,13 @@ export class Account {
     const tapped = tappedFrom(text)
     if (tapped === undefined) return uncounted(tell, 'tap_unknown')
     const { hints, head, tail, seen, ended } = tapped
-    const request = requests.take(noteFrom(tapped.note).request ?? '')
+    const note = noteFrom(tapped.note)
+    const request = requests.take(note.request ?? '')
     const reported = tappedUsage(tapped)
     const service = this.#settings.service ?? tapped.service
     const keyId = tappedKey(this.#settings.identification, tapped)
-    const response = { keyId, service, label: async () => service, reported, ended }
+    const { reservation } = note
+    const response = { keyId, service, label: async () => service, reported, ended, reservation }
     const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
     const sample = {
       request: request ?? new Uint8Array(),
@@ -94,24 +116,54 @@ export class Account {
     await this.#settle(tell, response, missing ? sample : undefined)
   }
 
-  /** @param sample to estimate by, where a report is missing */
+  /** In the log phase: gives back what a request holds that nothing was counted for. One PDK call, or none. */
+  async letGo(kong: Kong): Promise<void> {
+    const { admissions } = this.#runtime
+    if (!admissions.holding) return
+    const { key, reservation } = await this.#noteOf(kong)
+    if (!admissions.take(reservation)) return
+    const keyId = key ?? (await identify(kong, this.#settings.identification))
+    if (keyId !== undefined) await admissions.release(keyId, reservation)
+  }
+
+  async #noteOf(kong: Kong): Promise<Note> {
+    return noteFrom((await kong.ctx.shared.get(this.#settings.tapped ? NOTE : HELD)) ?? '')
+  }
+
+  /**
+   * How the key stands afterwards, where that is known. Until it is settled, or where there is nothing to settle, the request goes
+   * on holding what it holds.
+   * @param sample to estimate by, where a report is missing
+   */
   async #settle(
     tell: Tell,
-    { keyId, service, label, reported, ended }: Response,
+    { keyId, service, label, reported, ended, reservation }: Response,
     sample?: Sample,
-  ): Promise<void> {
+  ): Promise<Standing | undefined> {
+    const { admissions, settlements } = this.#runtime
     const estimate = sample && (await estimator.estimate(sample))
     const result = counted(reported, estimate, ended)
-    if (typeof result === 'string') return uncounted(tell, result)
-    if (keyId === undefined) return uncounted(tell, 'no_key')
-    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, clock())
-    const settled = await this.#runtime.settlements.settle(settlement, service, label)
+    if (typeof result === 'string') {
+      await uncounted(tell, result)
+      return undefined
+    }
+    if (keyId === undefined) {
+      await uncounted(tell, 'no_key')
+      return undefined
+    }
+    const held = admissions.take(reservation) ? reservation : undefined
+    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock())
+    const settled = await settlements.settle(settlement, service, label)
     if (settled.state === 'dropped') await tell(settled.reason)
-    if (settled.state === 'settled' && settled.crossed.length > 0 && settlement.target === undefined) {
+    if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
+      await complain(tell, 'schema_newer')
+    if (settled.state !== 'settled') return undefined
+    if (settled.crossed.length > 0 && settled.silent) {
       await tell(
         `key ${JSON.stringify(keyId)} crossed ${settled.crossed.join(', ')} with ${settled.total} tokens`,
       )
     }
+    return settled.standing
   }
 }
 
@@ -124,9 +176,4 @@ async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
 async function complain(tell: Tell, reason: Complaint): Promise<void> {
   const line = complaints.add(reason)
   if (line !== undefined) await tell(line)
-}
-
-async function serviceOf(kong: Kong): Promise<string> {
-  const service = await kong.router.getService()
-  return service?.name ?? service?.id ?? ''
 }

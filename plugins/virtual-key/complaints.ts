@@ -12,11 +12,12 @@ const WORDS: Record<Complaint, string> = {
   dropped: 'that could not be settled',
   tap_missing:
     'counted, but buffered: the route says body: tapped and has no tap in post-function (vk tap prints it)',
+  schema_newer: 'not checked, or waiting to be counted: Redis holds a newer schema, upgrade virtual-key',
   tap_unknown: "not counted: the route's tap is of another version (vk tap prints the right one)",
 }
 
 /** `tap_missing` is counted all the same; it keeps clients waiting. */
-export type Complaint = Uncounted | 'tap_missing'
+export type Complaint = Uncounted | 'tap_missing' | 'schema_newer'
 
 /** Log lines about what was not counted: the first of each reason at once, then at most one a minute with their number. */
 export class Complaints {

@@ -1,19 +1,18 @@
 import { type Config, config as configFields } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
 import { Account } from './account.ts'
-import { admit, NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
-import { bodyOf, changeBody, mayBeRead } from './ask/body.ts'
+import { NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
+import { changeBody, RequestBody } from './ask/body.ts'
 import { isCompletion, usageWish } from './ask/include-usage.ts'
 import { examine, MOST_HEADERS } from './escape.ts'
-import { identify } from './identify.ts'
+import { Gate } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { clock, learnSigner, metrics, type Runtime, requests, runtimeFor } from './runtime.ts'
+import { learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
 import { NOTE } from './tap/lua.ts'
-import { noteText } from './tap/note.ts'
-import { windowAt } from './window.ts'
+import { HELD, noteText } from './tap/note.ts'
 
 /**
  * The Kong plugin: phases that translate between Kong and the decisions in the other files, and the place where fail-open or
@@ -21,16 +20,17 @@ import { windowAt } from './window.ts'
  */
 export class Plugin {
   readonly #settings: Settings
-  readonly #runtime: Runtime
   readonly #account: Account
+  readonly #gate: Gate
 
   /** @throws ConfigError, which Kong turns into a 500 for the route and a line in its error log */
   constructor(config: Config & { readonly __plugin_id?: string }) {
     this.#settings = settingsFrom(config)
     const signer = config.__plugin_id ?? fingerprint(config)
-    if (this.#settings.webhook) learnSigner(signer, this.#settings.webhook.keys)
-    this.#runtime = runtimeFor(signer, config.redis)
-    this.#account = new Account(this.#settings, signer, this.#runtime)
+    learnSigner(signer, this.#settings.webhook.keys)
+    const runtime = runtimeFor(signer, config.redis)
+    this.#account = new Account(this.#settings, signer, runtime)
+    this.#gate = new Gate(this.#settings, signer, runtime)
   }
 
   async access(kong: Kong): Promise<void> {
@@ -51,11 +51,11 @@ export class Plugin {
     }
   }
 
-  /** Runs after every request, because it has to for tapped ones. */
+  /** Runs after every request, because it has to for tapped ones, and for those that hold tokens and were not counted. */
   async log(kong: Kong): Promise<void> {
-    if (!this.#settings.tapped) return
     try {
-      await this.#account.tapped(kong)
+      if (this.#settings.tapped) await this.#account.tapped(kong)
+      if (this.#settings.reserve !== undefined) await this.#account.letGo(kong)
     } catch (error) {
       await failed(kong, error as Error)
     }
@@ -64,41 +64,33 @@ export class Plugin {
   async #access(kong: Kong): Promise<void> {
     const { tapped, identification, askForUsage, estimate } = this.#settings
     const headers = await kong.request.getHeaders(MOST_HEADERS)
-    const { websocket, tooMany, acceptEncoding, hasBody, length } = examine(headers)
-    if (tooMany) return exit(kong, TOO_MANY_HEADERS)
-    if (websocket) {
+    const request = examine(headers)
+    if (request.tooMany) return exit(kong, TOO_MANY_HEADERS)
+    if (request.websocket) {
       metrics.add('refused_websocket')
       return exit(kong, NO_WEBSOCKET)
     }
-    const rejection = await this.#rejection(kong)
-    if (rejection) return exit(kong, rejection)
-    const asking = askForUsage && mayBeRead(length) && isCompletion(await kong.request.getPath())
-    const keeping = estimate && tapped && length !== undefined && mayBeRead(length)
-    const body = asking || keeping ? await bodyOf(kong) : undefined
-    const wish = asking && body ? usageWish(body) : undefined
+    const body = new RequestBody(kong, request)
+    const passed = await this.#gate.pass(kong, body)
+    if (passed && 'status' in passed) return exit(kong, passed)
+    const asking = askForUsage && body.readable && isCompletion(await kong.request.getPath())
+    const wish = asking ? usageWish(await body.read()) : undefined
     if (tapped) {
-      const kept = keeping && body ? { request: requests.keep(body) } : {}
-      const change = wish && body && { ...wish, length: body.length }
-      await kong.ctx.shared.set(NOTE, noteText({ ...keyNote(identification, headers), ...kept }, change))
-    } else if (wish && body) await changeBody(kong, body, wish)
-    else if (!hasBody && (await kong.request.getMethod()) !== 'POST') {
-      // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
-      return kong.nginx.setCtx('buffered_proxying', false)
+      const kept = estimate && body.measured ? { request: requests.keep(await body.read()) } : {}
+      const held = passed ? { reservation: passed.reservation } : {}
+      const change = wish && { ...wish, length: (await body.read()).length }
+      const note = { ...keyNote(identification, headers), ...held, ...kept }
+      await kong.ctx.shared.set(NOTE, noteText(note, change))
+    } else {
+      if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
+      if (wish) await changeBody(kong, await body.read(), wish)
+      else if (!request.hasBody && (await kong.request.getMethod()) !== 'POST') {
+        // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
+        return kong.nginx.setCtx('buffered_proxying', false)
+      }
     }
+    const { acceptEncoding } = request
     if (acceptEncoding !== undefined) await kong.service.request.setHeader('accept-encoding', acceptEncoding)
-  }
-
-  /** undefined: the request may go on. Asks Kong and Redis only where the settings need it. */
-  async #rejection(kong: Kong): Promise<Rejection | undefined> {
-    const { budget, requireKey, faultTolerant, window, identification } = this.#settings
-    const { settlements } = this.#runtime
-    if (!faultTolerant && !(await settlements.available())) return UNAVAILABLE
-    if (!requireKey && budget === 0) return undefined
-    const keyId = await identify(kong, identification)
-    if (keyId === undefined || budget === 0) return admit({ keyId, requireKey, budget, total: undefined })
-    const total = await settlements.total(keyId, windowAt(window, clock()).label)
-    if (total === undefined && !faultTolerant) return UNAVAILABLE
-    return admit({ keyId, requireKey, budget, total })
   }
 }
 
@@ -107,8 +99,11 @@ async function failed(kong: Kong, error: Error): Promise<void> {
   await kong.log.err(`virtual-key: a response could not be counted: ${error.message}`)
 }
 
-function exit(kong: Kong, { status, error }: Rejection): Promise<void> {
-  return kong.response.exit(status, JSON.stringify({ error }), { 'content-type': 'application/json' })
+function exit(kong: Kong, { status, error, headers }: Rejection): Promise<void> {
+  return kong.response.exit(status, JSON.stringify({ error }), {
+    'content-type': 'application/json',
+    ...headers,
+  })
 }
 
 export const Name = 'virtual-key'

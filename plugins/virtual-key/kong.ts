@@ -35,8 +35,10 @@ export interface Kong {
   }
   readonly response: {
     getHeaders(): Promise<Record<string, string[]>>
+    setHeader(name: string, value: string): Promise<void>
+    setHeaders(headers: Readonly<Record<string, string>>): Promise<void>
     /** Ends the request on Kong's side but not this function: return after it. */
-    exit(status: number, body: string, headers: Record<string, string>): Promise<void>
+    exit(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<void>
   }
   readonly nginx: {
     setCtx(name: 'buffered_proxying', value: boolean): Promise<void>

@@ -1,3 +1,5 @@
+import type { Refused } from './ledger/admit.ts'
+
 /** Why a response or request added nothing to any total. */
 export type Uncounted =
   | 'no_key'
@@ -23,6 +25,7 @@ export type Counter =
   | 'attempts_failed'
   | 'buried'
   | 'refused_websocket'
+  | `refused_${Refused}`
   /** Responses of tapped routes that were buffered, and counted, because the route has no tap. */
   | 'tap_missing'
   | `uncounted_${Uncounted}`

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisConfig } from '../../schema/config.ts'
+import { admitScript } from './ledger/admit.ts'
+import { releaseScript } from './ledger/reserve.ts'
 import { type Connection, define } from './ledger/script.ts'
 import { settleScript } from './ledger/settle.ts'
 import type { Log } from './log.ts'
@@ -24,7 +26,9 @@ const LONGEST_PAUSE = 500
 const MOST_REDIRECTIONS = 4
 
 const SCRIPTS = [
+  admitScript,
   settleScript,
+  releaseScript,
   claimScript,
   renewScript,
   finishScript,

@@ -3,6 +3,8 @@ import { Complaints } from './complaints.ts'
 import { Estimator } from './estimate/estimator.ts'
 import { Requests } from './estimate/requests.ts'
 import { fingerprint } from './keys.ts'
+import { Admissions } from './ledger/admissions.ts'
+import { KnownTotals } from './ledger/known.ts'
 import type { Connection } from './ledger/script.ts'
 import { newSettler, Settlements } from './ledger/settlements.ts'
 import { lineLog } from './log.ts'
@@ -21,6 +23,7 @@ import { connect } from './redis.ts'
 export interface Runtime {
   readonly redis: Connection
   readonly settlements: Settlements
+  readonly admissions: Admissions
   readonly dispatcher: Dispatcher
   /** Ids of the configurations that use it. */
   readonly users: Set<string>
@@ -86,9 +89,11 @@ function open(config: RedisConfig): Runtime {
     schedule: retrySchedule(),
   })
   const deliver = dispatcher.take.bind(dispatcher)
-  const settlements = new Settlements({ link, settler, metrics, log, deliver })
+  const known = new KnownTotals()
+  const settlements = new Settlements({ link, settler, known, metrics, log, deliver })
+  const admissions = new Admissions({ link, settler, known, log, deliver })
   dispatcher.start()
-  return { redis, settlements, dispatcher, users: new Set() }
+  return { redis, settlements, admissions, dispatcher, users: new Set() }
 }
 
 /** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */

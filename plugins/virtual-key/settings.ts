@@ -1,5 +1,6 @@
 import type { Config } from '../../schema/config.ts'
 import type { Identification } from './identify.ts'
+import type { AlertRules } from './ledger/terms.ts'
 import type { Format } from './outbox/format.ts'
 import { type SigningKey, signingKey } from './outbox/sign.ts'
 import type { WindowKind } from './window.ts'
@@ -19,10 +20,15 @@ export class ConfigError extends Error {
 export interface Settings {
   readonly identification: Identification
   readonly requireKey: boolean
-  /** Tokens, ascending, each once. */
-  readonly thresholds: readonly number[]
+  /** The key's own record in Redis is asked, and wins. */
+  readonly registry: boolean
+  /** Without the registry all of them are in `thresholds`: tokens, ascending, each once. */
+  readonly rules: AlertRules
   /** Tokens; 0 = unlimited. */
   readonly budget: number
+  /** What a request that declares nothing reserves, in tokens; undefined: none reserves. */
+  readonly reserve: number | undefined
+  readonly showHeaders: boolean
   readonly window: WindowKind
   /** The response is read as the tap saw it pass; else it is buffered. */
   readonly tapped: boolean
@@ -30,11 +36,11 @@ export interface Settings {
   readonly estimate: boolean
   readonly service: string | undefined
   readonly faultTolerant: boolean
-  readonly webhook: Webhook | undefined
+  readonly webhook: Webhook
 }
 
 export interface Webhook {
-  readonly url: string
+  readonly url: string | undefined
   readonly keys: readonly SigningKey[]
   /** Milliseconds for one attempt. */
   readonly timeout: number
@@ -50,8 +56,11 @@ export function settingsFrom(config: Config): Settings {
         ? { by: 'header', name: config.header_name.toLowerCase() }
         : { by: config.identify_by },
     requireKey: config.require_key,
-    thresholds: thresholds(config),
+    registry: config.registry,
+    rules: rules(config),
     budget: config.token_budget,
+    reserve: config.reserve ? config.reserve_default : undefined,
+    showHeaders: !config.hide_client_headers,
     window: config.window,
     tapped: config.body === 'tapped',
     askForUsage: config.ask_for_usage,
@@ -62,7 +71,13 @@ export function settingsFrom(config: Config): Settings {
   }
 }
 
-function thresholds(config: Config): number[] {
+function rules(config: Config): AlertRules {
+  const { alert_threshold: threshold, alert_thresholds: thresholds, alert_percents: percents } = config
+  if (config.registry) return { threshold, thresholds: thresholds ?? [], percents: percents ?? [] }
+  return { threshold: 0, thresholds: allThresholds(config), percents: [] }
+}
+
+function allThresholds(config: Config): number[] {
   const percents = config.alert_percents ?? []
   if (percents.length > 0 && config.token_budget === 0) {
     throw new ConfigError(
@@ -78,7 +93,7 @@ function thresholds(config: Config): number[] {
   return [...new Set(all)].filter((threshold) => threshold > 0).sort((a, b) => a - b)
 }
 
-function webhook(config: Config): Webhook | undefined {
+function webhook(config: Config): Webhook {
   const { secrets, timeout, allow_private_networks, format } = config.webhook
   const keys = (secrets ?? []).map((secret, i) => {
     try {
@@ -87,9 +102,8 @@ function webhook(config: Config): Webhook | undefined {
       throw new ConfigError(`webhook.secrets[${i}]`, (cause as Error).message, { cause })
     }
   })
-  const url = config.alert_webhook
-  if (url === undefined || url === null) return undefined
-  if (!URL.canParse(url)) {
+  const url = config.alert_webhook ?? undefined
+  if (url !== undefined && !URL.canParse(url)) {
     // Not told: chat webhooks carry their secret in the path, others credentials before the host.
     throw new ConfigError('alert_webhook', `its ${url.length} characters are no URL`)
   }

@@ -1,6 +1,7 @@
 import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
-import { type Settled, settle, type Target } from '../../plugins/virtual-key/ledger/settle.ts'
+import { type Settled, settle } from '../../plugins/virtual-key/ledger/settle.ts'
 import { newSettler } from '../../plugins/virtual-key/ledger/settlements.ts'
+import type { Target } from '../../plugins/virtual-key/ledger/terms.ts'
 import { lineLog } from '../../plugins/virtual-key/log.ts'
 import { Metrics } from '../../plugins/virtual-key/metrics.ts'
 import { Dispatcher, type DispatcherOptions } from '../../plugins/virtual-key/outbox/dispatcher.ts'
@@ -36,13 +37,7 @@ export class DispatchingProcess {
   /** Settles one crossing; `deliver` false: as a process that dies right after it. */
   async cross(keyId: string, target: Target, deliver = true): Promise<Settled> {
     const id = { settler: this.consumer, sequence: this.#sequence++ }
-    const settled = await settle(
-      this.connection.link.redis,
-      id,
-      settlement(keyId, 150, { target }),
-      'openai',
-      undefined,
-    )
+    const settled = await settle(this.connection.link.redis, id, settlement(keyId, 150, { target }), 'openai')
     if (deliver && settled.state === 'settled') this.dispatcher.take(settled.claims)
     return settled
   }

@@ -1,4 +1,6 @@
-import type { Settlement, Target } from '../../plugins/virtual-key/ledger/settle.ts'
+import type { Settlement } from '../../plugins/virtual-key/ledger/settle.ts'
+import type { Target, Terms } from '../../plugins/virtual-key/ledger/terms.ts'
+import type { Window } from '../../plugins/virtual-key/window.ts'
 
 const TARGET: Target = {
   url: 'https://alerts.example.com/hook',
@@ -7,25 +9,41 @@ const TARGET: Target = {
   format: 'json',
 }
 
-/** Tokens of a key with thresholds and a webhook; `url` or `target` say where its alerts go. */
-export function settlement(
+type Own<T> = Partial<T> & { readonly thresholds?: readonly number[]; readonly window?: Window }
+
+/** What a configuration without a registry says about a key, and what a spec adds. */
+export function terms(
   keyId: string,
-  tokens: number,
-  { thresholds = [100], target = TARGET, ...own }: Partial<Settlement> = {},
-): Settlement {
+  { thresholds = [100], window = { kind: 'total', label: 'total' }, ...own }: Own<Terms> = {},
+): Terms {
   return {
     keyId,
-    tokens,
-    thresholds,
-    target,
-    window: { kind: 'total', label: 'total' },
-    alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
+    registry: false,
+    windows: [window],
+    budget: 0,
+    rules: { threshold: 0, thresholds, percents: [] },
+    target: TARGET,
     ...own,
+  }
+}
+
+/** Tokens of a key with thresholds and a webhook; `target` says where its alerts go. */
+export function settlement(keyId: string, tokens: number, own: Own<Settlement> = {}): Settlement {
+  return {
+    tokens,
+    alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
+    ...terms(keyId, own),
   }
 }
 
 export function targetAt(url: string, own: Partial<Target> = {}): Target {
   return { ...TARGET, url, ...own }
+}
+
+/** Alerts are only reported back. */
+export function silentTarget(): Target {
+  const { url: _, ...rest } = TARGET
+  return rest
 }
 
 /** The nth key id of a spec, none like another's. */

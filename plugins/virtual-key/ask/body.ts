@@ -9,14 +9,37 @@ export const LARGEST = 8 * 1024 * 1024
 /** Kong takes 10 ms or so to read a message of this size from a plugin server, and 20 s for one of LARGEST. Unit: bytes. */
 const LARGEST_SENT = 256 * 1024
 
-/** `length`: of the body, in bytes; undefined = not declared, so that it may be any. */
-export function mayBeRead(length: number | undefined): boolean {
-  return length === undefined || (length > 0 && length <= LARGEST)
-}
+/** The body of the request in progress, asked for when the first one wants it: one PDK call, or none. */
+export class RequestBody {
+  readonly #kong: Kong
+  readonly #length: number | undefined
+  /** There is one, as far as the request's headers tell. */
+  readonly present: boolean
+  #read: Promise<Uint8Array> | undefined
 
-/** The request's body. One PDK call. */
-export async function bodyOf(kong: Kong): Promise<Uint8Array> {
-  return (await kong.request.getRawBody(LARGEST)) ?? new Uint8Array()
+  /** `length`: in bytes; undefined = not declared, so that it may be any. */
+  constructor(kong: Kong, { hasBody, length }: { hasBody: boolean; length: number | undefined }) {
+    this.#kong = kong
+    this.#length = length
+    this.present = hasBody
+  }
+
+  /** It is no longer than what is looked at, as far as is known. */
+  get readable(): boolean {
+    return this.#length === undefined || (this.#length > 0 && this.#length <= LARGEST)
+  }
+
+  /** Its length is known too, so that reading it cannot fail. */
+  get measured(): boolean {
+    return this.#length !== undefined && this.readable
+  }
+
+  /** Empty where it may not be read. */
+  read(): Promise<Uint8Array> {
+    if (!this.readable) return Promise.resolve(new Uint8Array())
+    this.#read ??= this.#kong.request.getRawBody(LARGEST).then((body) => body ?? new Uint8Array())
+    return this.#read
+  }
 }
 
 /** Changes the body of a request that is not tapped; a long one only where the route has the tap all the same. One PDK call. */

@@ -1,4 +1,4 @@
-import type { Known } from './settle.ts'
+import type { Known } from './terms.ts'
 
 /** Counters remembered by one process. About 2 MB. */
 const MOST = 10_000

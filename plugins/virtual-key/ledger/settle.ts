@@ -1,16 +1,25 @@
 import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
-import { DISPATCHERS, keyName, outboxNames, partitionOf, seenName, totalName } from '../keys.ts'
+import { partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
-import type { Format } from '../outbox/format.ts'
-import type { Window } from '../window.ts'
+import { SchemaError } from '../registry/schema-version.ts'
+import { RESERVATIONS_LUA, type Reservation } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
+import {
+  LINGER,
+  type Seen,
+  type Standing,
+  type StandingReply,
+  standingFrom,
+  type Terms,
+  termsArgs,
+  termsKeys,
+  termsLua,
+} from './terms.ts'
 
 /** Settlements per `seen` bitmap: 1 KiB, so that a process's idempotence costs about one bit a request. */
 const BLOCK = 8192
 /** How long a settlement may be sent again after its reply was lost. Unit: seconds. */
 const SEEN_FOR = 86_400
-/** Counters outlive their window, so that a settlement that waited while Redis was away still finds its own. Unit: seconds. */
-const LINGER = 86_400
 /** Most alerts handed over again to a consumer that may have missed them. */
 const MOST_PENDING = 100
 
@@ -22,35 +31,15 @@ export interface SettlementId {
   readonly sequence: number
 }
 
-/** The last state of a key's counter that this process has seen in a reply. */
-export interface Known {
-  readonly epoch: number
-  readonly total: number
-}
-
 /** The usage of one response, ready to be added to its key's total. */
-export interface Settlement {
-  readonly keyId: string
+export interface Settlement extends Terms {
   /** At least 0. */
   readonly tokens: number
-  readonly window: Window
-  /** Tokens, ascending. */
-  readonly thresholds: readonly number[]
+  /** What the request holds of the budget; released in the same step. */
+  readonly reservation?: Reservation
   /** The tokens are an estimate; the alert says so. */
   readonly estimated?: true
   readonly alert: Omit<AlertFacts, 'service'>
-  /** Where alerts of a crossing go and how; absent: a crossing is only reported back. */
-  readonly target?: Target
-}
-
-/** Everything about a delivery but its body. The signing key itself stays out of Redis: `signer` names it. */
-export interface Target {
-  readonly url: string
-  readonly signer?: string
-  /** Milliseconds for one attempt. */
-  readonly timeout: number
-  readonly allowPrivateNetworks: boolean
-  readonly format: Format
 }
 
 export type Settled =
@@ -59,7 +48,11 @@ export type Settled =
       readonly previous: number
       readonly total: number
       readonly epoch: number
+      /** The total, and what goes with it. */
+      readonly standing: Standing
       readonly crossed: readonly number[]
+      /** There is no webhook for this key's alerts. */
+      readonly silent: boolean
       /** Alerts that this process now owns and has to deliver. */
       readonly claims: readonly Claim[]
     }
@@ -68,146 +61,141 @@ export type Settled =
   /** Nothing was changed: it would cross a threshold, and the alert needs the service's label. */
   | { readonly state: 'unlabelled' }
 
+/** Keys and arguments of the script's own, see termsLua. */
+const KEYS = 1
+const ARGS = 7
+
 /**
- * KEYS 1 total  2 key  3 seen  4 outbox  5 alerts
- * ARGV 1 tokens  2 bit of this settlement in `seen`  3 seconds to keep `seen`
- *      4 seconds since 1970 at which the total expires, 0 = never
- *      5, 6 epoch and total that the caller last saw, 0 and 0 = none
- *      7 key id  8 window label  9 consumer that takes new alerts
- *      10, 11, 12 the alert's JSON before the threshold, before the total, after it; 10 empty = label not known
- *      13 the record's JSON before its payload; empty = no webhook
- *      14… thresholds, ascending
- * Reply {'duplicate', claims} | {'unlabelled'} | {'settled', previous, total, epoch, thresholds crossed, claims}
- *       where claims are {stream id, alert id, record}…, and tokens are decimal text: the client's parser rounds the largest integers
- *
- * A counter below what the caller saw in the same epoch was lost (flush, failover to an old replica) and is put back first, so
- * that thresholds which have fired do not fire again.
+ * KEYS as termsLua has them; own: 7 seen
+ * ARGV as termsLua has them; own: 11 tokens  12 bit of this settlement in `seen`  13 seconds to keep `seen`
+ *      14, 15, 16 the alert's JSON before the threshold, before the total, after it; 14 empty = label not known
+ *      17 reservation; empty = none
+ * Reply {'schema', version} | {'duplicate', claims} | {'unlabelled'}
+ *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing}
+ *       where claims are {stream id, alert id, record}…, and tokens and standing are as StandingReply says
  *
  * Redis does not undo what a script wrote before it failed, so every key's type is tried before the first write, and the one write
  * that can still fail comes first. A repetition gets what its consumer holds, because the reply that said so may be the lost one.
+ * A total expires no earlier than a day from now by Redis's clock, whatever the clocks of gateways say.
  */
 export const settleScript: Script = {
   name: 'vkSettle',
   lua: `
-local claims = {}
-local function exact(number) return string.format('%.0f', number) end
-local function hand_over(start, count)
-  local read = redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[9], 'COUNT', count, 'STREAMS', KEYS[4], start)
-  for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
-    local id = entry[2] and entry[2][2]
-    local record = id and redis.call('HGET', KEYS[5], id)
-    if record then claims[#claims + 1] = {entry[1], id, record} end
-  end
-end
-if redis.call('GETBIT', KEYS[3], ARGV[2]) == 1 then
+${termsLua(KEYS, ARGS)}
+${RESERVATIONS_LUA}
+if redis.call('GETBIT', KEYS[7], ARGV[12]) == 1 then
   hand_over('0', ${MOST_PENDING})
   return {'duplicate', claims}
 end
-local stored = tonumber(redis.call('GET', KEYS[1]) or 0)
-local stored_epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
-local epoch = stored_epoch
-local known_epoch, known_total = tonumber(ARGV[5]), tonumber(ARGV[6])
-local previous = stored
-if known_epoch > epoch then
-  epoch, previous = known_epoch, known_total
-elseif known_epoch == epoch and known_total > stored then
-  previous = known_total
-end
-local total = math.min(previous + tonumber(ARGV[1]), ${Number.MAX_SAFE_INTEGER})
+local total = math.min(previous + tonumber(ARGV[11]), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
-for i = 14, #ARGV do
-  local threshold = tonumber(ARGV[i])
-  if previous < threshold and threshold <= total then crossed[#crossed + 1] = exact(threshold) end
+local function try(threshold)
+  if threshold and previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
 end
-local alerting = #crossed > 0 and ARGV[13] ~= ''
-if alerting and ARGV[10] == '' then return {'unlabelled'} end
-if alerting then
-  redis.call('XLEN', KEYS[4])
-  redis.call('HLEN', KEYS[5])
+try(tonumber(said.alert_threshold) or tonumber(ARGV[6]))
+for threshold in string.gmatch(said.alert_thresholds or ARGV[7], '%d+') do try(tonumber(threshold)) end
+for percent in string.gmatch(budget > 0 and (said.alert_percents or ARGV[8]) or '', '%d+') do
+  try(math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100))
 end
-redis.call('INCRBY', KEYS[1], exact(total - stored))
-redis.call('SETBIT', KEYS[3], ARGV[2], 1)
-redis.call('EXPIRE', KEYS[3], ARGV[3])
-if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', ARGV[5]) end
-if ARGV[4] ~= '0' then redis.call('EXPIREAT', KEYS[1], ARGV[4]) end
+table.sort(crossed)
+for i = #crossed, 2, -1 do
+  if crossed[i] == crossed[i - 1] then table.remove(crossed, i) end
+end
+for i, threshold in ipairs(crossed) do crossed[i] = exact(threshold) end
+local alerting = #crossed > 0 and url ~= ''
+if alerting and ARGV[14] == '' then return {'unlabelled'} end
 if alerting then
-  redis.pcall('XGROUP', 'CREATE', KEYS[4], '${DISPATCHERS}', '0', 'MKSTREAM')
+  redis.call('XLEN', KEYS[3])
+  redis.call('HLEN', KEYS[4])
+end
+local holding = ARGV[17] ~= '' and redis.call('ZSCORE', reservations_name, ARGV[17])
+if holding then held() end
+redis.call('INCRBY', total_name, exact(total - stored))
+redis.call('SETBIT', KEYS[7], ARGV[12], 1)
+redis.call('EXPIRE', KEYS[7], ARGV[13])
+if holding then release(ARGV[17]) end
+if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
+local expires = tonumber(ARGV[window + 2])
+if expires > 0 then redis.call('EXPIREAT', total_name, math.max(expires, redis.call('TIME')[1] + ${LINGER})) end
+if alerting then
   local added = 0
   for _, threshold in ipairs(crossed) do
-    local id = 'vk_' .. redis.sha1hex(table.concat({ARGV[7], ARGV[8], exact(epoch), threshold}, '\\n'))
-    local payload = ARGV[10] .. threshold .. ARGV[11] .. exact(total) .. ARGV[12]
-    if redis.call('HSETNX', KEYS[5], id, ARGV[13] .. cjson.encode(payload) .. '}') == 1 then
-      redis.call('XADD', KEYS[4], '*', 'id', id)
-      added = added + 1
-    end
+    added = added + append(alert_id(threshold), ARGV[14] .. threshold .. ARGV[15] .. exact(total) .. ARGV[16])
   end
   if added > 0 then hand_over('>', added) end
 end
-return {'settled', exact(previous), exact(total), epoch, crossed, claims}
+local reserved = ARGV[17] ~= '' and held() or 0
+return {'settled', exact(previous), exact(epoch), crossed, url ~= '' and 1 or 0, claims, {exact(budget), exact(total), exact(reserved), at}}
 `,
 }
 
 /**
  * Adds one response's usage to its key's total and appends the alerts of the thresholds it crosses, as one step.
- * `service`: undefined = not known yet. `consumer`: the dispatcher that takes the alerts over.
- * @throws ReplyError or a connection's Error; then it may or may not have been counted, and the same id is safe to send again.
+ * @param service undefined = not known yet
+ * @throws SchemaError where Redis holds a newer schema: nothing was changed. ReplyError or a connection's Error; then it may or may not have been counted, and the same id is safe to send again.
  */
 export async function settle(
   redis: Connection,
   id: SettlementId,
   settlement: Settlement,
   service: string | undefined,
-  known: Known | undefined,
+  known?: Seen,
 ): Promise<Settled> {
-  const { keyId, window, target, alert } = settlement
+  const { keyId, alert } = settlement
   const partition = partitionOf(keyId)
-  const { outbox, alerts } = outboxNames(partition)
   const seen = seenName(partition, id.settler, Math.floor(id.sequence / BLOCK))
   const json = service === undefined ? { head: '', middle: '', tail: '' } : alertJson({ ...alert, service })
+  const own = [
+    settlement.tokens,
+    id.sequence % BLOCK,
+    SEEN_FOR,
+    json.head,
+    json.middle,
+    json.tail,
+    settlement.reservation ?? '',
+  ]
   const reply = await run(
     redis,
     settleScript,
-    [totalName(keyId, window.label), keyName(keyId), seen, outbox, alerts],
-    [
-      settlement.tokens,
-      id.sequence % BLOCK,
-      SEEN_FOR,
-      window.end === undefined ? 0 : Math.ceil(window.end / 1000) + LINGER,
-      known?.epoch ?? 0,
-      known?.total ?? 0,
-      keyId,
-      window.label,
-      id.settler,
-      json.head,
-      json.middle,
-      json.tail,
-      target === undefined ? '' : recordHead(settlement, target),
-      ...settlement.thresholds,
-    ],
+    termsKeys(settlement, [seen]),
+    termsArgs(settlement, id.settler, known, own, settlement.estimated),
   )
-  return settledFrom(partition, reply as Reply)
-}
-
-/** The record of an alert, see outbox/record.ts, up to the value of its last member, which the script adds. */
-function recordHead({ keyId, estimated }: Settlement, target: Target): string {
-  return `${JSON.stringify({ keyId, ...target, estimated, attempts: [] }).slice(0, -1)},"payload":`
+  return settledFrom(settlement, partition, reply as Reply)
 }
 
 type Reply =
+  | ['schema', version: number]
   | ['unlabelled']
   | ['duplicate', claims: ClaimReply]
-  | ['settled', previous: string, total: string, epoch: number, crossed: string[], claims: ClaimReply]
+  | [
+      'settled',
+      previous: string,
+      epoch: string,
+      crossed: string[],
+      webhook: 0 | 1,
+      claims: ClaimReply,
+      standing: StandingReply,
+    ]
 
-function settledFrom(partition: number, reply: Reply): Settled {
-  if (reply[0] === 'unlabelled') return { state: reply[0] }
-  if (reply[0] === 'duplicate') return { state: reply[0], claims: claimsFrom(partition, reply[1]) }
-  const [state, previous, total, epoch, crossed, claims] = reply
+function settledFrom(terms: Terms, partition: number, reply: Reply): Settled {
+  switch (reply[0]) {
+    case 'schema':
+      throw new SchemaError(reply[1])
+    case 'unlabelled':
+      return { state: reply[0] }
+    case 'duplicate':
+      return { state: reply[0], claims: claimsFrom(partition, reply[1]) }
+  }
+  const [state, previous, epoch, crossed, webhook, claims, standing] = reply
+  const stands = standingFrom(terms, standing)
   return {
     state,
     previous: Number(previous),
-    total: Number(total),
-    epoch,
+    total: stands.total,
+    epoch: Number(epoch),
+    standing: stands,
     crossed: crossed.map(Number),
+    silent: webhook === 0,
     claims: claimsFrom(partition, claims),
   }
 }

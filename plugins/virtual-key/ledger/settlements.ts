@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics.ts'
 import type { Claim } from '../outbox/claim.ts'
 import type { Link } from '../redis.ts'
 import { isFinal } from './final.ts'
-import { KnownTotals } from './known.ts'
+import type { KnownTotals } from './known.ts'
 import { Losses } from './losses.ts'
 import { type Settled, type Settlement, type SettlementId, settle } from './settle.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -28,6 +28,7 @@ export interface SettlementsOptions {
   readonly link: Link
   /** Names this process; unique, and the consumer that takes over the alerts of its crossings. */
   readonly settler: string
+  readonly known: KnownTotals
   readonly metrics: Metrics
   readonly log: Log
   /** Gets the alerts of this process's crossings. */
@@ -37,7 +38,7 @@ export interface SettlementsOptions {
 /** Settled now, or waiting for Redis and settled later, or lost: the room is full or Redis refuses it for good. */
 export type Result =
   | Settled
-  | { readonly state: 'waiting' }
+  | { readonly state: 'waiting'; readonly trouble: Error }
   | { readonly state: 'dropped'; readonly reason: string }
 
 /**
@@ -46,7 +47,6 @@ export type Result =
  */
 export class Settlements {
   readonly #options: SettlementsOptions
-  readonly #known = new KnownTotals()
   readonly #losses: Losses
   readonly #sequences = new Array<number>(PARTITIONS).fill(0)
   readonly #waiting = new WaitingRoom<Waiting>(MOST_WAITING)
@@ -70,16 +70,6 @@ export class Settlements {
     const { redis, opened } = this.#options.link
     if (redis.status !== 'ready') await opened
     return this.#waiting.size === 0 && redis.status === 'ready'
-  }
-
-  /** The key's total in a window, or undefined where Redis does not tell. */
-  async total(keyId: string, windowLabel: string): Promise<number | undefined> {
-    if (!(await this.available())) return undefined
-    try {
-      return Number(await this.#options.link.redis.get(totalName(keyId, windowLabel)))
-    } catch {
-      return undefined
-    }
   }
 
   /**
@@ -125,12 +115,12 @@ export class Settlements {
   }
 
   async #apply(id: SettlementId, settlement: Settlement, service: string | undefined): Promise<Settled> {
-    const { link, metrics } = this.#options
-    const name = totalName(settlement.keyId, settlement.window.label)
-    const settled = await settle(link.redis, id, settlement, service, this.#known.get(name))
+    const { link, known, metrics } = this.#options
+    const settled = await settle(link.redis, id, settlement, service, known)
     if (settled.state === 'unlabelled') return settled
     if (settled.state === 'settled') {
-      this.#known.set(name, { epoch: settled.epoch, total: settled.total })
+      const { window, total } = settled.standing
+      known.set(totalName(settlement.keyId, window.label), { epoch: settled.epoch, total })
       if (settled.crossed.length > 0) metrics.add('crossings', settled.crossed.length)
     } else {
       metrics.add('duplicates')
@@ -160,7 +150,7 @@ export class Settlements {
       this.#drains.add(partition)
       void this.#drain(partition)
     }
-    return { state: 'waiting' }
+    return { state: 'waiting', trouble }
   }
 
   #drop({ keyId, tokens }: Settlement, reason: string): Result {

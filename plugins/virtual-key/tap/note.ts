@@ -1,9 +1,15 @@
 import type { Splice } from '../ask/include-usage.ts'
+import type { Reservation } from '../ledger/reserve.ts'
 
-/** What the access phase tells the log phase of the same request, through kong.ctx.shared and the tap. */
+/** Name in kong.ctx.shared of a buffered request's note. NOTE, the tapped one's, would make a tap turn buffering off. */
+export const HELD = 'vk_held'
+
+/** What the access phase tells later phases of the same request through kong.ctx.shared, and through the tap where there is one. */
 export interface Note {
-  /** The key id, where only the request's headers tell it. */
+  /** The key id, where the access phase has to tell it. */
   readonly key?: string
+  /** What the request holds of its key's budget. */
+  readonly reservation?: Reservation
   /** Where the request's body is kept for an estimate (estimate/requests.ts). */
   readonly request?: string
 }

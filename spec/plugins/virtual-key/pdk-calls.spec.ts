@@ -90,4 +90,48 @@ describe('PDK calls of one request', () => {
       'client.getConsumer',
     ])
   })
+
+  it('the registry costs one more, a budget three, of which hide_client_headers saves two', async () => {
+    const identified = [
+      'request.getHeaders',
+      'client.getConsumer',
+      'service.response.getRawBody',
+      'service.response.getStatus',
+      'client.getConsumer',
+    ]
+    const hidden = { token_budget: 1_000_000, hide_client_headers: true }
+    expect(await calls({ registry: true }, 'access', 'response', 'log')).to.deep.equal(identified)
+    expect(await calls(hidden, 'access', 'response', 'log')).to.deep.equal(identified)
+    expect(await calls({ token_budget: 1_000_000 }, 'access', 'response', 'log')).to.deep.equal([
+      ...identified.slice(0, 2),
+      'response.setHeaders',
+      ...identified.slice(2),
+      'response.setHeader',
+    ])
+  })
+
+  it('reserve costs two more, and tapped one, for the request is read and what it holds is noted', async () => {
+    const reserve = { token_budget: 1_000_000, hide_client_headers: true, reserve: true }
+    answers['ctx.shared.get'] = '\n{"key":"vk-abc"}'
+    expect(await calls(reserve, 'access', 'response', 'log')).to.deep.equal([
+      'request.getHeaders',
+      'client.getConsumer',
+      'request.getRawBody',
+      'ctx.shared.set',
+      'service.response.getRawBody',
+      'service.response.getStatus',
+      'ctx.shared.get',
+      // In the log phase, when the client has its answer: this request was not counted, because the note was none of its own.
+      'ctx.shared.get',
+    ])
+    answers['ctx.shared.get'] = `${line}\n${usage.toString('base64')}`
+    expect(await calls({ ...reserve, body: 'tapped' }, 'access', 'log')).to.deep.equal([
+      'request.getHeaders',
+      'client.getConsumer',
+      'request.getRawBody',
+      'ctx.shared.set',
+      'ctx.shared.get',
+      'ctx.shared.get',
+    ])
+  })
 })

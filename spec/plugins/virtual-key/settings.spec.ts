@@ -6,7 +6,7 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 
 describe('settingsFrom', () => {
   it('threshold 0 and none mean no alert', () => {
-    expect(settingsFrom(PLAIN).thresholds).to.deep.equal([])
+    expect(settingsFrom(PLAIN).rules.thresholds).to.deep.equal([])
   })
 
   it('puts absolute thresholds and percents of the budget together, ascending and each once', () => {
@@ -17,16 +17,18 @@ describe('settingsFrom', () => {
       alert_percents: [90, 100, 5],
       token_budget: 1001,
     }
-    expect(settingsFrom(config).thresholds).to.deep.equal([50, 51, 100, 900, 901, 1001])
+    expect(settingsFrom(config).rules.thresholds).to.deep.equal([50, 51, 100, 900, 901, 1001])
   })
 
   it('a percentage is never rounded above the budget', () => {
     for (const token_budget of [7, 110, 111, 999_999_999]) {
-      expect(settingsFrom({ ...PLAIN, token_budget, alert_percents: [100] }).thresholds).to.deep.equal([
+      expect(settingsFrom({ ...PLAIN, token_budget, alert_percents: [100] }).rules.thresholds).to.deep.equal([
         token_budget,
       ])
     }
-    expect(settingsFrom({ ...PLAIN, token_budget: 110, alert_percents: [90] }).thresholds).to.deep.equal([99])
+    expect(
+      settingsFrom({ ...PLAIN, token_budget: 110, alert_percents: [90] }).rules.thresholds,
+    ).to.deep.equal([99])
   })
 
   it('refuses percents without a budget', () => {

@@ -1,9 +1,16 @@
 import { expect } from 'chai'
-import { keyName, outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/keys.ts'
+import {
+  keyName,
+  outboxNames,
+  partitionOf,
+  schemaName,
+  totalName,
+} from '../../../../plugins/virtual-key/keys.ts'
 import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
 import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
+import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/registry/schema-version.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
-import { keyNames, settlement } from '../../../support/settlement.ts'
+import { keyNames, settlement, silentTarget } from '../../../support/settlement.ts'
 
 for (const [name, open] of Object.entries(PLACES))
   describe(`settle on ${name}`, function () {
@@ -27,7 +34,7 @@ for (const [name, open] of Object.entries(PLACES))
     })
 
     const spend = async (key: string, tokens: number, ...thresholds: number[]) => {
-      const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai', undefined)
+      const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai')
       if (settled.state !== 'settled') throw new Error(settled.state)
       return settled
     }
@@ -103,8 +110,8 @@ for (const [name, open] of Object.entries(PLACES))
     it('counts a repetition once, and hands its alerts over again', async () => {
       const key = newKey()
       const once = id()
-      const first = await settle(redis, once, settlement(key, 150), 'openai', undefined)
-      const again = await settle(redis, once, settlement(key, 150), 'openai', undefined)
+      const first = await settle(redis, once, settlement(key, 150), 'openai')
+      const again = await settle(redis, once, settlement(key, 150), 'openai')
       expect(again.state).to.equal('duplicate')
       expect(await redis.get(totalName(key, 'total'))).to.equal('150')
       if (first.state !== 'settled' || again.state !== 'duplicate') throw new Error('impossible')
@@ -114,22 +121,23 @@ for (const [name, open] of Object.entries(PLACES))
     it('changes nothing before a crossing whose service it does not know', async () => {
       const key = newKey()
       const once = id()
-      expect(await settle(redis, once, settlement(key, 150), undefined, undefined)).to.deep.equal({
+      expect(await settle(redis, once, settlement(key, 150), undefined)).to.deep.equal({
         state: 'unlabelled',
       })
       expect(await redis.get(totalName(key, 'total'))).to.equal(null)
-      expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.include({
+      expect(await settle(redis, once, settlement(key, 150), 'openai')).to.include({
         state: 'settled',
         total: 150,
       })
-      expect(await settle(redis, id(), settlement(key, 1), undefined, undefined)).to.include({ total: 151 })
+      expect(await settle(redis, id(), settlement(key, 1), undefined)).to.include({ total: 151 })
     })
 
     it('needs no service and keeps no alert where there is no webhook', async () => {
       const key = newKey()
-      const { target: _, ...silent } = settlement(key, 150)
-      expect(await settle(redis, id(), silent, undefined, undefined)).to.deep.include({
+      const silent = settlement(key, 150, { target: silentTarget() })
+      expect(await settle(redis, id(), silent, undefined)).to.deep.include({
         crossed: [100],
+        silent: true,
         claims: [],
       })
       expect(await payloads(key)).to.deep.equal([])
@@ -139,13 +147,11 @@ for (const [name, open] of Object.entries(PLACES))
       const key = newKey()
       const end = Math.floor(Date.now() / 1000) * 1000 + 60_000
       const window = { kind: 'hour', label: '2026-11-23T18', end } as const
-      await settle(redis, id(), settlement(key, 150, { window }), 'openai', undefined)
+      await settle(redis, id(), settlement(key, 150, { window }), 'openai')
       const left = await redis.ttl(totalName(key, window.label))
       expect(left).to.be.within(60 + 86_400 - 10, 60 + 86_400)
       const next = { kind: 'hour', label: '2026-11-23T19', end: end + 3_600_000 } as const
-      expect(
-        await settle(redis, id(), settlement(key, 150, { window: next }), 'openai', undefined),
-      ).to.deep.include({
+      expect(await settle(redis, id(), settlement(key, 150, { window: next }), 'openai')).to.deep.include({
         previous: 0,
         crossed: [100],
       })
@@ -177,6 +183,17 @@ for (const [name, open] of Object.entries(PLACES))
       expect(JSON.parse(claims[0]?.record?.payload ?? '').key_id).to.equal(key)
     })
 
+    it('refuses a schema that is newer than it knows, and changes nothing', async () => {
+      const key = newKey()
+      const schema = schemaName(partitionOf(key))
+      await redis.hset(schema, 'version', SCHEMA_VERSION + 1)
+      const failed = await settle(redis, id(), settlement(key, 150), 'openai').catch((error) => error)
+      await redis.del(schema)
+      expect(failed).to.be.instanceOf(SchemaError)
+      expect(failed.message).to.include(`schema ${SCHEMA_VERSION + 1}, newer than ${SCHEMA_VERSION}`)
+      expect(await redis.exists(totalName(key, 'total'))).to.equal(0)
+    })
+
     describe('puts back what Redis has lost', () => {
       it('after a flush: old thresholds stay silent, the next one fires', async () => {
         const key = newKey()
@@ -188,7 +205,7 @@ for (const [name, open] of Object.entries(PLACES))
           id(),
           settlement(key, 10, { thresholds: [100, 200, 300] }),
           'openai',
-          { epoch, total },
+          new Map([[totalName(key, 'total'), { epoch, total }]]),
         )
         expect(after).to.deep.include({ previous: 250, total: 260, crossed: [] })
         expect((await spend(key, 40, 100, 200, 300)).crossed).to.deep.equal([300])
@@ -197,7 +214,7 @@ for (const [name, open] of Object.entries(PLACES))
       it('after a failover to older data, also when a reset was lost', async () => {
         const key = newKey()
         await redis.set(totalName(key, 'total'), 500)
-        const known = { epoch: 3, total: 120 }
+        const known = new Map([[totalName(key, 'total'), { epoch: 3, total: 120 }]])
         const settled = await settle(redis, id(), settlement(key, 10), 'openai', known)
         expect(settled).to.deep.include({ previous: 120, total: 130, epoch: 3, crossed: [] })
         expect(await redis.get(totalName(key, 'total'))).to.equal('130')
@@ -207,7 +224,8 @@ for (const [name, open] of Object.entries(PLACES))
       it('but not what an operator has reset', async () => {
         const key = newKey()
         await redis.hset(keyName(key), 'epoch', 1)
-        const settled = await settle(redis, id(), settlement(key, 100), 'openai', { epoch: 0, total: 90 })
+        const known = new Map([[totalName(key, 'total'), { epoch: 0, total: 90 }]])
+        const settled = await settle(redis, id(), settlement(key, 100), 'openai', known)
         expect(settled).to.deep.include({ previous: 0, total: 100, crossed: [100] })
       })
     })
@@ -216,6 +234,7 @@ for (const [name, open] of Object.entries(PLACES))
       for (const [what, name] of Object.entries({
         'the total is a list': (key: string) => totalName(key, 'total'),
         'the key is a list': keyName,
+        'the schema is a list': (key: string) => schemaName(partitionOf(key)),
         'the outbox is a list': (key: string) => outboxNames(partitionOf(key)).outbox,
         'the alerts are a list': (key: string) => outboxNames(partitionOf(key)).alerts,
       })) {
@@ -224,13 +243,11 @@ for (const [name, open] of Object.entries(PLACES))
           const key = newKey()
           await redis.rpush(name(key), 'x')
           const once = id()
-          const failed = await settle(redis, once, settlement(key, 150), 'openai', undefined).catch(
-            (error) => error,
-          )
+          const failed = await settle(redis, once, settlement(key, 150), 'openai').catch((error) => error)
           expect(failed.message).to.include('WRONGTYPE')
           expect(await place.names()).to.deep.equal([name(key)])
           await redis.del(name(key))
-          expect(await settle(redis, once, settlement(key, 150), 'openai', undefined)).to.deep.include({
+          expect(await settle(redis, once, settlement(key, 150), 'openai')).to.deep.include({
             crossed: [100],
           })
         })
@@ -239,9 +256,7 @@ for (const [name, open] of Object.entries(PLACES))
       it('the total is no number', async () => {
         const key = newKey()
         await redis.set(totalName(key, 'total'), '1.5e3')
-        const failed = await settle(redis, id(), settlement(key, 150), 'openai', undefined).catch(
-          (error) => error,
-        )
+        const failed = await settle(redis, id(), settlement(key, 150), 'openai').catch((error) => error)
         expect(failed).to.be.instanceOf(Error)
         expect(await redis.get(totalName(key, 'total'))).to.equal('1.5e3')
       })

@@ -4,7 +4,6 @@ import { PrivateRedis } from '../../../../dev/redis.ts'
 import { totalName } from '../../../../plugins/virtual-key/keys.ts'
 import { isFinal } from '../../../../plugins/virtual-key/ledger/final.ts'
 import { KnownTotals } from '../../../../plugins/virtual-key/ledger/known.ts'
-import type { Settlement } from '../../../../plugins/virtual-key/ledger/settle.ts'
 import { MOST_WAITING, newSettler, Settlements } from '../../../../plugins/virtual-key/ledger/settlements.ts'
 import { lineLog } from '../../../../plugins/virtual-key/log.ts'
 import { Metrics } from '../../../../plugins/virtual-key/metrics.ts'
@@ -41,6 +40,7 @@ describe('Settlements', function () {
     settlements = new Settlements({
       link: connection.link,
       settler: newSettler(),
+      known: new KnownTotals(),
       metrics,
       log: lineLog((line) => lines.push(line)),
       deliver: (claims) => delivered.push(...claims),
@@ -55,7 +55,7 @@ describe('Settlements', function () {
     await server.stop()
   })
 
-  const spend = (key: string, tokens: number, own: Partial<Settlement> = {}) =>
+  const spend = (key: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) =>
     settlements.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
   const total = async (key: string) => Number(await plain.get(totalName(key, 'total')))
   const away = () => until('the loss of Redis', async () => !(await settlements.available()))
@@ -67,7 +67,7 @@ describe('Settlements', function () {
     await server.halt()
     await away()
     for (let tokens = 2; tokens <= 20; tokens++)
-      expect(await spend(key, tokens, { thresholds: [10, 100, 200] })).to.deep.equal({ state: 'waiting' })
+      expect(await spend(key, tokens, { thresholds: [10, 100, 200] })).to.include({ state: 'waiting' })
     expect(settlements.waiting).to.equal(19)
     expect(metrics.get('queued')).to.equal(19)
     expect(lines.filter((line) => line.includes('settlements wait'))).to.have.length(1)
@@ -119,7 +119,7 @@ describe('Settlements', function () {
     proxy.swallow = true
     const lost = spend(key, 11)
     await until('the total behind the lost reply', async () => (await total(key)) === 101)
-    expect(await lost).to.deep.equal({ state: 'waiting' })
+    expect(await lost).to.include({ state: 'waiting' })
     proxy.swallow = false
     proxy.cut()
     await empty()
@@ -134,7 +134,7 @@ describe('Settlements', function () {
     await spend(key, 1)
     proxy.hung = true
     const started = performance.now()
-    expect(await spend(key, 1)).to.deep.equal({ state: 'waiting' })
+    expect(await spend(key, 1)).to.include({ state: 'waiting' })
     await away()
     expect(performance.now() - started).to.be.below(2000)
     proxy.hung = false
@@ -162,7 +162,6 @@ describe('Settlements', function () {
     await away()
     const started = performance.now()
     for (let i = 0; i < 100; i++) expect(await settlements.available()).to.equal(false)
-    expect(await settlements.total('k', 'total')).to.equal(undefined)
     expect(performance.now() - started).to.be.below(50)
   })
 
@@ -205,7 +204,7 @@ describe('Settlements', function () {
   it('keeps waiting while Redis has no memory, and goes on when it has', async () => {
     const key = newKey()
     await plain.config('SET', 'maxmemory', '1')
-    expect(await spend(key, 5)).to.deep.equal({ state: 'waiting' })
+    expect(await spend(key, 5)).to.include({ state: 'waiting' })
     await plain.config('SET', 'maxmemory', '0')
     await empty()
     expect(await total(key)).to.equal(5)
@@ -262,6 +261,7 @@ describe('Settlements on a Redis Cluster', function () {
     const settlements = new Settlements({
       link,
       settler: newSettler(),
+      known: new KnownTotals(),
       metrics: new Metrics(),
       log: lineLog(() => undefined),
       deliver: () => undefined,

@@ -1,0 +1,95 @@
+import { rfc3339 } from '../../schema/alert.ts'
+import { MISSING_KEY, type Rejection, rejectionOf, UNAVAILABLE } from './admit.ts'
+import type { RequestBody } from './ask/body.ts'
+import { identify } from './identify.ts'
+import type { Kong } from './kong.ts'
+import { serviceLabel } from './label.ts'
+import type { Decision } from './ledger/admissions.ts'
+import type { Question } from './ledger/admit.ts'
+import { type Reservation, tokensOf } from './ledger/reserve.ts'
+import { SchemaError } from './registry/schema-version.ts'
+import { declaredMost } from './reserve/declared.ts'
+import { clock, complaints, metrics, type Runtime } from './runtime.ts'
+import type { Settings } from './settings.ts'
+import { termsOf } from './terms.ts'
+import { tokenHeaders } from './token-headers.ts'
+
+/** What a request that may pass holds of its key's budget. */
+export interface Hold {
+  readonly keyId: string
+  readonly reservation: Reservation
+}
+
+/** Lets requests pass or not: asks Kong who it is and Redis what holds for the key, and only where the settings need it. */
+export class Gate {
+  readonly #settings: Settings
+  readonly #signer: string
+  readonly #runtime: Runtime
+
+  constructor(settings: Settings, signer: string, runtime: Runtime) {
+    this.#settings = settings
+    this.#signer = signer
+    this.#runtime = runtime
+  }
+
+  /** undefined: the request may pass, and holds nothing. At most two PDK calls more than it takes to know who it is. */
+  async pass(kong: Kong, body: RequestBody): Promise<Rejection | Hold | undefined> {
+    const { budget, registry, requireKey, faultTolerant, identification } = this.#settings
+    const { settlements, admissions } = this.#runtime
+    if (!faultTolerant && !(await settlements.available())) return UNAVAILABLE
+    const asking = budget > 0 || registry
+    if (!requireKey && !asking) return undefined
+    const keyId = await identify(kong, identification)
+    if (keyId === undefined) return requireKey ? MISSING_KEY : undefined
+    if (!asking) return undefined
+    const at = clock()
+    const question = await this.#question(keyId, body, at)
+    const decision = await admissions.decide(
+      question,
+      async () => (/^(GET|HEAD)$/.test(await kong.request.getMethod()) ? 'read' : 'write'),
+      async () => this.#settings.service ?? (await serviceLabel(kong)),
+    )
+    return this.#obey(kong, question, decision, at)
+  }
+
+  async #question(keyId: string, body: RequestBody, at: number): Promise<Question> {
+    const { reserve, requireKey } = this.#settings
+    const wanted =
+      reserve === undefined || !body.present ? undefined : (declaredMost(await body.read()) ?? reserve)
+    const reservation =
+      wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
+    return {
+      ...termsOf(this.#settings, this.#signer, keyId, at),
+      ...reservation,
+      refuseUnknown: requireKey,
+      alert: { key_id: keyId, timestamp: rfc3339(at) },
+    }
+  }
+
+  async #obey(
+    kong: Kong,
+    { keyId, reservation }: Question,
+    decision: Decision,
+    at: number,
+  ): Promise<Rejection | Hold | undefined> {
+    const { showHeaders, faultTolerant } = this.#settings
+    if (decision.state === 'unavailable') {
+      const line = decision.trouble instanceof SchemaError ? complaints.add('schema_newer') : undefined
+      if (line !== undefined) await kong.log.err(`virtual-key: ${line}`)
+      return faultTolerant ? undefined : UNAVAILABLE
+    }
+    const { state, standing } = decision
+    if (state === 'admitted') {
+      if (standing.budget === 0) return undefined
+      if (showHeaders) await kong.response.setHeaders(tokenHeaders(standing, at))
+      return reservation === undefined ? undefined : { keyId, reservation }
+    }
+    metrics.add(`refused_${state}`)
+    if (decision.first && decision.silent) {
+      const spent = `${standing.total} of ${standing.budget} tokens`
+      await kong.log.warn(`virtual-key: key ${JSON.stringify(keyId)} exceeds its budget with ${spent}`)
+    }
+    const wanted = reservation === undefined ? 0 : tokensOf(reservation)
+    return rejectionOf(state, standing, wanted, at, showHeaders)
+  }
+}

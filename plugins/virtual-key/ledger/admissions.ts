@@ -1,0 +1,98 @@
+import type { Log } from '../log.ts'
+import type { Claim } from '../outbox/claim.ts'
+import type { Link } from '../redis.ts'
+import { type Admitted, admit, type Question } from './admit.ts'
+import type { KnownTotals } from './known.ts'
+import { type Reservation, release, reservationOf } from './reserve.ts'
+
+/** Requests under way that hold tokens. About 5 MB; what is pushed out expires in Redis. */
+const MOST_OPEN = 50_000
+
+export interface AdmissionsOptions {
+  readonly link: Link
+  /** Names this process; unique, and the consumer that takes over the alerts of first rejections. */
+  readonly settler: string
+  readonly known: KnownTotals
+  readonly log: Log
+  /** Gets the alerts of first rejections. */
+  readonly deliver: (claims: readonly Claim[]) => void
+}
+
+/** The answer to a question, where Redis gave one. */
+export type Decision =
+  | Exclude<Admitted, { readonly state: 'method' | 'unlabelled' }>
+  | { readonly state: 'unavailable'; readonly trouble: Error }
+
+/** Asks Redis who may pass, once for each request, and knows which requests of this process hold tokens. */
+export class Admissions {
+  readonly #options: AdmissionsOptions
+  readonly #open = new Set<Reservation>()
+  #next = 0
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options
+  }
+
+  /** A name for what one request wants to hold. `tokens`: at least 0 */
+  newReservation(tokens: number): Reservation {
+    return reservationOf(`${this.#options.settler}-${this.#next++}`, tokens)
+  }
+
+  /**
+   * @param method asks what the request does: only for a key of scope `read`
+   * @param label asks for the service's label: only at the first rejection for a budget
+   */
+  async decide(
+    question: Question,
+    method: () => Promise<'read' | 'write'>,
+    label: () => Promise<string>,
+  ): Promise<Decision> {
+    const { link, settler, known, deliver } = this.#options
+    if (link.redis.status !== 'ready') await link.opened
+    // Whether settlements wait does not matter: one node of a cluster, or a moment ago, must not open the gate for all keys.
+    if (link.redis.status !== 'ready') return { state: 'unavailable', trouble: new Error('Redis is away') }
+    let asked = question
+    let service: string | undefined
+    try {
+      for (;;) {
+        const admitted = await admit(link.redis, settler, asked, service, known)
+        if (admitted.state === 'method') asked = { ...asked, method: await method() }
+        else if (admitted.state === 'unlabelled') service = await label().catch(() => '')
+        else {
+          if (admitted.state === 'admitted') this.#hold(question.reservation)
+          else deliver(admitted.claims)
+          return admitted
+        }
+      }
+    } catch (trouble) {
+      return { state: 'unavailable', trouble: trouble as Error }
+    }
+  }
+
+  /** Some request of this process holds tokens. */
+  get holding(): boolean {
+    return this.#open.size > 0
+  }
+
+  /** Whether a request of this process still holds this, which from now on is the caller's to settle or to release. */
+  take(reservation: Reservation | undefined): reservation is Reservation {
+    return reservation !== undefined && this.#open.delete(reservation)
+  }
+
+  /** Gives back what a request holds that has nothing to count. If Redis is away, it expires. */
+  async release(keyId: string, reservation: Reservation): Promise<void> {
+    try {
+      await release(this.#options.link.redis, keyId, reservation)
+    } catch (error) {
+      this.#options.log.warn(`a reservation stays until it expires: ${(error as Error).message}`)
+    }
+  }
+
+  #hold(reservation: Reservation | undefined): void {
+    if (reservation === undefined) return
+    this.#open.add(reservation)
+    if (this.#open.size <= MOST_OPEN) return
+    const [eldest] = this.#open
+    if (eldest !== undefined) this.#open.delete(eldest)
+  }
+}

@@ -1,0 +1,32 @@
+import type { Terms } from './ledger/terms.ts'
+import type { Settings } from './settings.ts'
+import { windowAt, windowsAt } from './window.ts'
+
+/**
+ * What a configuration says about a key at an instant.
+ * @param signer names the configuration whose secrets sign @param at milliseconds since 1970
+ */
+export function termsOf(
+  { registry, window, budget, rules, webhook }: Settings,
+  signer: string,
+  keyId: string,
+  at: number,
+): Terms {
+  const own = windowAt(window, at)
+  const { url, timeout, allowPrivateNetworks, format, keys } = webhook
+  return {
+    keyId,
+    registry,
+    // The key's record may name any kind, and which one is known only inside the script.
+    windows: registry ? [own, ...windowsAt(at).filter(({ kind }) => kind !== window)] : [own],
+    budget,
+    rules,
+    target: {
+      timeout,
+      allowPrivateNetworks,
+      format,
+      ...(url === undefined ? {} : { url }),
+      ...(keys.length > 0 ? { signer } : {}),
+    },
+  }
+}

@@ -1,0 +1,366 @@
+import { expect } from 'chai'
+import {
+  indexName,
+  keyName,
+  outboxNames,
+  partitionOf,
+  reservationsName,
+  reservedName,
+  schemaName,
+  totalName,
+} from '../../../../plugins/virtual-key/keys.ts'
+import { type Admitted, admit, type Question } from '../../../../plugins/virtual-key/ledger/admit.ts'
+import { release, reservationOf } from '../../../../plugins/virtual-key/ledger/reserve.ts'
+import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
+import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
+import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/registry/schema-version.ts'
+import { resetKey, writeKey } from '../../../../plugins/virtual-key/registry/write.ts'
+import { windowAt, windowsAt } from '../../../../plugins/virtual-key/window.ts'
+import type { KeySettings } from '../../../../schema/key.ts'
+import { PLACES, type Place } from '../../../support/place.ts'
+import { keyNames, settlement, silentTarget, terms } from '../../../support/settlement.ts'
+import { until } from '../../../support/until.ts'
+
+const HOUR = 3_600_000
+
+for (const [name, open] of Object.entries(PLACES))
+  describe(`admit on ${name}`, function () {
+    this.timeout(60_000)
+
+    let place: Place
+    let redis: Connection
+    let sequence = 0
+
+    const newKey = keyNames('admit')
+    const id = () => ({ settler: 'spec', sequence: sequence++ })
+    const now = () => Date.now()
+
+    before(async () => {
+      place = await open()
+      redis = (await place.connect()).link.redis
+      for (let p = 0; p < 16; p++) await redis.hset(schemaName(p), 'version', SCHEMA_VERSION)
+    })
+
+    after(async () => {
+      redis?.disconnect()
+      await place?.stop()
+    })
+
+    function question(keyId: string, own: Partial<Question> & Parameters<typeof terms>[1] = {}): Question {
+      const { refuseUnknown = true, ...rest } = own
+      return {
+        refuseUnknown,
+        alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
+        ...terms(keyId, { registry: true, ...rest }),
+        ...own,
+      }
+    }
+    const ask = (
+      keyId: string,
+      own: Parameters<typeof question>[1] = {},
+      service: string | undefined = 'openai',
+    ): Promise<Admitted> => admit(redis, 'spec', question(keyId, own), service)
+    const spend = async (keyId: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) => {
+      const settled = await settle(redis, id(), settlement(keyId, tokens, own), 'openai')
+      if (settled.state !== 'settled') throw new Error(settled.state)
+      return settled
+    }
+    const register = async (settings: KeySettings): Promise<string> => {
+      const key = newKey()
+      expect(await writeKey(redis, key, settings, 'create', now())).to.equal('created')
+      return key
+    }
+    const payloads = async (key: string): Promise<Record<string, unknown>[]> => {
+      const records = await redis.hvals(outboxNames(partitionOf(key)).alerts)
+      return records
+        .map((json) => JSON.parse(json))
+        .filter(({ keyId }) => keyId === key)
+        .map(({ payload }) => JSON.parse(payload))
+    }
+
+    describe('keys', () => {
+      it('a registered key may pass, an unknown one only where unknown keys may', async () => {
+        expect((await ask(await register({}))).state).to.equal('admitted')
+        const unknown = newKey()
+        expect((await ask(unknown)).state).to.equal('unknown')
+        expect((await ask(unknown, { refuseUnknown: false })).state).to.equal('admitted')
+        expect((await ask(unknown, { registry: false })).state).to.equal('admitted')
+        expect(await redis.exists(keyName(unknown))).to.equal(0)
+      })
+
+      it('the epoch of a key that spent without being registered does not make it a registered one', async () => {
+        const key = newKey()
+        await redis.hincrby(keyName(key), 'epoch', 1)
+        expect((await ask(key)).state).to.equal('unknown')
+      })
+
+      it('disabled, expired: a change holds from the next request', async () => {
+        const key = await register({ disabled: true })
+        expect((await ask(key)).state).to.equal('disabled')
+        await writeKey(redis, key, { disabled: undefined, expires_at: now() - 1000 }, 'update', now())
+        expect((await ask(key)).state).to.equal('expired')
+        await writeKey(redis, key, { expires_at: now() + HOUR }, 'update', now())
+        expect((await ask(key)).state).to.equal('admitted')
+      })
+
+      it('the expiry is by the clock of Redis, not by that of whoever asks', async () => {
+        const key = await register({ expires_at: now() + HOUR })
+        const tomorrow = windowsAt(now() + 24 * HOUR)
+        expect((await ask(key, { windows: tomorrow })).state).to.equal('admitted')
+      })
+
+      it('scope read: what the request does is asked for that key alone, and only reading passes', async () => {
+        const key = await register({ scope: 'read', one_shot: true })
+        expect(await ask(key)).to.deep.equal({ state: 'method' })
+        expect((await ask(key, { method: 'write' })).state).to.equal('scope')
+        expect((await ask(key, { method: 'read' })).state).to.equal('admitted')
+        expect((await ask(await register({ scope: 'all' }))).state).to.equal('admitted')
+      })
+
+      it('one-shot: of 50 concurrent requests one passes', async () => {
+        const key = await register({ one_shot: true })
+        const states = (await Promise.all(Array.from({ length: 50 }, () => ask(key)))).map(
+          ({ state }) => state,
+        )
+        expect(states.filter((state) => state === 'admitted')).to.have.length(1)
+        expect(states.filter((state) => state === 'used')).to.have.length(49)
+        expect((await ask(key)).state).to.equal('used')
+      })
+
+      it('one-shot: a request that is refused for another reason does not use the key up', async () => {
+        const key = await register({ one_shot: true, token_budget: 10 })
+        await spend(key, 10, { registry: true })
+        expect((await ask(key)).state).to.equal('budget')
+        expect(await redis.hget(keyName(key), 'used_at')).to.be.oneOf([null, ''])
+        await resetKey(redis, key, now())
+        expect((await ask(key)).state).to.equal('admitted')
+      })
+
+      it('what in a record cannot be read counts as not set', async () => {
+        const key = await register({})
+        await redis.hset(keyName(key), { token_budget: 'much', expires_at: 'soon', window: 'year' })
+        const admitted = await ask(key, { budget: 70 })
+        expect(admitted.state).to.equal('admitted')
+        expect(admitted).to.have.nested.property('standing.budget', 70)
+      })
+
+      it('a key that is removed and made anew starts at 0 and is not used up', async () => {
+        const key = await register({ one_shot: true, token_budget: 10 })
+        expect((await ask(key)).state).to.equal('admitted')
+        await spend(key, 10, { registry: true })
+        await resetKey(redis, key, now(), { remove: true })
+        expect((await ask(key)).state).to.equal('unknown')
+        expect(await redis.zscore(indexName(partitionOf(key)), key)).to.equal(null)
+        await writeKey(redis, key, { one_shot: true, token_budget: 10 }, 'create', now())
+        expect((await ask(key)).state).to.equal('admitted')
+      })
+
+      it('refuses a schema that is newer than it knows', async () => {
+        const key = newKey()
+        const schema = schemaName(partitionOf(key))
+        await redis.hset(schema, 'version', SCHEMA_VERSION + 1)
+        const failed = await ask(key).catch((error) => error)
+        await redis.hset(schema, 'version', SCHEMA_VERSION)
+        expect(failed).to.be.instanceOf(SchemaError)
+      })
+    })
+
+    describe('settings of the record win, field by field', () => {
+      it('budget, window, thresholds, percents and webhook', async () => {
+        const at = now()
+        const windows = windowsAt(at)
+        const key = await register({
+          token_budget: 1001,
+          window: 'day',
+          alert_threshold: 0,
+          alert_percents: [90],
+          alert_webhook: 'https://other.example.com/key',
+        })
+        const own = {
+          registry: true,
+          windows,
+          budget: 5,
+          rules: { threshold: 50, thresholds: [60], percents: [10] },
+        }
+        const { crossed, standing } = await spend(key, 950, own)
+        // 50 is switched off, 60 stands, 10 percent is replaced by 90 percent of the record's own budget, rounded up.
+        expect(crossed).to.deep.equal([60, 901])
+        expect(standing).to.deep.include({ budget: 1001, total: 950, window: windowAt('day', at) })
+        expect(await redis.get(totalName(key, windowAt('day', at).label))).to.equal('950')
+        const records = (await redis.hvals(outboxNames(partitionOf(key)).alerts)).map((json) =>
+          JSON.parse(json),
+        )
+        const urls = records.filter(({ keyId }) => keyId === key).map(({ url }) => url)
+        expect(urls).to.deep.equal(Array(2).fill('https://other.example.com/key'))
+        expect((await ask(key, own)).state).to.equal('admitted')
+        await spend(key, 51, own)
+        expect((await ask(key, own)).state).to.equal('budget')
+      })
+
+      it('empty fields leave the configuration standing', async () => {
+        const key = await register({})
+        const rules = { threshold: 50, thresholds: [60, 50], percents: [10, 70] }
+        const { crossed, standing } = await spend(key, 100, { registry: true, budget: 100, rules })
+        expect(crossed).to.deep.equal([10, 50, 60, 70])
+        expect(standing).to.deep.include({ budget: 100, total: 100 })
+      })
+
+      it('without the registry the record says nothing', async () => {
+        const key = await register({ disabled: true, token_budget: 1, alert_threshold: 1 })
+        expect((await spend(key, 99)).crossed).to.deep.equal([])
+        expect((await ask(key, { registry: false })).state).to.equal('admitted')
+      })
+
+      it('a webhook of the record is enough, and without any a crossing is reported as silent', async () => {
+        const target = silentTarget()
+        const told = await register({ alert_webhook: 'https://a.example.com', alert_threshold: 5 })
+        expect(await spend(told, 5, { registry: true, target })).to.include({ silent: false })
+        expect(await payloads(told)).to.have.length(1)
+        const silent = await register({ alert_threshold: 5 })
+        expect(await spend(silent, 5, { registry: true, target })).to.deep.include({
+          silent: true,
+          crossed: [5],
+        })
+        expect(await payloads(silent)).to.have.length(0)
+      })
+    })
+
+    describe('budgets', () => {
+      it('at or over the budget a key is refused; the first time in a window an alert goes out, once', async () => {
+        const key = newKey()
+        const own = { registry: false, budget: 100 }
+        await spend(key, 99, { thresholds: [] })
+        expect(await ask(key, own)).to.deep.include({ state: 'admitted' })
+        await spend(key, 2, { thresholds: [] })
+        const answers = await Promise.all(Array.from({ length: 50 }, () => ask(key, own)))
+        expect(answers.every(({ state }) => state === 'budget')).to.equal(true)
+        const first = answers.filter((one) => one.state === 'budget' && one.first)
+        expect(first).to.have.length(1)
+        expect(first[0]).to.have.property('claims').with.length(1)
+        expect(await payloads(key)).to.deep.equal([
+          {
+            event: 'token_budget_exceeded',
+            key_id: key,
+            service: 'openai',
+            token_budget: 100,
+            total_tokens: 101,
+            reserved_tokens: 0,
+            timestamp: '2026-04-06T19:00:00Z',
+          },
+        ])
+      })
+
+      it('before the alert it asks for the service, and marks nothing until it has it', async () => {
+        const key = newKey()
+        const own = { registry: false, budget: 1 }
+        await spend(key, 1, { thresholds: [] })
+        expect(await admit(redis, 'spec', question(key, own), undefined)).to.deep.equal({
+          state: 'unlabelled',
+        })
+        expect(await ask(key, own)).to.include({ state: 'budget', first: true })
+        // From then on nobody has to be asked.
+        expect(await admit(redis, 'spec', question(key, own), undefined)).to.include({ first: false })
+      })
+
+      it('a reset, and each new window, arm it again; a gateway whose clock is behind does not', async () => {
+        const key = newKey()
+        const at = Date.UTC(2028, 1, 29, 12)
+        const on = (time: number) => ({ registry: false, budget: 1, window: windowAt('day', time) })
+        const first = async (time: number) => {
+          const answer = await ask(key, on(time))
+          return answer.state === 'budget' && answer.first
+        }
+        await spend(key, 1, on(at))
+        expect([await first(at), await first(at)]).to.deep.equal([true, false])
+        await spend(key, 1, on(at + 24 * HOUR))
+        expect([await first(at + 24 * HOUR), await first(at), await first(at + 24 * HOUR)]).to.deep.equal([
+          true,
+          false,
+          false,
+        ])
+        await resetKey(redis, key, at + 24 * HOUR)
+        expect((await ask(key, on(at + 24 * HOUR))).state).to.equal('admitted')
+        await spend(key, 1, on(at + 24 * HOUR))
+        expect(await first(at + 24 * HOUR)).to.equal(true)
+      })
+
+      it('counts what this process knows and Redis has lost', async () => {
+        const key = newKey()
+        const known = new Map([[totalName(key, 'total'), { epoch: 0, total: 100 }]])
+        const answer = await admit(redis, 'spec', question(key, { registry: false, budget: 100 }), '', known)
+        expect(answer.state).to.equal('budget')
+      })
+    })
+
+    describe('reservations', () => {
+      let next = 0
+      const holding = (tokens: number) => reservationOf(`spec-${next++}`, tokens)
+      const own = (reservation: string) => ({ registry: false, budget: 1000, reservation })
+      const held = async (key: string) => Number(await redis.get(reservedName(key)))
+
+      it('100 concurrent requests of 100 tokens: the budget of 1000 holds; without reserve all of them pass', async () => {
+        const run = async (reserve: boolean): Promise<{ passed: number; total: number }> => {
+          const key = newKey()
+          const requests = Array.from({ length: 100 }, async () => {
+            const reservation = holding(100)
+            const { reservation: _, ...plain } = own(reservation)
+            const { state } = await ask(key, reserve ? own(reservation) : plain)
+            return { passed: state === 'admitted', reservation }
+          })
+          const passed = (await Promise.all(requests)).filter((one) => one.passed)
+          for (const { reservation } of passed)
+            await spend(key, 100, { thresholds: [], ...(reserve ? { reservation } : {}) })
+          return { passed: passed.length, total: Number(await redis.get(totalName(key, 'total'))) }
+        }
+        expect(await run(true)).to.deep.equal({ passed: 10, total: 1000 })
+        expect(await run(false)).to.deep.equal({ passed: 100, total: 10_000 })
+      })
+
+      it('settling replaces what was held by what was used, in one step, and once', async () => {
+        const key = newKey()
+        const reservation = holding(600)
+        expect(await ask(key, own(reservation))).to.have.nested.property('standing.reserved', 600)
+        expect((await ask(key, own(holding(600)))).state).to.equal('budget')
+        const once = id()
+        const used = settlement(key, 150, { thresholds: [], reservation })
+        await settle(redis, once, used, 'openai')
+        expect(await settle(redis, once, used, 'openai')).to.include({ state: 'duplicate' })
+        expect(await held(key)).to.equal(0)
+        expect(await ask(key, own(holding(600)))).to.have.nested.property('standing.total', 150)
+        expect(await held(key)).to.equal(600)
+      })
+
+      it('a request with nothing to count gives back what it held, once', async () => {
+        const key = newKey()
+        const reservation = holding(600)
+        await ask(key, own(reservation))
+        await ask(key, own(holding(50)))
+        expect(await release(redis, key, reservation)).to.equal(true)
+        expect(await release(redis, key, reservation)).to.equal(false)
+        expect(await held(key)).to.equal(50)
+      })
+
+      it('what a crashed request held comes free when it expires', async () => {
+        const key = newKey()
+        await admit(redis, 'spec', question(key, own(holding(600))), '', undefined, 1)
+        await until('the expiry', async () => (await ask(key, own(holding(1000)))).state === 'admitted')
+        expect(await held(key)).to.equal(1000)
+      })
+
+      it('a sum that Redis has lost alone is added up again, and one that nobody holds any more goes', async () => {
+        const key = newKey()
+        const reservation = holding(600)
+        await ask(key, own(reservation))
+        await redis.del(reservedName(key))
+        expect((await ask(key, own(holding(600)))).state).to.equal('budget')
+        await release(redis, key, reservation)
+        expect(await redis.exists(reservedName(key), reservationsName(key))).to.equal(0)
+      })
+
+      it('a key without a budget holds nothing', async () => {
+        const key = newKey()
+        await ask(key, { registry: false, budget: 0, reservation: holding(600) })
+        expect(await redis.exists(reservedName(key), reservationsName(key))).to.equal(0)
+      })
+    })
+  })
