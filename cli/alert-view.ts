@@ -7,11 +7,16 @@ export interface AlertView {
   readonly id: string
   readonly state: Surveyed['state']
   readonly key_id: string
-  /** Tokens; absent where the payload is no alert of a crossing. */
+  /** token_threshold_crossed, token_budget_exceeded or test; absent where the payload is none of ours. */
+  readonly event?: string
+  /** Tokens, of a crossing. */
   readonly threshold?: number
+  /** Tokens, of a rejection. */
+  readonly token_budget?: number
+  /** Tokens. */
   readonly total_tokens?: number
   readonly service?: string
-  /** When it crossed. */
+  /** When it crossed, or was refused. */
   readonly timestamp?: string
   readonly webhook: string
   /** When the next attempt is due. */
@@ -25,16 +30,16 @@ export interface AlertView {
   }>
 }
 
+const PAYLOAD = ['event', 'threshold', 'token_budget', 'total_tokens', 'service', 'timestamp'] as const
+type Payload = Pick<AlertView, (typeof PAYLOAD)[number]>
+
 export function viewOf({ id, state, record, due, reason }: Surveyed): AlertView {
-  const { threshold, total_tokens, service, timestamp } = payloadOf(record.payload)
+  const payload = payloadOf(record.payload)
   return {
     id,
     state,
     key_id: record.keyId,
-    ...(threshold === undefined ? {} : { threshold }),
-    ...(total_tokens === undefined ? {} : { total_tokens }),
-    ...(service === undefined ? {} : { service }),
-    ...(timestamp === undefined ? {} : { timestamp }),
+    ...Object.fromEntries(PAYLOAD.flatMap((name) => (name in payload ? [[name, payload[name]]] : []))),
     webhook: loggable(record.url),
     ...(due === undefined ? {} : { due: rfc3339(due) }),
     ...(reason === undefined ? {} : { reason }),
@@ -47,7 +52,7 @@ export function viewOf({ id, state, record, due, reason }: Surveyed): AlertView 
   }
 }
 
-function payloadOf(payload: string): Pick<AlertView, 'threshold' | 'total_tokens' | 'service' | 'timestamp'> {
+function payloadOf(payload: string): Payload {
   try {
     return JSON.parse(payload) ?? {}
   } catch {

@@ -89,17 +89,32 @@ async function replay(
 function listed(views: readonly AlertView[]): string {
   if (views.length === 0) return 'none'
   return table(
-    ['ID', 'STATE', 'KEY', 'THRESHOLD', 'TOTAL', 'WEBHOOK', 'ATTEMPTS', 'NEXT OR REASON'],
-    views.map(({ id, state, key_id, threshold, total_tokens, webhook, attempts, due, reason }) => [
-      id,
-      state,
-      key_id,
-      String(threshold ?? ''),
-      String(total_tokens ?? ''),
-      webhook,
-      String(attempts.length),
-      due ?? reason ?? '',
-    ]),
+    ['ID', 'STATE', 'EVENT', 'KEY', 'LIMIT', 'TOTAL', 'WEBHOOK', 'ATTEMPTS', 'NEXT OR REASON'],
+    views.map(
+      ({
+        id,
+        state,
+        event,
+        key_id,
+        threshold,
+        token_budget,
+        total_tokens,
+        webhook,
+        attempts,
+        due,
+        reason,
+      }) => [
+        id,
+        state,
+        event ?? '',
+        key_id,
+        String(threshold ?? token_budget ?? ''),
+        String(total_tokens ?? ''),
+        webhook,
+        String(attempts.length),
+        due ?? reason ?? '',
+      ],
+    ),
   )
 }
 

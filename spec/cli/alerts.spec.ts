@@ -84,7 +84,9 @@ for (const [name, open] of Object.entries(PLACES))
     it('lists, shows and replays a dead alert, keeping its attempts, and tells no secret', async () => {
       const { key, id } = await deadAlert()
       const list = await run('alerts', 'list')
-      expect(list.stdout).to.match(/^ID +STATE +KEY +THRESHOLD +TOTAL +WEBHOOK +ATTEMPTS +NEXT OR REASON\n/)
+      expect(list.stdout).to.match(
+        /^ID +STATE +EVENT +KEY +LIMIT +TOTAL +WEBHOOK +ATTEMPTS +NEXT OR REASON\n/,
+      )
       expect(list.stdout)
         .to.include(id)
         .and.to.include(key)

@@ -1,4 +1,4 @@
-import type { Alert } from '../../../schema/alert.ts'
+import type { Alert, AlertFacts, BudgetAlert } from '../../../schema/alert.ts'
 
 /** How an alert is written: `json` is its payload, `slack` a text for people (Mattermost and Discord's /slack read it too). */
 export type Format = 'json' | 'slack'
@@ -10,18 +10,23 @@ export type Format = 'json' | 'slack'
 export function render(format: Format, payload: string): string {
   if (format === 'json') return payload
   try {
-    return JSON.stringify({ text: sentence(JSON.parse(payload) as Alert) })
+    return JSON.stringify({ text: sentence(JSON.parse(payload)) })
   } catch {
     return payload
   }
 }
 
-function sentence({ event, key_id, service, threshold, total_tokens, timestamp }: Alert): string {
-  const key = `Virtual key *${escaped(key_id)}*`
-  const where = service === '' ? '' : ` on service *${escaped(service)}*`
-  if (event !== 'token_threshold_crossed')
-    return `${key}${where}: this is a test of its alerts, sent at ${timestamp}.`
-  return `${key}${where} has crossed ${threshold} tokens: ${total_tokens} used so far (${timestamp}).`
+function sentence(alert: Alert | BudgetAlert | ({ event: 'test' } & AlertFacts)): string {
+  const key = `Virtual key *${escaped(alert.key_id)}*`
+  const where = alert.service === '' ? '' : ` on service *${escaped(alert.service)}*`
+  switch (alert.event) {
+    case 'token_threshold_crossed':
+      return `${key}${where} has crossed ${alert.threshold} tokens: ${alert.total_tokens} used so far (${alert.timestamp}).`
+    case 'token_budget_exceeded':
+      return `${key}${where} is refused by its budget of ${alert.token_budget} tokens: ${alert.total_tokens} used (${alert.timestamp}).`
+    default:
+      return `${key}${where}: this is a test of its alerts, sent at ${alert.timestamp}.`
+  }
 }
 
 /** Slack reads `&`, `<` and `>` as its own: a key id must not mention everybody (`<!channel>`) or hide a link. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { render } from '../../../../plugins/virtual-key/outbox/format.ts'
-import { alertJson } from '../../../../schema/alert.ts'
+import { alertJson, budgetAlertJson } from '../../../../schema/alert.ts'
 
 const payload = (key_id: string, service = 'openai') => {
   const { head, middle, tail } = alertJson({ key_id, service, timestamp: '2026-04-06T19:00:00Z' })
@@ -17,6 +17,13 @@ describe('render', () => {
     expect(body).to.deep.equal({
       text: 'Virtual key *vk-abc* on service *openai* has crossed 100 tokens: 101 used so far (2026-04-06T19:00:00Z).',
     })
+  })
+
+  it('slack: a refused key, with budget and total', () => {
+    const [head, middle, held, tail] = budgetAlertJson({ key_id: 'vk-abc', service: '', timestamp: 't' })
+    expect(text(render('slack', `${head}100${middle}101${held}7${tail}`))).to.equal(
+      'Virtual key *vk-abc* is refused by its budget of 100 tokens: 101 used (t).',
+    )
   })
 
   it('slack: leaves out a service that nobody could tell', () =>

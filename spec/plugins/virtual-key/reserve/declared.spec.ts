@@ -1,0 +1,55 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { declaredMost } from '../../../../plugins/virtual-key/reserve/declared.ts'
+
+const declared = (request: unknown) => declaredMost(Buffer.from(JSON.stringify(request)))
+
+describe('declaredMost', () => {
+  const cases: Array<[what: string, request: unknown, most: number | undefined]> = [
+    ['OpenAI chat, old', { messages: [], max_tokens: 100 }, 100],
+    ['OpenAI chat, new', { max_completion_tokens: 200 }, 200],
+    ['OpenAI Responses', { max_output_tokens: 300 }, 300],
+    ['several answers cost several times', { max_tokens: 100, n: 3 }, 300],
+    ['best_of costs what it tries', { max_tokens: 100, n: 1, best_of: 5 }, 500],
+    ['of several bounds the largest', { max_tokens: 100, max_output_tokens: 1 }, 100],
+    ['Gemini', { generationConfig: { maxOutputTokens: 50, candidateCount: 2 } }, 100],
+    ['Bedrock Converse', { inferenceConfig: { maxTokens: 60 } }, 60],
+    ['Ollama', { options: { num_predict: 70 } }, 70],
+    ['TGI', { parameters: { max_new_tokens: 80 } }, 80],
+    ['a bound written as text', { max_tokens: '90' }, 90],
+    ['a bound in scientific writing', JSON.parse('{"max_tokens": 1e3}'), 1000],
+    ['zero', { max_tokens: 0 }, 0],
+    ['nothing', { messages: [] }, undefined],
+    ['Ollama without a bound', { options: { num_predict: -1 } }, undefined],
+    ['no number', { max_tokens: null }, undefined],
+    [
+      'a bound that only a message speaks of',
+      { messages: [{ content: '"max_tokens": 5', max_tokens: 5 }] },
+      undefined,
+    ],
+    ['too many', { max_tokens: 1e300, n: 128 }, Number.MAX_SAFE_INTEGER],
+    ['an array', [{ max_tokens: 5 }], undefined],
+  ]
+  for (const [what, request, most] of cases) it(what, () => expect(declared(request)).to.equal(most))
+
+  it('of repeated members the last one, as every JSON parser', () =>
+    expect(declaredMost(Buffer.from('{"max_tokens":1,"max_tokens":7}'))).to.equal(7))
+
+  it('a name written with escapes is that name', () =>
+    expect(declaredMost(Buffer.from('{"max\\u005ftokens":7}'))).to.equal(7))
+
+  it('no request, however broken, makes it throw, and what it returns is a number of tokens', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          const most = declaredMost(bytes)
+          return most === undefined || (most >= 0 && most <= Number.MAX_SAFE_INTEGER)
+        },
+      ),
+    )
+  })
+})
