@@ -210,6 +210,29 @@ describe('Budgets', function () {
     })
   }
 
+  for (const route of ['reserved', 'streamed']) {
+    it(`${route}: so it does when the client hangs up`, async () => {
+      const key = scene.newKey()
+      let answer: (() => void) | undefined
+      scene.upstream.answer = (response) => {
+        answer = () => scene.upstream.complete(response, 10)
+      }
+      const hangUp = new AbortController()
+      const sent = request(`${scene.gateway.url}/${route}/chat`, {
+        method: 'POST',
+        headers: { apikey: `${key}-secret`, 'content-type': 'application/json' },
+        body: '{"max_tokens":900}',
+        signal: hangUp.signal,
+      }).catch((error) => error.name)
+      await until('the request', () => answer !== undefined)
+      expect(await held(key)).to.equal(900)
+      hangUp.abort()
+      expect(await sent).to.equal('AbortError')
+      answer?.()
+      await until('the release', async () => (await held(key)) === 0)
+    })
+  }
+
   it('reserve: a request kept out only by others under way may come back soon', async () => {
     const key = scene.newKey()
     let answer: (() => void) | undefined

@@ -18,6 +18,7 @@ describe('The registry of keys', function () {
   before(async () => {
     const config = { registry: true, require_key: true, webhook: { allow_private_networks: true } }
     scene = await Scene.start(() => config, {
+      redis: ['--appendonly', 'yes', '--appendfsync', 'always'],
       gateways: 2,
       tap: false,
       routes: () => ({
@@ -132,5 +133,17 @@ describe('The registry of keys', function () {
     for (const schema of all) await scene.client.hset(schema, 'version', SCHEMA_VERSION)
     expect(await ask(key)).to.deep.equal([403, 'key disabled'])
     await until('the tokens that waited', async () => (await scene.total(key)) === 10)
+  })
+
+  it('while Redis is away nobody can be asked: a disabled key passes, or nobody does', async () => {
+    const key = scene.newKey()
+    await registry.set(key, { disabled: true })
+    expect(await ask(key)).to.deep.equal([403, 'key disabled'])
+    await scene.redis.halt()
+    await until('an open gate', async () => (await ask(key))[0] === 200)
+    const closed = await send('/closed/chat', key)
+    expect(closed).to.deep.equal({ status: 503, body: '{"error":"token accounting unavailable"}' })
+    await scene.redis.resume()
+    await until('the registry', async () => (await ask(key))[0] === 403)
   })
 })
