@@ -1,0 +1,45 @@
+import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
+import { type Connection, define } from '../plugins/virtual-key/ledger/script.ts'
+import { lackingOf, lackingScript } from './batch.ts'
+import { STEPS } from './index.ts'
+import { schemaStatus } from './status.ts'
+import { scanScript, WALKS } from './walk.ts'
+
+/** A step that would run. */
+export interface Planned {
+  readonly step: string
+  /** Records that it would change. */
+  readonly records: number
+}
+
+/**
+ * What `migrate` would do now. Changes nothing.
+ * @throws SchemaError where Redis holds a newer schema, ReplyError or a connection's Error
+ */
+export async function dryRun(redis: Connection): Promise<Planned[]> {
+  define(redis, [scanScript, ...STEPS.map(lackingScript)])
+  const { versions, pending } = await schemaStatus(redis)
+  const records = new Map(pending.map((name) => [name, 0]))
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    for (const [name, count] of await countIn(redis, partition, versions[partition] ?? 0)) {
+      records.set(name, (records.get(name) ?? 0) + count)
+    }
+  }
+  return [...records].map(([step, count]) => ({ step, records: count }))
+}
+
+async function countIn(redis: Connection, partition: number, version: number): Promise<Map<string, number>> {
+  const steps = STEPS.slice(version)
+  // What the steps before will have put into the index is found by name.
+  const walk = WALKS[steps.some(({ over }) => over === 'names') ? 'names' : 'index']
+  const lacking = new Map(steps.map(({ name }) => [name, new Set<string>()]))
+  let cursor = ''
+  for (let last = steps.length === 0; !last; ) {
+    const page = await walk(redis, partition, cursor)
+    ;({ cursor, last } = page)
+    for (const step of steps) {
+      for (const id of await lackingOf(redis, step, partition, page)) lacking.get(step.name)?.add(id)
+    }
+  }
+  return new Map([...lacking].map(([name, ids]) => [name, ids.size]))
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto'
+import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
+import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
+import { lockName } from './names.ts'
+
+/** A lock that is not renewed for this long belongs to a process that died. Unit: milliseconds. */
+export const EXPIRY = 10_000
+
+/** This process stood still for longer than its lock lasts, and another may work in its place. */
+export class LockLost extends Error {
+  override readonly name = 'LockLost'
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'this vk migrate has lost its lock and stopped: another one goes on, or goes on where it was when it is run again',
+      options,
+    )
+  }
+}
+
+/** KEYS 1 lock  ARGV 1 token  2 milliseconds until it expires. Reply 1 = renewed, 0 = it is not ours any more. */
+export const renewLockScript: Script = {
+  name: 'vkRenewMigrationLock',
+  lua: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`,
+}
+
+/** KEYS 1 lock  ARGV 1 token. Reply 1 = released, 0 = it was not ours any more. */
+export const releaseLockScript: Script = {
+  name: 'vkReleaseMigrationLock',
+  lua: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+`,
+}
+
+/**
+ * The right to migrate: the same token in every partition, so that each script can check it in its own slot, in the same step in
+ * which it writes. Who holds partition 0 is the one that works; the others follow from it.
+ */
+export class Lock {
+  readonly token: string
+  readonly #redis: Connection
+  readonly #renewal: NodeJS.Timeout
+
+  private constructor(redis: Connection, token: string, expiry: number) {
+    this.#redis = redis
+    this.token = token
+    // A renewal that fails is found by the next script that writes: it looks at the token itself.
+    this.#renewal = setInterval(() => void this.#everywhere(renewLockScript, expiry), expiry / 3)
+  }
+
+  /**
+   * Needs its scripts defined on the connection.
+   * @param expiry milliseconds
+   * @returns undefined where another process holds it, or one that died has held it until now
+   * @throws ReplyError or a connection's Error
+   */
+  static async take(redis: Connection, expiry: number): Promise<Lock | undefined> {
+    const token = randomBytes(16).toString('hex')
+    const set = async (partition: number) =>
+      (await redis.set(lockName(partition), token, 'PX', expiry, 'NX')) === 'OK'
+    if (!(await set(0))) return undefined
+    const lock = new Lock(redis, token, expiry)
+    const rest = Array.from({ length: PARTITIONS - 1 }, (_, i) => set(i + 1))
+    const taken = await Promise.allSettled(rest)
+    if (taken.every((one) => one.status === 'fulfilled' && one.value)) return lock
+    await lock.release()
+    for (const one of taken) if (one.status === 'rejected') throw one.reason
+    return undefined
+  }
+
+  /** Never throws: what cannot be released expires. */
+  async release(): Promise<void> {
+    clearInterval(this.#renewal)
+    await this.#everywhere(releaseLockScript)
+  }
+
+  async #everywhere(script: Script, ...args: number[]): Promise<void> {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+    await Promise.allSettled(
+      partitions.map((partition) => run(this.#redis, script, [lockName(partition)], [this.token, ...args])),
+    )
+  }
+}
+
+/** Does some process migrate, or did until it died a moment ago? @throws ReplyError or a connection's Error */
+export async function isHeld(redis: Connection): Promise<boolean> {
+  return (await redis.exists(lockName(0))) === 1
+}

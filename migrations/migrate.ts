@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
+import { type Connection, define } from '../plugins/virtual-key/ledger/script.ts'
+import { applyTo, batchScript } from './batch.ts'
+import { STEPS } from './index.ts'
+import { EXPIRY, isHeld, Lock, releaseLockScript, renewLockScript } from './lock.ts'
+import { mark, markScript } from './mark.ts'
+import { progressName } from './names.ts'
+import { schemaStatus } from './status.ts'
+import type { Step } from './step.ts'
+import { scanScript, WALKS } from './walk.ts'
+
+/** What a run tells while it works. */
+export type News =
+  /** Another process migrates: this one waits for it to end, and comes in if it dies. Once. */
+  | { readonly state: 'waiting' }
+  /** An earlier run was killed here; `looked` records need not be looked at again. */
+  | { readonly state: 'resumed'; readonly step: string; readonly partition: number; readonly looked: number }
+  /** After every batch. `looked`: records of the partition that were looked at so far. */
+  | { readonly state: 'working'; readonly step: string; readonly partition: number; readonly looked: number }
+
+export interface MigrateOptions {
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  readonly progress: (news: News) => void
+  /** Milliseconds after which a run that died is replaced; a third of it is how often a living one says so. */
+  readonly expiry?: number
+}
+
+export interface Migrated {
+  /** Steps that this run applied, in some partition at least, by name. */
+  readonly applied: readonly string[]
+  /** How many records it changed, by step. */
+  readonly changed: Readonly<Record<string, number>>
+}
+
+/** Between two looks at whether another run has ended. Unit: milliseconds. */
+const PAUSE = 200
+
+/**
+ * Brings Redis to the newest schema of this code. Safe to call again after any end, and by any number of processes at once: one
+ * works, the others wait for it and find it done.
+ * @throws SchemaError where Redis holds a newer schema, LockLost, ReplyError or a connection's Error
+ */
+export async function migrate(redis: Connection, options: MigrateOptions): Promise<Migrated> {
+  define(redis, [scanScript, renewLockScript, releaseLockScript, markScript, ...STEPS.map(batchScript)])
+  for (let told = false; ; ) {
+    // While it is held, a glance is enough: twenty that wait must not keep Redis from the one that works.
+    if (!(await isHeld(redis))) {
+      if ((await schemaStatus(redis)).pending.length === 0) return { applied: [], changed: {} }
+      const lock = await Lock.take(redis, options.expiry ?? EXPIRY)
+      if (lock !== undefined) return applyAll(redis, lock, options).finally(() => lock.release())
+    }
+    if (!told) options.progress({ state: 'waiting' })
+    told = true
+    await sleep(PAUSE)
+  }
+}
+
+async function applyAll(redis: Connection, lock: Lock, options: MigrateOptions): Promise<Migrated> {
+  // Read again: whoever held the lock before may have just ended.
+  const { versions } = await schemaStatus(redis)
+  const changed: Record<string, number> = {}
+  for (const [i, step] of STEPS.entries()) {
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      if ((versions[partition] ?? 0) > i) continue
+      changed[step.name] = (changed[step.name] ?? 0) + (await apply(redis, step, partition, lock, options))
+    }
+  }
+  return { applied: Object.keys(changed), changed }
+}
+
+/** One step in one partition, from where an earlier run was. @returns number of records changed */
+async function apply(
+  redis: Connection,
+  step: Step,
+  partition: number,
+  lock: Lock,
+  { clock, progress }: MigrateOptions,
+): Promise<number> {
+  const stored = await redis.hgetall(progressName(partition))
+  const { name } = step
+  let cursor = stored.cursor ?? ''
+  let looked = Number(stored.looked ?? 0)
+  if (looked > 0) progress({ state: 'resumed', step: name, partition, looked })
+  let changed = 0
+  for (let last = false; !last; ) {
+    const page = await WALKS[step.over](redis, partition, cursor)
+    changed += await applyTo(redis, step, partition, page, lock)
+    ;({ cursor, last } = page)
+    looked += page.ids.length
+    progress({ state: 'working', step: name, partition, looked })
+  }
+  await mark(redis, step, partition, lock, clock())
+  return changed
+}
