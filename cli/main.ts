@@ -4,6 +4,7 @@ import { lineLog } from '../plugins/virtual-key/log.ts'
 import { addAlerts } from './alerts.ts'
 import { addDispatch } from './dispatch.ts'
 import { Failure } from './failure.ts'
+import { addMigrate } from './migrate.ts'
 import { addTap } from './tap.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
@@ -19,6 +20,7 @@ const program = new Command('vk')
 addAlerts(program, log, print)
 addDispatch(program, print)
 addTap(program, print)
+addMigrate(program, log, print)
 
 program.parseAsync().catch((error: Error) => {
   // Commander has said what was wrong already; help and version are no failure.
