@@ -1,7 +1,6 @@
-import { indexName, keyName } from '../plugins/virtual-key/keys.ts'
+import { indexName, keyName, migrationLockName, migrationProgressName } from '../plugins/virtual-key/keys.ts'
 import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
 import { type Lock, LockLost } from './lock.ts'
-import { lockName, progressName } from './names.ts'
 import type { Step } from './step.ts'
 import type { Page } from './walk.ts'
 
@@ -67,7 +66,12 @@ export async function applyTo(
   { ids, cursor }: Page,
   { token }: Lock,
 ): Promise<number> {
-  const names = [lockName(partition), progressName(partition), indexName(partition), ...ids.map(keyName)]
+  const names = [
+    migrationLockName(partition),
+    migrationProgressName(partition),
+    indexName(partition),
+    ...ids.map(keyName),
+  ]
   const changed = await run(redis, batchScript(step), names, [token, cursor, ...ids])
   if (changed === -1) throw new LockLost()
   return Number(changed)

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
+import { migrationLockName, PARTITIONS } from '../plugins/virtual-key/keys.ts'
 import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
-import { lockName } from './names.ts'
 
 /** A lock that is not renewed for this long belongs to a process that died. Unit: milliseconds. */
 export const EXPIRY = 10_000
@@ -61,7 +60,7 @@ export class Lock {
   static async take(redis: Connection, expiry: number): Promise<Lock | undefined> {
     const token = randomBytes(16).toString('hex')
     const set = async (partition: number) =>
-      (await redis.set(lockName(partition), token, 'PX', expiry, 'NX')) === 'OK'
+      (await redis.set(migrationLockName(partition), token, 'PX', expiry, 'NX')) === 'OK'
     if (!(await set(0))) return undefined
     const lock = new Lock(redis, token, expiry)
     const rest = Array.from({ length: PARTITIONS - 1 }, (_, i) => set(i + 1))
@@ -81,12 +80,14 @@ export class Lock {
   async #everywhere(script: Script, ...args: number[]): Promise<void> {
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
     await Promise.allSettled(
-      partitions.map((partition) => run(this.#redis, script, [lockName(partition)], [this.token, ...args])),
+      partitions.map((partition) =>
+        run(this.#redis, script, [migrationLockName(partition)], [this.token, ...args]),
+      ),
     )
   }
 }
 
 /** Does some process migrate, or did until it died a moment ago? @throws ReplyError or a connection's Error */
 export async function isHeld(redis: Connection): Promise<boolean> {
-  return (await redis.exists(lockName(0))) === 1
+  return (await redis.exists(migrationLockName(0))) === 1
 }

@@ -1,9 +1,8 @@
-import { schemaName } from '../plugins/virtual-key/keys.ts'
+import { migrationLockName, migrationProgressName, schemaName } from '../plugins/virtual-key/keys.ts'
 import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
 import { SchemaError } from '../plugins/virtual-key/registry/schema-version.ts'
 import { STEPS } from './index.ts'
 import { type Lock, LockLost } from './lock.ts'
-import { lockName, progressName } from './names.ts'
 import type { Step } from './step.ts'
 
 /**
@@ -38,7 +37,7 @@ export async function mark(
   const reply = await run(
     redis,
     markScript,
-    [lockName(partition), schemaName(partition), progressName(partition)],
+    [migrationLockName(partition), schemaName(partition), migrationProgressName(partition)],
     [token, STEPS.indexOf(step) + 1, step.name, at],
   )
   if (reply === 'lost') throw new LockLost()

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
+import { migrationProgressName, PARTITIONS } from '../plugins/virtual-key/keys.ts'
 import { type Connection, define } from '../plugins/virtual-key/ledger/script.ts'
 import { applyTo, batchScript } from './batch.ts'
 import { STEPS } from './index.ts'
 import { EXPIRY, isHeld, Lock, releaseLockScript, renewLockScript } from './lock.ts'
 import { mark, markScript } from './mark.ts'
-import { progressName } from './names.ts'
 import { schemaStatus } from './status.ts'
 import type { Step } from './step.ts'
 import { scanScript, WALKS } from './walk.ts'
@@ -78,7 +77,7 @@ async function apply(
   lock: Lock,
   { clock, progress }: MigrateOptions,
 ): Promise<number> {
-  const stored = await redis.hgetall(progressName(partition))
+  const stored = await redis.hgetall(migrationProgressName(partition))
   const { name } = step
   let cursor = stored.cursor ?? ''
   let looked = Number(stored.looked ?? 0)

@@ -29,6 +29,16 @@ export function schemaName(partition: number): string {
   return `vk:{${partition}}:schema`
 }
 
+/** String with an expiry: token of the `vk migrate` that works. In every partition, so that its scripts can look at it. */
+export function migrationLockName(partition: number): string {
+  return `vk:{${partition}}:schema:lock`
+}
+
+/** Hash, while a migration runs in the partition: `cursor` to go on from, `looked` = records looked at so far. */
+export function migrationProgressName(partition: number): string {
+  return `vk:{${partition}}:schema:progress`
+}
+
 /** Sorted set, all scores 0: ids of the registered keys, by name. */
 export function indexName(partition: number): string {
   return `vk:{${partition}}:keys`

@@ -1,8 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { expect } from 'chai'
 import { migrate } from '../../migrations/migrate.ts'
-import { lockName, progressName } from '../../migrations/names.ts'
-import { keyName, PARTITIONS, schemaName } from '../../plugins/virtual-key/keys.ts'
+import {
+  keyName,
+  migrationLockName,
+  migrationProgressName,
+  PARTITIONS,
+  schemaName,
+} from '../../plugins/virtual-key/keys.ts'
 import { PLACES, type Place } from '../support/place.ts'
 import { contents, idsIn, writeHashes } from '../support/records.ts'
 import { ServerStatistics } from '../support/server-statistics.ts'
@@ -65,7 +70,7 @@ for (const [where, open] of Object.entries(PLACES))
       for (let looked = 0; looked === 0; ) {
         if (child.exitCode !== null) throw new Error('it ended before it was seen in the middle')
         const version = await place.plain.hget(schemaName(2), 'version')
-        looked = version === '1' ? Number(await place.plain.hget(progressName(2), 'looked')) : 0
+        looked = version === '1' ? Number(await place.plain.hget(migrationProgressName(2), 'looked')) : 0
       }
       child.kill('SIGSTOP')
       return child
@@ -177,14 +182,14 @@ for (const [where, open] of Object.entries(PLACES))
       const child = await stoppedInTheMiddle()
       child.kill('SIGKILL')
       await until('its end', async () => (await statistics.connections('virtual-key')) === 0)
-      const looked = Number(await place.plain.hget(progressName(2), 'looked'))
+      const looked = Number(await place.plain.hget(migrationProgressName(2), 'looked'))
       expect(looked).to.be.within(500, MANY - 500)
       expect(await lacking(ids)).to.equal(MANY - looked)
 
       // Its lock would expire within ten seconds: here it does at once.
       for (let partition = 0; partition < PARTITIONS; partition++) {
-        expect(await place.plain.pttl(lockName(partition))).to.be.within(1, 10_000)
-        await place.plain.pexpire(lockName(partition), 1)
+        expect(await place.plain.pttl(migrationLockName(partition))).to.be.within(1, 10_000)
+        await place.plain.pexpire(migrationLockName(partition), 1)
       }
       await statistics.forget()
       const { code, stdout, stderr } = await run()
@@ -204,7 +209,7 @@ for (const [where, open] of Object.entries(PLACES))
       const child = await stoppedInTheMiddle()
       const end = ended(child)
       for (let partition = 0; partition < PARTITIONS; partition++)
-        await place.plain.pexpire(lockName(partition), 1)
+        await place.plain.pexpire(migrationLockName(partition), 1)
       const { link, redis } = await place.connect()
       await link.opened
       const { applied } = await migrate(redis, { clock: Date.now, progress: () => undefined })

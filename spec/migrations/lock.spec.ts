@@ -1,7 +1,6 @@
 import { expect } from 'chai'
 import { Lock, releaseLockScript, renewLockScript } from '../../migrations/lock.ts'
-import { lockName } from '../../migrations/names.ts'
-import { PARTITIONS } from '../../plugins/virtual-key/keys.ts'
+import { migrationLockName, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
 import { define } from '../../plugins/virtual-key/ledger/script.ts'
 import type { Connected } from '../support/connection.ts'
 import { PLACES, type Place } from '../support/place.ts'
@@ -32,13 +31,13 @@ for (const [where, open] of Object.entries(PLACES))
 
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
     const tokens = async () =>
-      new Set(await Promise.all(partitions.map((partition) => place.plain.get(lockName(partition)))))
+      new Set(await Promise.all(partitions.map((partition) => place.plain.get(migrationLockName(partition)))))
 
     /** Waits for the time that is left to grow. */
     const renewed = async (partition: number) => {
       let least = EXPIRY
       await until(`a renewal in ${partition}`, async () => {
-        const left = await place.plain.pttl(lockName(partition))
+        const left = await place.plain.pttl(migrationLockName(partition))
         const longer = left > least
         least = Math.min(least, left)
         return longer
@@ -49,7 +48,7 @@ for (const [where, open] of Object.entries(PLACES))
       const lock = await Lock.take(connection.redis, EXPIRY)
       expect(await tokens()).to.deep.equal(new Set([lock?.token]))
       for (const partition of partitions)
-        expect(await place.plain.pttl(lockName(partition))).to.be.within(1, EXPIRY)
+        expect(await place.plain.pttl(migrationLockName(partition))).to.be.within(1, EXPIRY)
       expect(await Lock.take(connection.redis, EXPIRY)).to.equal(undefined)
       await lock?.release()
       expect(await place.names()).to.deep.equal([])
@@ -63,17 +62,17 @@ for (const [where, open] of Object.entries(PLACES))
 
     it('is neither renewed nor given back by one that has lost it', async () => {
       const lock = await Lock.take(connection.redis, EXPIRY)
-      await place.plain.set(lockName(5), 'another', 'PX', 3 * EXPIRY)
+      await place.plain.set(migrationLockName(5), 'another', 'PX', 3 * EXPIRY)
       await renewed(6)
       // One that was renewed would expire sooner now.
-      expect(await place.plain.pttl(lockName(5))).to.be.above(EXPIRY)
+      expect(await place.plain.pttl(migrationLockName(5))).to.be.above(EXPIRY)
       await lock?.release()
-      expect(await place.names()).to.deep.equal([lockName(5)])
+      expect(await place.names()).to.deep.equal([migrationLockName(5)])
     })
 
     it('is not taken in part', async () => {
-      await place.plain.set(lockName(15), 'dying', 'PX', EXPIRY)
+      await place.plain.set(migrationLockName(15), 'dying', 'PX', EXPIRY)
       expect(await Lock.take(connection.redis, EXPIRY)).to.equal(undefined)
-      expect(await place.names()).to.deep.equal([lockName(15)])
+      expect(await place.names()).to.deep.equal([migrationLockName(15)])
     })
   })

@@ -1,9 +1,16 @@
 import { expect } from 'chai'
 import { LockLost } from '../../migrations/lock.ts'
 import { migrate, type News } from '../../migrations/migrate.ts'
-import { lockName, progressName } from '../../migrations/names.ts'
 import { schemaStatus } from '../../migrations/status.ts'
-import { indexName, keyName, PARTITIONS, partitionOf, schemaName } from '../../plugins/virtual-key/keys.ts'
+import {
+  indexName,
+  keyName,
+  migrationLockName,
+  migrationProgressName,
+  PARTITIONS,
+  partitionOf,
+  schemaName,
+} from '../../plugins/virtual-key/keys.ts'
 import { registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
 import { SchemaError } from '../../plugins/virtual-key/registry/schema-version.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
@@ -133,16 +140,16 @@ for (const [where, open] of Object.entries(PLACES))
       const stolen = await refused((news) => {
         if (news.state !== 'working' || news.partition !== 2) return
         first = news.looked
-        void connection.redis.set(lockName(2), 'another')
+        void connection.redis.set(migrationLockName(2), 'another')
       })
       expect(stolen).to.be.instanceOf(LockLost)
       expect(first).to.be.within(1500, 4500)
-      const { cursor = '' } = await place.plain.hgetall(progressName(2))
+      const { cursor = '' } = await place.plain.hgetall(migrationProgressName(2))
       expect(cursor).to.match(/^[0-9a-f]{40} [1-9]\d*$/)
 
       const again = async (from: string) => {
-        await place.plain.hset(progressName(2), 'cursor', from)
-        await place.plain.del(lockName(2), schemaName(2))
+        await place.plain.hset(migrationProgressName(2), 'cursor', from)
+        await place.plain.del(migrationLockName(2), schemaName(2))
         await statistics.forget()
         const { changed } = await run()
         expect(await records()).to.have.length(6000)
@@ -162,7 +169,7 @@ for (const [where, open] of Object.entries(PLACES))
       )
       await place.plain.zadd(indexName(2), ...ids.flatMap((id) => [0, id]))
       await place.plain.hset(schemaName(2), 'version', '1')
-      await place.plain.hset(progressName(2), { cursor: ids[699] ?? '', looked: '700' })
+      await place.plain.hset(migrationProgressName(2), { cursor: ids[699] ?? '', looked: '700' })
       await statistics.forget()
       const news: News[] = []
       expect(await run((one) => news.push(one))).to.deep.equal({
@@ -172,7 +179,7 @@ for (const [where, open] of Object.entries(PLACES))
       expect(await statistics.calls('hsetnx')).to.equal(2 * 500)
       expect(news[0]).to.deep.equal({ state: 'resumed', step: NAMES[1], partition: 2, looked: 700 })
       expect(news.at(-1)).to.deep.equal({ state: 'working', step: NAMES[1], partition: 2, looked: 1200 })
-      expect(await place.plain.exists(progressName(2), lockName(2))).to.equal(0)
+      expect(await place.plain.exists(migrationProgressName(2), migrationLockName(2))).to.equal(0)
     })
 
     it('writes no further batch and releases nothing once its lock is another’s', async () => {
@@ -186,24 +193,24 @@ for (const [where, open] of Object.entries(PLACES))
         if (state !== 'working' || !('step' in news) || news.step !== NAMES[1] || news.partition !== 2) return
         batches++
         // On its own connection, so that it comes before its next batch.
-        void connection.redis.set(lockName(2), 'another')
+        void connection.redis.set(migrationLockName(2), 'another')
       })
       expect(error).to.be.instanceOf(LockLost)
       expect(batches).to.equal(1)
       const values = await Promise.all(ids.map((id) => place.plain.hexists(keyName(id), 'alert_threshold')))
       expect(values.filter((there) => there === 1)).to.have.length(500)
-      expect(await place.plain.hget(progressName(2), 'looked')).to.equal('500')
-      expect(await place.plain.get(lockName(2))).to.equal('another')
-      expect(await place.plain.exists(lockName(1))).to.equal(0)
+      expect(await place.plain.hget(migrationProgressName(2), 'looked')).to.equal('500')
+      expect(await place.plain.get(migrationLockName(2))).to.equal('another')
+      expect(await place.plain.exists(migrationLockName(1))).to.equal(0)
       expect((await schemaStatus(connection.redis)).version).to.equal(1)
 
-      await place.plain.del(lockName(2))
+      await place.plain.del(migrationLockName(2))
       expect((await run()).changed).to.deep.equal({ [NAMES[1] ?? '']: 700 })
     })
 
     it('marks no step as applied without the lock', async () => {
       const error = await refused(({ state }) => {
-        if (state === 'working') void connection.redis.del(lockName(0))
+        if (state === 'working') void connection.redis.del(migrationLockName(0))
       })
       expect(error).to.be.instanceOf(LockLost)
       expect(await place.plain.exists(schemaName(0))).to.equal(0)
@@ -218,8 +225,8 @@ for (const [where, open] of Object.entries(PLACES))
     })
 
     it('takes over when a run that died does not renew its lock', async () => {
-      await place.plain.set(lockName(0), 'dead', 'PX', 700)
-      await place.plain.set(lockName(9), 'dead', 'PX', 900)
+      await place.plain.set(migrationLockName(0), 'dead', 'PX', 700)
+      await place.plain.set(migrationLockName(9), 'dead', 'PX', 900)
       const news: News[] = []
       const { applied } = await run((one) => news.push(one))
       expect(applied).to.deep.equal(NAMES)
