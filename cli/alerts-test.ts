@@ -51,11 +51,13 @@ export function addAlertTest(alerts: Command, log: Log, print: (text: string) =>
     })
 }
 
-function testPayload(keyId: string): string {
+/** The body of a test event, made now. */
+export function testPayload(keyId: string): string {
   return JSON.stringify({ event: 'test', key_id: keyId, service: '', timestamp: rfc3339(Date.now()) })
 }
 
-function testId(): string {
+/** No crossing has such an id. */
+export function testId(): string {
   return `vk_test_${randomBytes(12).toString('hex')}`
 }
 

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { lineLog } from '../plugins/virtual-key/log.ts'
 import { addAlerts } from './alerts.ts'
 import { addDispatch } from './dispatch.ts'
+import { addDoctor } from './doctor.ts'
 import { Failure } from './failure.ts'
 import { addMigrate } from './migrate.ts'
 import { addTap } from './tap.ts'
@@ -19,6 +20,7 @@ const program = new Command('vk')
   .exitOverride()
 addAlerts(program, log, print)
 addDispatch(program, print)
+addDoctor(program, print)
 addTap(program, print)
 addMigrate(program, log, print)
 

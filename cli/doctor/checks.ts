@@ -1,0 +1,33 @@
+import { adminApi } from './admin-api.ts'
+import { authentication } from './authentication.ts'
+import type { Check } from './check.ts'
+import { clock } from './clock.ts'
+import { deadAlerts } from './dead-alerts.ts'
+import { enabled } from './enabled.ts'
+import { memory } from './memory.ts'
+import { outbox } from './outbox.ts'
+import { persistence } from './persistence.ts'
+import { plugin } from './plugin.ts'
+import { redis } from './redis.ts'
+import { sameRedis } from './same-redis.ts'
+import { schema } from './schema.ts'
+import { tap } from './tap.ts'
+import { webhooks } from './webhooks.ts'
+
+/** Everything that is looked at, in the order in which it is told: from Kong to Redis to the webhooks. */
+export const CHECKS: readonly Check[] = [
+  adminApi,
+  plugin,
+  enabled,
+  authentication,
+  tap,
+  sameRedis,
+  redis,
+  memory,
+  persistence,
+  schema,
+  clock,
+  outbox,
+  deadAlerts,
+  webhooks,
+]

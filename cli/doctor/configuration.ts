@@ -1,0 +1,78 @@
+import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
+import type { Config } from '../../schema/config.ts'
+import type { PluginEntity } from './gateway.ts'
+
+/** One configuration of virtual-key, without its secrets: what is not here cannot be shown. */
+export interface Configuration {
+  readonly id: string
+  readonly enabled: boolean
+  /** `route chat`, `consumer vk-abc`, …, or `everywhere`. */
+  readonly scope: string
+  /** Its consumer's id; undefined: for all. */
+  readonly consumer: string | undefined
+  readonly tapped: boolean
+  readonly registry: boolean
+  readonly requireKey: boolean
+  readonly identifyBy: Config['identify_by']
+  readonly redis: RedisPlace
+  readonly webhook: ConfiguredWebhook | undefined
+  readonly allowPrivateNetworks: boolean
+  readonly signed: boolean
+}
+
+export interface ConfiguredWebhook {
+  /** May hold credentials: show it as `loggable` does. */
+  readonly url: string
+  readonly format: Format
+}
+
+/** Where a Redis is. */
+export interface RedisPlace {
+  /** host:port; several of a cluster. */
+  readonly addresses: readonly string[]
+  readonly database: number
+}
+
+/** An older version of the plugin may run there, so any field may be missing. @param nameOf a Kong entity, by its id */
+export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => string): Configuration {
+  const config = plugin.config as { readonly [N in keyof Config]?: Config[N] | null }
+  const { redis, webhook, alert_webhook: url } = config
+  return {
+    id: plugin.id,
+    enabled: plugin.enabled,
+    scope: scopeOf(plugin, nameOf),
+    consumer: plugin.consumer?.id,
+    tapped: config.body === 'tapped',
+    registry: config.registry === true,
+    requireKey: config.require_key === true,
+    identifyBy: config.identify_by ?? 'consumer',
+    redis: placeOf(redis ?? {}),
+    webhook: url ? { url, format: webhook?.format ?? 'json' } : undefined,
+    allowPrivateNetworks: webhook?.allow_private_networks === true,
+    signed: (webhook?.secrets ?? []).length > 0,
+  }
+}
+
+/** Where the `redis` part of a configuration leads. */
+export function placeOf(redis: {
+  readonly host?: string
+  readonly port?: number
+  readonly database?: number
+  readonly cluster_nodes?: Config['redis']['cluster_nodes'] | null
+}): RedisPlace {
+  const nodes = redis.cluster_nodes ?? []
+  return {
+    addresses:
+      nodes.length > 0
+        ? nodes.map(({ ip, port }) => `${ip}:${port}`)
+        : [`${redis.host ?? '127.0.0.1'}:${redis.port ?? 6379}`],
+    database: redis.database ?? 0,
+  }
+}
+
+function scopeOf({ route, service, consumer }: PluginEntity, nameOf: (id: string) => string): string {
+  const parts = Object.entries({ consumer, route, service }).flatMap(([kind, of]) =>
+    of ? [`${kind} ${nameOf(of.id)}`] : [],
+  )
+  return parts.join(' on ') || 'everywhere'
+}

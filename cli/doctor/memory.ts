@@ -1,0 +1,28 @@
+import { check } from './check.ts'
+import { fail, type Judged, ok, skipped, warn } from './finding.ts'
+import { eachNode, type RedisNode } from './redis-node.ts'
+
+export function judgeMemory(nodes: readonly RedisNode[]): Judged[] {
+  return eachNode(nodes, ({ info }) => {
+    const { maxmemory, maxmemory_policy: policy, used_memory: used } = info
+    if (maxmemory === undefined || policy === undefined) return skipped('INFO tells no maxmemory-policy')
+    const limit = Number(maxmemory)
+    if (policy !== 'noeviction') {
+      const advice = 'set maxmemory-policy noeviction'
+      return limit > 0
+        ? fail(`maxmemory-policy ${policy}: totals and alerts can be evicted`, advice)
+        : warn(`maxmemory-policy ${policy}: without effect only as long as maxmemory is 0`, advice)
+    }
+    if (limit === 0) return ok('noeviction, no limit')
+    const part = Math.round((100 * Number(used ?? 0)) / limit)
+    return part >= 90
+      ? warn(
+          `noeviction, ${part} % of maxmemory used: when it is full, writes are refused`,
+          'give Redis more memory',
+        )
+      : ok(`noeviction, ${part} % of maxmemory used`)
+  })
+}
+
+/** Whether Redis may throw away what it was given. */
+export const memory = check('memory', (seat) => seat.nodes(), judgeMemory)

@@ -1,0 +1,57 @@
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import { check } from './check.ts'
+import { fail, type Judged, ok, warn } from './finding.ts'
+import { GRACE, type OutboxView } from './outbox-view.ts'
+import { counted, lasting } from './wording.ts'
+
+export function judgeOutbox({
+  fresh,
+  waiting,
+  overdue,
+  stale,
+  dispatchers,
+  now,
+  records,
+}: OutboxView): Judged[] {
+  const all = fresh + waiting
+  if (all === 0) return [ok('empty')]
+  const ages = records.map((record) => now - crossedAt(record)).filter(Number.isFinite)
+  const age = ages.length === 0 ? '' : `, the oldest from ${lasting(Math.max(...ages))} ago`
+  const depth = `${counted(all, 'alert')}${age}; ${waiting} for another attempt`
+  if ((stale || overdue > 0) && dispatchers === 0) {
+    return [
+      fail(
+        `${depth}; no dispatcher takes them`,
+        'run vk dispatch, or send a request through each configuration, which wakes its plugin server',
+      ),
+    ]
+  }
+  const untried = records.filter(
+    (record) => record.attempts.length === 0 && now - crossedAt(record) > GRACE,
+  ).length
+  const takers = counted(dispatchers, 'dispatcher')
+  if (untried > 0 && dispatchers > 0) {
+    return [
+      warn(
+        `${depth}; ${counted(untried, 'old one')} never tried, though ${takers} run${dispatchers === 1 ? 's' : ''}`,
+        'no dispatcher may know their signing secrets: send a request through their configuration, or run vk dispatch with the secrets',
+      ),
+    ]
+  }
+  if (stale || overdue > 0) {
+    return [warn(`${depth}; ${takers}, not fast enough`, 'see vk alerts list for a webhook that hangs')]
+  }
+  return [waiting > 0 ? warn(depth, 'see vk alerts list for what went wrong') : ok(depth)]
+}
+
+/** Milliseconds since 1970; NaN where the payload does not tell. */
+function crossedAt({ payload }: AlertRecord): number {
+  try {
+    return Date.parse((JSON.parse(payload) as { timestamp: string }).timestamp)
+  } catch {
+    return Number.NaN
+  }
+}
+
+/** How many alerts wait, since when, and whether anybody takes them. */
+export const outbox = check('outbox', (seat) => seat.outbox(), judgeOutbox)

@@ -1,0 +1,52 @@
+import type { Redis } from 'ioredis'
+import type { Judged } from './finding.ts'
+
+/** One Redis server, as it describes itself. */
+export interface RedisNode {
+  /** host:port, as the client calls it. */
+  readonly address: string
+  /** INFO: names and values, without its headings. Empty where `trouble` says why. */
+  readonly info: Readonly<Record<string, string>>
+  /** CONFIG GET save; undefined where that is not allowed. '' = no snapshots. */
+  readonly save?: string
+  readonly trouble?: string
+}
+
+export async function lookAt(node: Redis): Promise<RedisNode> {
+  const address = `${node.options.host}:${node.options.port}`
+  try {
+    const info = infoFrom(await node.info())
+    // Managed servers and careful ACLs keep CONFIG to themselves.
+    const config = (await node.config('GET', 'save').catch(() => [])) as string[]
+    return { address, info, ...(config[1] === undefined ? {} : { save: config[1] }) }
+  } catch (error) {
+    return { address, info: {}, trouble: (error as Error).message }
+  }
+}
+
+/** Lines `name:value`; headings start with #. */
+export function infoFrom(text: string): Record<string, string> {
+  const lines = text.split(/\r?\n/).filter((line) => !line.startsWith('#') && line.includes(':'))
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  )
+}
+
+/**
+ * Judges node by node and says the same thing once, with the nodes of which it is true where that is not all of them. A node that
+ * did not answer is left out: the check `redis` tells it.
+ */
+export function eachNode(nodes: readonly RedisNode[], judge: (node: RedisNode) => Judged): Judged[] {
+  const seen = nodes.filter(({ trouble }) => trouble === undefined)
+  const groups = new Map<string, { judged: Judged; at: string[] }>()
+  for (const node of seen) {
+    const judged = judge(node)
+    const name = JSON.stringify(judged)
+    const group = groups.get(name) ?? { judged, at: [] }
+    group.at.push(node.address)
+    groups.set(name, group)
+  }
+  return [...groups.values()].map(({ judged, at }) =>
+    at.length === seen.length ? judged : { ...judged, finding: `${at.join(', ')}: ${judged.finding}` },
+  )
+}

@@ -1,0 +1,122 @@
+import { Cluster } from 'ioredis'
+import { getGlobalDispatcher } from 'undici'
+import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import { lineLog } from '../../plugins/virtual-key/log.ts'
+import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
+import { connect } from '../../plugins/virtual-key/redis.ts'
+import type { RedisConfig } from '../../schema/config.ts'
+import type { AdminApi } from '../kong/admin-api.ts'
+import { type AdminStatus, statusOf } from './admin-status.ts'
+import { type Gateway, readGateway } from './gateway.ts'
+import { type OutboxView, viewOutbox } from './outbox-view.ts'
+import { lookAt, type RedisNode } from './redis-node.ts'
+
+/** What a check looks through is not there. That is the finding of another check, which tells the detail. */
+export class Away extends Error {
+  override readonly name = 'Away'
+  readonly detail: string
+
+  constructor(message: string, detail = message) {
+    super(message)
+    this.detail = detail
+  }
+}
+
+export interface SeatOptions {
+  readonly redis: RedisConfig
+  /** undefined: no Admin API is named. */
+  readonly admin: { readonly api: AdminApi; readonly url: string; readonly headers: Headers } | undefined
+  /** undefined: webhooks are only asked whether they are there. */
+  readonly signers: Signers | undefined
+  /** Longest time for one check, in milliseconds. */
+  readonly patience: number
+}
+
+type Headers = Readonly<Record<string, string>>
+
+/** Where the operator sits: what can be seen from here. Each thing is looked at once, when the first check asks for it. */
+export class Seat {
+  readonly options: SeatOptions
+  readonly #close: Array<() => void> = []
+  readonly #seen = new Map<string, Promise<unknown>>()
+
+  constructor(options: SeatOptions) {
+    this.options = options
+  }
+
+  /** Longest time for one step of a check, in milliseconds: a check of two steps must come to its end. */
+  get step(): number {
+    return Math.min(5000, this.options.patience * 0.4)
+  }
+
+  /** @throws Away, its detail what the client said */
+  redis(): Promise<Connection> {
+    return this.#once('redis', async () => {
+      let trouble = ''
+      const log = { ...lineLog(() => undefined), warn: keep, error: keep }
+      function keep(message: string): void {
+        trouble ||= message
+      }
+      const { redis, opened } = connect({ ...this.options.redis, timeout: this.step }, log)
+      this.#close.push(() => redis.disconnect())
+      await opened
+      if (redis.status !== 'ready')
+        throw new Away('Redis cannot be used', trouble || `Redis does not answer within ${this.step} ms`)
+      return redis
+    })
+  }
+
+  /** What each master says of itself; one without a cluster. @throws Away */
+  nodes(): Promise<readonly RedisNode[]> {
+    return this.#once('nodes', async () => {
+      const redis = await this.redis()
+      return Promise.all((redis instanceof Cluster ? redis.nodes('master') : [redis]).map(lookAt))
+    })
+  }
+
+  /** @throws Away where no Admin API is named or it cannot be used */
+  async admin(): Promise<AdminApi> {
+    const { admin } = this.options
+    if (admin === undefined) throw new Away('Kong is not looked at: no --admin-url')
+    const { trouble } = await this.adminStatus(admin)
+    if (trouble !== undefined) throw new Away("Kong's Admin API cannot be used")
+    return admin.api
+  }
+
+  /** Never throws: whether it answers is what a check wants to know. */
+  adminStatus({ url, headers }: { readonly url: string; readonly headers: Headers }): Promise<AdminStatus> {
+    return this.#once('admin', () => statusOf(url, headers, this.step))
+  }
+
+  /** Everything of Kong's configuration that matters here. @throws Away, AdminError or Failure */
+  gateway(): Promise<Gateway> {
+    return this.#once('gateway', async () => readGateway(await this.admin()))
+  }
+
+  /** @throws Away, ReplyError or a connection's Error */
+  outbox(): Promise<OutboxView> {
+    return this.#once('outbox', async () => viewOutbox(await this.redis()))
+  }
+
+  /** Whether there is anything at all to be seen from here. */
+  reaches(): Promise<boolean> {
+    return Promise.any([this.redis(), this.admin()]).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** What is still on its way must not keep the command from ending. */
+  async close(): Promise<void> {
+    for (const close of this.#close) close()
+    await getGlobalDispatcher().destroy()
+  }
+
+  #once<T>(name: string, look: () => Promise<T>): Promise<T> {
+    const seen = this.#seen.get(name) ?? look()
+    // Whoever asks sees a failure; a check that has run out of time no longer does.
+    seen.catch(() => undefined)
+    this.#seen.set(name, seen)
+    return seen as Promise<T>
+  }
+}

@@ -1,0 +1,76 @@
+import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import { registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
+import type { Configuration } from './configuration.ts'
+
+/** A webhook, and whatever sends to it. */
+export interface Webhook {
+  /** May hold credentials: show it as `loggable` does. */
+  readonly url: string
+  /** undefined: it is not known here. */
+  readonly allowPrivateNetworks: boolean | undefined
+  /** The configuration whose secrets sign; undefined: unsigned, as far as is known here. */
+  readonly signer: string | undefined
+  readonly format: Format
+  /** Who sends there, for people. */
+  readonly of: readonly string[]
+}
+
+/** Of a configuration. */
+export function configuredWebhooks(configurations: readonly Configuration[]): Webhook[] {
+  return configurations.flatMap(({ enabled, id, scope, webhook, allowPrivateNetworks, signed }) =>
+    enabled && webhook !== undefined
+      ? [{ ...webhook, allowPrivateNetworks, signer: signed ? id : undefined, of: [scope] }]
+      : [],
+  )
+}
+
+/** Of alerts that are not delivered yet. */
+export function alertWebhooks(records: readonly AlertRecord[]): Webhook[] {
+  return records.map(({ url, allowPrivateNetworks, signer, format }) => ({
+    url,
+    allowPrivateNetworks,
+    signer,
+    format,
+    of: ['waiting alerts'],
+  }))
+}
+
+/**
+ * Of registered keys. How they are called is said by the configuration that reads the registry.
+ * @param configurations undefined: Kong was not looked at
+ * @param most keys looked at
+ * @throws ReplyError or a connection's Error
+ */
+export async function registeredWebhooks(
+  redis: Connection,
+  configurations: readonly Configuration[] | undefined,
+  most: number,
+): Promise<{ readonly webhooks: Webhook[]; readonly cut: boolean }> {
+  const readers = configurations?.filter(({ enabled, registry }) => enabled && registry)
+  const urls = new Set<string>()
+  let seen = 0
+  for await (const { settings } of registeredKeys(redis)) {
+    if (++seen > most) break
+    if (settings.alert_webhook !== undefined) urls.add(settings.alert_webhook)
+  }
+  const webhooks = [...urls].map((url) => ({
+    url,
+    allowPrivateNetworks: readers?.some(({ allowPrivateNetworks }) => allowPrivateNetworks),
+    signer: readers?.find(({ signed }) => signed)?.id,
+    format: readers?.find(({ webhook }) => webhook !== undefined)?.webhook?.format ?? 'json',
+    of: ['registered keys'],
+  }))
+  return { webhooks, cut: seen > most }
+}
+
+/** Each webhook once, with everybody who sends there. What the first one says of it holds. */
+export function distinct(webhooks: readonly Webhook[]): Webhook[] {
+  const found = new Map<string, Webhook>()
+  for (const one of webhooks) {
+    const known = found.get(one.url)
+    found.set(one.url, known === undefined ? one : { ...known, of: [...new Set([...known.of, ...one.of])] })
+  }
+  return [...found.values()]
+}

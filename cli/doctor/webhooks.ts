@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { check } from './check.ts'
+import { fail, type Judged, ok, skipped } from './finding.ts'
+import { Away, type Seat } from './seat.ts'
+import { type Called, call } from './webhook-call.ts'
+import {
+  alertWebhooks,
+  configuredWebhooks,
+  distinct,
+  registeredWebhooks,
+  type Webhook,
+} from './webhook-list.ts'
+import { several } from './wording.ts'
+
+export interface WebhookFacts {
+  readonly called: ReadonlyArray<
+    Pick<Webhook, 'url' | 'allowPrivateNetworks' | 'of'> & { readonly call: Called }
+  >
+  /** Webhooks that were found, called or not. */
+  readonly found: number
+  /** Whether there are keys whose webhooks were not looked for. */
+  readonly cut: boolean
+}
+
+/** Webhooks called. */
+const MOST = 50
+/** Registered keys whose webhook is looked up. */
+const MOST_KEYS = 2000
+
+async function probe(seat: Seat): Promise<WebhookFacts> {
+  const { step, options } = seat
+  const inTime = <T>(work: Promise<T>) =>
+    Promise.race([work.catch(() => undefined), sleep(step, undefined, { ref: false })])
+  const [gateway, outbox, registered] = await Promise.all([
+    inTime(seat.gateway()),
+    inTime(seat.outbox()),
+    inTime(registeredIn(seat)),
+  ])
+  if (gateway === undefined && outbox === undefined) throw new Away('neither Kong nor Redis tells any')
+  const webhooks = distinct([
+    ...configuredWebhooks(gateway?.configurations ?? []),
+    ...(registered?.webhooks ?? []),
+    ...alertWebhooks(outbox?.records ?? []),
+  ])
+  const called = await Promise.all(
+    webhooks.slice(0, MOST).map(async ({ url, allowPrivateNetworks, of, ...how }) => ({
+      url,
+      allowPrivateNetworks,
+      of,
+      call: await call({ url, allowPrivateNetworks, of, ...how }, options.signers, step),
+    })),
+  )
+  return { called, found: webhooks.length, cut: registered?.cut === true }
+}
+
+async function registeredIn(seat: Seat) {
+  const [redis, gateway] = await Promise.all([seat.redis(), seat.gateway().catch(() => undefined)])
+  return registeredWebhooks(redis, gateway?.configurations, MOST_KEYS)
+}
+
+export function judgeWebhooks({ called, found, cut }: WebhookFacts): Judged[] {
+  const judged = called.map(judgeOne)
+  if (found > called.length) judged.push(skipped(`${found - called.length} more webhooks were not called`))
+  if (cut) judged.push(skipped(`only the first ${MOST_KEYS} registered keys were asked for their webhook`))
+  return judged.length > 0 ? judged : [skipped('no webhook is named: crossings are only counted and logged')]
+}
+
+function judgeOne({ url, allowPrivateNetworks, of, call }: WebhookFacts['called'][number]): Judged {
+  const who = several(of)
+  const it = `${loggable(url)} (${who})`
+  switch (call.how) {
+    case 'vault':
+      return skipped(`a vault reference (${who}): only Kong can tell where it leads`)
+    case 'unsigned':
+      return skipped(`${it}: no signing secret here`, 'name one by --secret-file or VIRTUAL_KEY_SECRETS')
+    case 'head':
+      return ok(`${it}: reachable, answers ${call.status} to HEAD`)
+    case 'test':
+      return call.status >= 200 && call.status < 300
+        ? ok(`${it}: took a test, ${call.status}`)
+        : fail(`${it}: answers ${call.status} to a test: ${call.error}`, 'a webhook has to answer 2xx')
+    case 'failed':
+      return fail(
+        `${it}: ${call.error}`,
+        'gateways may still reach it from where they are: look from there too',
+      )
+    case 'refused':
+      return allowPrivateNetworks === undefined
+        ? skipped(
+            `${it}: ${call.error}; whether its configuration allows that is not known here`,
+            'give --admin-url',
+          )
+        : fail(`${it}: refused: ${call.error}`, 'use a public address, or set webhook.allow_private_networks')
+  }
+}
+
+/** Whether somebody is where alerts are sent. */
+export const webhooks = check('webhooks', probe, judgeWebhooks)
