@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Judged } from './finding.ts'
+import { type Judged, skipped } from './finding.ts'
 
 /** One Redis server, as it describes itself. */
 export interface RedisNode {
@@ -38,6 +38,7 @@ export function infoFrom(text: string): Record<string, string> {
  */
 export function eachNode(nodes: readonly RedisNode[], judge: (node: RedisNode) => Judged): Judged[] {
   const seen = nodes.filter(({ trouble }) => trouble === undefined)
+  if (seen.length === 0) return [skipped('Redis does not tell')]
   const groups = new Map<string, { judged: Judged; at: string[] }>()
   for (const node of seen) {
     const judged = judge(node)
