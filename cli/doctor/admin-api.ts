@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AdminError } from '../kong/admin-api.ts'
 import type { AdminStatus } from './admin-status.ts'
 import { check } from './check.ts'
@@ -25,7 +26,8 @@ async function probe(seat: Seat): Promise<AdminFacts | undefined> {
       throw error
     }),
   )
-  const node = (await Promise.all(tries)).find((one) => one !== undefined)
+  const patience = sleep(seat.step, [], { ref: false })
+  const node = (await Promise.race([Promise.all(tries), patience])).find((one) => one !== undefined)
   return { ...status, ...(node === undefined ? {} : { node }) }
 }
 

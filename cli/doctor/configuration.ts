@@ -15,15 +15,11 @@ export interface Configuration {
   readonly requireKey: boolean
   readonly identifyBy: Config['identify_by']
   readonly redis: RedisPlace
-  readonly webhook: ConfiguredWebhook | undefined
+  /** Where its alerts go; may hold credentials: show it as `loggable` does. */
+  readonly webhook: string | undefined
+  readonly format: Format
   readonly allowPrivateNetworks: boolean
   readonly signed: boolean
-}
-
-export interface ConfiguredWebhook {
-  /** May hold credentials: show it as `loggable` does. */
-  readonly url: string
-  readonly format: Format
 }
 
 /** Where a Redis is. */
@@ -47,7 +43,8 @@ export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => 
     requireKey: config.require_key === true,
     identifyBy: config.identify_by ?? 'consumer',
     redis: placeOf(redis ?? {}),
-    webhook: url ? { url, format: webhook?.format ?? 'json' } : undefined,
+    webhook: url ?? undefined,
+    format: webhook?.format ?? 'json',
     allowPrivateNetworks: webhook?.allow_private_networks === true,
     signed: (webhook?.secrets ?? []).length > 0,
   }

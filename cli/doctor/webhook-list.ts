@@ -19,10 +19,11 @@ export interface Webhook {
 
 /** Of a configuration. */
 export function configuredWebhooks(configurations: readonly Configuration[]): Webhook[] {
-  return configurations.flatMap(({ enabled, id, scope, webhook, allowPrivateNetworks, signed }) =>
-    enabled && webhook !== undefined
-      ? [{ ...webhook, allowPrivateNetworks, signer: signed ? id : undefined, of: [scope] }]
-      : [],
+  return configurations.flatMap(
+    ({ enabled, id, scope, webhook: url, format, allowPrivateNetworks, signed }) =>
+      enabled && url !== undefined
+        ? [{ url, format, allowPrivateNetworks, signer: signed ? id : undefined, of: [scope] }]
+        : [],
   )
 }
 
@@ -59,7 +60,7 @@ export async function registeredWebhooks(
     url,
     allowPrivateNetworks: readers?.some(({ allowPrivateNetworks }) => allowPrivateNetworks),
     signer: readers?.find(({ signed }) => signed)?.id,
-    format: readers?.find(({ webhook }) => webhook !== undefined)?.webhook?.format ?? 'json',
+    format: readers?.[0]?.format ?? 'json',
     of: ['registered keys'],
   }))
   return { webhooks, cut: seen > most }
