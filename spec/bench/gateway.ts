@@ -42,6 +42,8 @@ async function speed(redis: PrivateRedis, upstream: HttpServer): Promise<void> {
     'empty',
     'virtual-key',
     'tapped',
+    'budget',
+    'reserve',
   ]
   const gateways = await benchGateways(ways, (own) => benchDeclaration(own, upstream.port, redis.port))
   const rounds = new Map<Way, Measured[]>(ways.map((way) => [way, []]))
@@ -69,6 +71,9 @@ async function speed(redis: PrivateRedis, upstream: HttpServer): Promise<void> {
   const ratio = (own: Way, other: Way) => (middle(own).perSecond / middle(other).perSecond).toFixed(2)
   print(
     `\nvirtual-key / empty plugin: ${ratio('virtual-key', 'empty')}, tapped ${ratio('tapped', 'empty')} (goal 0.8)`,
+  )
+  print(
+    `registry and budget / without: ${ratio('budget', 'virtual-key')}, reserve ${ratio('reserve', 'virtual-key')}`,
   )
   if (!kong) return
   const [buffered, tapped] = [ratio('virtual-key', 'rate-limiting'), ratio('tapped', 'rate-limiting')]
