@@ -6,6 +6,7 @@ import { addDispatch } from './dispatch.ts'
 import { addDoctor } from './doctor.ts'
 import { Failure } from './failure.ts'
 import { addMigrate } from './migrate.ts'
+import { addKeys } from './keys.ts'
 import { addTap } from './tap.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
@@ -21,6 +22,7 @@ const program = new Command('vk')
 addAlerts(program, log, print)
 addDispatch(program, print)
 addDoctor(program, print)
+addKeys(program, log, print)
 addTap(program, print)
 addMigrate(program, log, print)
 

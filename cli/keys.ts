@@ -1,0 +1,9 @@
+import type { Command } from 'commander'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { addKeysList } from './keys-list.ts'
+
+/** `vk keys`: the registry, where a key's own settings win over the plugin's configuration. */
+export function addKeys(program: Command, log: Log, print: (text: string) => void): void {
+  const keys = program.command('keys').description('virtual keys and their settings')
+  addKeysList(keys, log, print)
+}
