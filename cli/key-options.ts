@@ -100,7 +100,8 @@ function checked(name: KeyField, text: string): unknown {
     return valueFrom(name, text)
   } catch (cause) {
     if (!(cause instanceof FieldError)) throw cause
-    throw new Failure(`${flagOf(name)}: ${cause.message}`, 2, { cause })
+    // Its message starts with the field, which the option names.
+    throw new Failure(`${flagOf(name)}${cause.message.slice(name.length)}`, 2, { cause })
   }
 }
 

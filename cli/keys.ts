@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
 import { addKeysList } from './keys-list.ts'
+import { addKeysUpdate } from './keys-update.ts'
 
 /** `vk keys`: the registry, where a key's own settings win over the plugin's configuration. */
 export function addKeys(program: Command, log: Log, print: (text: string) => void): void {
   const keys = program.command('keys').description('virtual keys and their settings')
   addKeysList(keys, log, print)
+  addKeysUpdate(keys, log, print)
 }

@@ -8,6 +8,7 @@ import { Failure } from './failure.ts'
 import { addMigrate } from './migrate.ts'
 import { addKeys } from './keys.ts'
 import { addTap } from './tap.ts'
+import { addUsage } from './usage.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
 
@@ -25,6 +26,7 @@ addDoctor(program, print)
 addKeys(program, log, print)
 addTap(program, print)
 addMigrate(program, log, print)
+addUsage(program, log, print)
 
 program.parseAsync().catch((error: Error) => {
   // Commander has said what was wrong already; help and version are no failure.

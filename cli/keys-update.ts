@@ -1,0 +1,77 @@
+import type { Command } from 'commander'
+import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { resetKey, writeKey } from '../plugins/virtual-key/registry/write.ts'
+import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { Failure } from './failure.ts'
+import { json } from './json.ts'
+import {
+  type KeyChanges,
+  type KeyOptions,
+  settingsFrom,
+  unsetFrom,
+  withKeySettings,
+  withUnset,
+} from './key-options.ts'
+import { unknownKey } from './keys-list.ts'
+
+/** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
+export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
+  const update = withConnection(keys.command('update'))
+    .description('changes the settings that are named; the others stay')
+    .argument('<id>', 'the virtual key')
+  withUnset(withKeySettings(update)).action(
+    (id: string, options: ConnectionOptions & KeyOptions & { readonly unset?: string }) => {
+      const changes = changesFrom(options)
+      return connected(options, log, async (redis) => {
+        const changed = await change(redis, id, changes)
+        print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
+      })
+    },
+  )
+
+  for (const [name, disabled, description] of [
+    ['disable', true, 'answers 403 to requests of a key until it is enabled'],
+    ['enable', undefined, 'lets requests of a disabled key through again'],
+  ] as const) {
+    withConnection(keys.command(name))
+      .description(description)
+      .argument('<id>', 'the virtual key')
+      .action((id: string, options: ConnectionOptions) =>
+        connected(options, log, async (redis) => {
+          const changed = await change(redis, id, { disabled })
+          print(`key ${json(id)} ${changed ? 'is' : 'was'} ${name}d${changed ? '' : ' already'}`)
+        }),
+      )
+  }
+
+  withConnection(keys.command('reset'))
+    .description(
+      'starts a key anew: totals of the open windows at 0, every threshold armed; its settings stay',
+    )
+    .argument('<id>', 'the virtual key, registered or not')
+    .action((id: string, options: ConnectionOptions) =>
+      connected(options, log, async (redis) => {
+        const epoch = await resetKey(redis, id, Date.now())
+        if (epoch === undefined) throw new Failure(`key ${json(id)} is not registered and has spent nothing`)
+        print(`key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`)
+      }),
+    )
+}
+
+function changesFrom(options: KeyOptions & { readonly unset?: string }): KeyChanges {
+  const settings = settingsFrom(options, Date.now())
+  const cleared = unsetFrom(options.unset)
+  const both = Object.keys(cleared).find((name) => name in settings)
+  if (both !== undefined) throw new Failure(`${both} is both set and cleared`, 2)
+  const changes = { ...settings, ...cleared }
+  if (Object.keys(changes).length === 0) throw new Failure('name a setting to change, or --unset', 2)
+  return changes
+}
+
+/** @returns whether anything is different now */
+async function change(redis: Connection, id: string, changes: KeyChanges): Promise<boolean> {
+  const written = await writeKey(redis, id, changes, 'update', Date.now())
+  if (written === 'absent') throw unknownKey(id)
+  return written === 'updated'
+}
