@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
+import { addKeysImport } from './keys-import.ts'
 import { addKeysList } from './keys-list.ts'
 import { addKeysUpdate } from './keys-update.ts'
 
@@ -8,4 +9,5 @@ export function addKeys(program: Command, log: Log, print: (text: string) => voi
   const keys = program.command('keys').description('virtual keys and their settings')
   addKeysList(keys, log, print)
   addKeysUpdate(keys, log, print)
+  addKeysImport(keys, log, print)
 }

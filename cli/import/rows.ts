@@ -1,0 +1,43 @@
+import { TextDecoder } from 'node:util'
+import { CsvRows } from './csv-rows.ts'
+import { JsonRows } from './json-rows.ts'
+import { type BadRow, type Row, type RowReader, UnreadableFile } from './row.ts'
+
+export type FileFormat = 'csv' | 'jsonl'
+
+/** The rows of a file as it comes in. @param format absent: told from its first character @throws UnreadableFile */
+export async function* rowsOf(
+  chunks: AsyncIterable<Uint8Array>,
+  format?: FileFormat,
+): AsyncGenerator<Row | BadRow> {
+  // Takes a byte order mark away.
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let reader: RowReader | undefined
+  let line = 1
+  for await (const chunk of chunks) {
+    const text = decoded(decoder, line, chunk)
+    reader ??= readerFor(text, format)
+    const rows = reader?.push(text) ?? []
+    line = rows.at(-1)?.line ?? line
+    yield* rows
+  }
+  const rest = decoded(decoder, line)
+  yield* [...(reader?.push(rest) ?? []), ...(reader?.end() ?? [])]
+}
+
+function readerFor(text: string, format: FileFormat | undefined): RowReader | undefined {
+  const first = text.trimStart()[0]
+  if (format === undefined && first === undefined) return undefined
+  if (first === '[') {
+    throw new UnreadableFile(1, 'a JSON array: write one object a line instead, as jq -c ".[]" does')
+  }
+  return (format ?? (first === '{' ? 'jsonl' : 'csv')) === 'jsonl' ? new JsonRows() : new CsvRows()
+}
+
+function decoded(decoder: TextDecoder, line: number, chunk?: Uint8Array): string {
+  try {
+    return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode()
+  } catch (cause) {
+    throw new UnreadableFile(line, 'not UTF-8, somewhere after this line', { cause })
+  }
+}

@@ -1,0 +1,112 @@
+import { open } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { type Command, Option } from 'commander'
+import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { printable } from '../plugins/virtual-key/outbox/excerpt.ts'
+import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { Failure } from './failure.ts'
+import { Importer, type Tally } from './import/importer.ts'
+import { type FileFormat, rowsOf } from './import/rows.ts'
+import { writeEntry } from './import/write-entry.ts'
+import { json } from './json.ts'
+
+interface ImportOptions extends ConnectionOptions {
+  readonly format?: FileFormat
+  readonly keepGoing?: boolean
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+const FORMATS: ReadonlyMap<string, FileFormat> = new Map([
+  ['.csv', 'csv'],
+  ['.jsonl', 'jsonl'],
+  ['.ndjson', 'jsonl'],
+])
+
+/** Keys written at once. */
+const BATCH = 500
+
+/** Unit: milliseconds. */
+const BETWEEN_PROGRESS = 1000
+
+/** `vk keys import`: takes a table of keys over, as often as one likes. */
+export function addKeysImport(keys: Command, log: Log, print: (text: string) => void): void {
+  withConnection(keys.command('import'))
+    .description('writes keys from a file: CSV with a header, or one JSON object a line')
+    .argument('<file>', 'the file, - = stdin')
+    .addOption(
+      new Option('--format <format>', 'else by the file name, else by the first character').choices([
+        'csv',
+        'jsonl',
+      ]),
+    )
+    .option('--keep-going', 'skip bad rows and import the others')
+    .option('--dry-run', 'only tell what would be written')
+    .option('--json', 'the counts as one JSON object')
+    .action((file: string, options: ImportOptions) =>
+      connected(options, log, (redis) => importFile(redis, file, options, print)),
+    )
+}
+
+async function importFile(
+  redis: Connection,
+  file: string,
+  options: ImportOptions,
+  print: (text: string) => void,
+): Promise<void> {
+  const { dryRun = false, keepGoing = false } = options
+  const name = file === '-' ? 'stdin' : file
+  const tell = (parts: ReadonlyArray<string | number | undefined>) =>
+    process.stderr.write(`${printable([name, ...parts].filter((part) => part !== undefined).join(':'))}\n`)
+  const now = Date.now()
+  let told = performance.now()
+  const importer = new Importer({
+    rows: rowsOf(await chunksOf(file), options.format ?? FORMATS.get(extname(file).toLowerCase())),
+    keepGoing,
+    batch: BATCH,
+    write: (entry) => writeEntry(redis, entry, { now, dryRun }),
+    warn: ({ line, field, problem }) => tell([line, field && ` ${field}`, ` ${problem}`]),
+    progress(tally) {
+      if (performance.now() - told < BETWEEN_PROGRESS) return
+      told = performance.now()
+      tell([` ${rowsIn(tally)} rows`])
+    },
+  })
+  try {
+    await importer.run()
+  } catch (error) {
+    if (rowsIn(importer.tally) > 0)
+      tell([` stopped after ${rowsIn(importer.tally)} rows; run it again, it writes only what differs`])
+    throw error
+  }
+  const { tally } = importer
+  print(options.json ? json({ ...tally, dry_run: dryRun }) : `${dryRun ? 'dry run: ' : ''}${summary(tally)}`)
+  if (tally.bad > 0) throw new Failure(verdict(tally, keepGoing, dryRun))
+}
+
+async function chunksOf(file: string): Promise<AsyncIterable<Uint8Array>> {
+  if (file === '-') return process.stdin
+  try {
+    return (await open(file)).createReadStream()
+  } catch (cause) {
+    throw new Failure((cause as Error).message, 2, { cause })
+  }
+}
+
+function rowsIn({ created, updated, unchanged, bad }: Tally): number {
+  return created + updated + unchanged + bad
+}
+
+function summary({ created, updated, unchanged, bad, duplicates }: Tally): string {
+  const counts = `${created} created, ${updated} updated, ${unchanged} unchanged, ${bad} bad`
+  return duplicates === 0 ? counts : `${counts}; ${duplicates} ids came more than once`
+}
+
+function verdict(tally: Tally, keepGoing: boolean, dryRun: boolean): string {
+  const good = rowsIn(tally) - tally.bad
+  const done = `${good} ${dryRun ? 'would be' : 'were'} imported`
+  return keepGoing
+    ? `${tally.bad} rows are bad, ${done}`
+    : `stopped at a bad row, ${done}; --keep-going skips bad rows`
+}
