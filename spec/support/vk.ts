@@ -11,8 +11,12 @@ export interface Ended {
 }
 
 /** The compiled `vk` command as a process that goes on, with only the given environment. */
-export function startVk(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+export function startVk(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { env, stdio: [stdin, 'pipe', 'pipe'] })
 }
 
 /** Runs `vk` to its end. */

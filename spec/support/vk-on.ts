@@ -1,0 +1,62 @@
+import { expect } from 'chai'
+import { migrated } from './migrated.ts'
+import { PLACES, type Place } from './place.ts'
+import { type Ended, ended, startVk } from './vk.ts'
+
+/** The `vk` command against one place. */
+export interface VkOn {
+  readonly place: Place
+  run(...args: string[]): Promise<Ended>
+  /** With a text on stdin. */
+  feed(input: string | Uint8Array, ...args: string[]): Promise<Ended>
+  /** What it prints with `--json`; it must have ended well and said nothing else. */
+  json(...args: string[]): Promise<unknown>
+}
+
+/** Describes a command on a single Redis and on a cluster, each emptied and migrated before every example. */
+export function describeVk(what: string, examples: (vk: () => VkOn) => void): void {
+  for (const [name, open] of Object.entries(PLACES))
+    describe(`${what} on ${name}`, function () {
+      this.timeout(60_000)
+
+      let on: VkOn | undefined
+      before(async () => {
+        on = vkOn(await open())
+      })
+      beforeEach(async () => {
+        await on?.place.flush()
+        if (on) await migrated(on.place)
+      })
+      after(() => on?.place.stop())
+
+      examples(() => {
+        if (on === undefined) throw new Error('no place is open')
+        return on
+      })
+    })
+}
+
+function vkOn(place: Place): VkOn {
+  const ports = place.servers.map(({ port }) => port)
+  const env: Record<string, string> =
+    ports.length === 1
+      ? { REDIS_URL: `redis://127.0.0.1:${ports[0]}` }
+      : { REDIS_CLUSTER_NODES: ports.map((port) => `127.0.0.1:${port}`).join(',') }
+  const feed: VkOn['feed'] = (input, ...args) => {
+    const child = startVk(args, env, 'pipe')
+    // A command that stops early does not read it all.
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
+    return ended(child)
+  }
+  return {
+    place,
+    feed,
+    run: (...args) => ended(startVk(args, env)),
+    async json(...args) {
+      const { code, stdout, stderr } = await ended(startVk([...args, '--json'], env))
+      expect([code, stderr]).to.deep.equal([0, ''])
+      return JSON.parse(stdout)
+    },
+  }
+}
