@@ -13,21 +13,25 @@ export async function* rowsOf(
   // Takes a byte order mark away.
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let reader: RowReader | undefined
+  let text = ''
   let line = 1
   for await (const chunk of chunks) {
-    const text = decoded(decoder, line, chunk)
+    text += decoded(decoder, line, chunk)
     reader ??= readerFor(text, format)
-    const rows = reader?.push(text) ?? []
+    if (reader === undefined) continue
+    const rows = reader.push(text)
+    text = ''
     line = rows.at(-1)?.line ?? line
     yield* rows
   }
-  const rest = decoded(decoder, line)
-  yield* [...(reader?.push(rest) ?? []), ...(reader?.end() ?? [])]
+  decoded(decoder, line)
+  if (reader) yield* reader.end()
 }
 
+/** undefined: there was nothing yet that tells. */
 function readerFor(text: string, format: FileFormat | undefined): RowReader | undefined {
   const first = text.trimStart()[0]
-  if (format === undefined && first === undefined) return undefined
+  if (first === undefined) return undefined
   if (first === '[') {
     throw new UnreadableFile(1, 'a JSON array: write one object a line instead, as jq -c ".[]" does')
   }
