@@ -1,12 +1,12 @@
-import { PARTITIONS, schemaName } from '../../plugins/virtual-key/keys.ts'
-import { SCHEMA_VERSION } from '../../plugins/virtual-key/registry/schema-version.ts'
+import { migrate } from '../../migrations/migrate.ts'
 import type { Place } from './place.ts'
 
-/** Makes an empty place hold the schema that the registry writes. */
-export async function migrated({ plain }: Place): Promise<void> {
-  await Promise.all(
-    Array.from({ length: PARTITIONS }, (_, partition) =>
-      plain.hset(schemaName(partition), 'version', SCHEMA_VERSION),
-    ),
-  )
+/** Makes an empty place hold the schema that the registry writes, as `vk migrate` does. */
+export async function migrated(place: Place): Promise<void> {
+  const { redis } = (await place.connect()).link
+  try {
+    await migrate(redis, { clock: Date.now, progress: () => undefined })
+  } finally {
+    redis.disconnect()
+  }
 }
