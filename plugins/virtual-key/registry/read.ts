@@ -37,11 +37,14 @@ export interface Spent {
 /** @param at milliseconds since 1970 @throws ReplyError or a connection's Error */
 export async function spentBy(redis: Connection, id: string, at: number): Promise<Spent> {
   const windows = windowsAt(at)
-  const totals = await Promise.all(windows.map(({ label }) => redis.get(totalName(id, label))))
-  const reserved = Number((await redis.get(reservedName(id))) ?? 0)
+  // All of one partition, so one command on a cluster too.
+  const [reserved, ...totals] = await redis.mget(
+    reservedName(id),
+    ...windows.map(({ label }) => totalName(id, label)),
+  )
   const known = windows.flatMap(({ kind }, i) => {
     const total = totals[i]
     return total === null || total === undefined ? [] : [[kind, Number(total)] as const]
   })
-  return { totals: Object.fromEntries(known), reserved }
+  return { totals: Object.fromEntries(known), reserved: Number(reserved ?? 0) }
 }
