@@ -15,6 +15,12 @@ import { addUsage } from './usage.ts'
 const print = (text: string) => void process.stdout.write(`${text}\n`)
 const log = lineLog((line) => process.stderr.write(line))
 
+// Whoever reads has seen enough, as with `vk keys list | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 const program = new Command('vk')
   .description('virtual-key: alerts, and what else the Kong plugin needs from outside')
   .showHelpAfterError('(see vk --help)')

@@ -8,7 +8,7 @@ import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import { windowAt } from '../../plugins/virtual-key/window.ts'
 import type { KeySettings } from '../../schema/key.ts'
 import { settlement } from '../support/settlement.ts'
-import { vk } from '../support/vk.ts'
+import { ended, vk } from '../support/vk.ts'
 import { describeVk } from '../support/vk-on.ts'
 
 const HOOK = 'https://hooks.example.com/services/T0KEN'
@@ -78,6 +78,14 @@ describeVk('vk keys', (on) => {
     expect(new Set(rows.map((row) => row.slice(9)))).to.deep.equal(
       new Set(['  active         5               0']),
     )
+  })
+
+  it('ends well when nobody reads on', async () => {
+    await Promise.all(Array.from({ length: 1700 }, (_, i) => write(`many-${i}`, {})))
+    const child = on().start('keys', 'list', '--json')
+    child.stdout?.once('data', () => child.stdout?.destroy())
+    const { code, stderr } = await ended(child)
+    expect([code, stderr]).to.deep.equal([0, ''])
   })
 
   it('takes any key id, and prints nothing that a terminal would obey', async () => {

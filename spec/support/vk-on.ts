@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { expect } from 'chai'
 import { migrated } from './migrated.ts'
 import { PLACES, type Place } from './place.ts'
@@ -6,6 +7,8 @@ import { type Ended, ended, startVk } from './vk.ts'
 /** The `vk` command against one place. */
 export interface VkOn {
   readonly place: Place
+  /** As a process that goes on. */
+  start(...args: string[]): ChildProcess
   run(...args: string[]): Promise<Ended>
   /** With a text on stdin. */
   feed(input: string | Uint8Array, ...args: string[]): Promise<Ended>
@@ -52,6 +55,7 @@ function vkOn(place: Place): VkOn {
   return {
     place,
     feed,
+    start: (...args) => startVk(args, env),
     run: (...args) => ended(startVk(args, env)),
     async json(...args) {
       const { code, stdout, stderr } = await ended(startVk([...args, '--json'], env))
