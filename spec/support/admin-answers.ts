@@ -29,9 +29,11 @@ export function danglingReference(fields: Readonly<Record<string, unknown>>, ent
   return new Refused(400, { code: 4, name: 'foreign key violation', message, fields })
 }
 
-export function unsupported(method: string, entity: string): Refused {
-  const verb = { POST: 'create', PUT: 'upsert', PATCH: 'update', DELETE: 'delete' }[method]
-  const message = `cannot ${verb} '${entity}' entities when not using a database`
+export function unsupported(method: string, collection: string, byName: boolean): Refused {
+  const entity = collection === 'key-auths' ? 'keyauth_credentials' : collection
+  const verb = { POST: 'create', PUT: 'create or update', PATCH: 'update', DELETE: 'remove' }[method]
+  const by = byName ? ` by '${collection === 'consumers' ? 'username' : 'name'}'` : ''
+  const message = `cannot ${verb} '${entity}' entities${by} when not using a database`
   return new Refused(405, { code: 12, name: 'operation unsupported', message })
 }
 

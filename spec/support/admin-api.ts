@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { isValues, type Values } from '../../dev/gateway/schema-defaults.ts'
 import { type Answer, notFound, Refused, unsupported } from './admin-answers.ts'
 import { type Collection, ENTITY_FIELDS, INSTALLED, type InstalledPlugin } from './admin-fields.ts'
-import { AdminStore, checkTtl, type Entity, type Randomness } from './admin-store.ts'
+import { AdminStore, checkTtl, type Entity, type Randomness, UUID } from './admin-store.ts'
 import { type HttpServer, httpServer } from './http-server.ts'
 
 /** `before`: it was not done; `after`: it was, and nobody hears of it. */
@@ -125,7 +125,8 @@ export class AdminApiDouble {
     const nested = third !== undefined && owner !== undefined && OWNED[owner]?.includes(third)
     const collection = (nested ? (third === 'key-auth' ? 'key-auths' : third) : first) as Collection
     if (!(collection in ENTITY_FIELDS) || (third !== undefined && !nested)) throw notFound()
-    if (method !== 'GET' && this.database === 'off') throw unsupported(method, collection)
+    if (method !== 'GET' && this.database === 'off')
+      throw unsupported(method, collection, !nested && second !== undefined && !UUID.test(second))
     const parent = nested && owner ? this.#store.find(owner, second ?? '') : undefined
     if (nested && parent === undefined) throw notFound()
     const scope = parent && owner ? { [owner.slice(0, -1)]: { id: parent.id } } : {}

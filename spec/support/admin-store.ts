@@ -28,7 +28,7 @@ const UNIQUE: Readonly<Record<Collection, readonly (readonly string[])[]>> = {
   plugins: [['name', 'route', 'service', 'consumer']],
 }
 const REFERENCES = { service: 'services', route: 'routes', consumer: 'consumers' } as const
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Kong's entities, in memory, with Kong's rules. Every method throws Refused with what Kong would answer. */
 export class AdminStore {
