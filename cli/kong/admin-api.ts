@@ -13,11 +13,12 @@ export interface AdminAddress {
 /** Kong's own names. Source: Kong 3.9, Admin API. */
 const UNSUPPORTED = 12
 const DUPLICATE = 5
+const VIOLATION = 2
 
 /** Unit: milliseconds. */
 const TIMEOUT = 15_000
 
-/** What Kong answered instead of doing it. The message is Kong's own; it may name fields, never the token. */
+/** What Kong answered instead of doing it. The message is Kong's own; it may name fields, never the token or a key. */
 export class AdminError extends Error {
   override readonly name = 'AdminError'
   readonly status: number
@@ -25,11 +26,12 @@ export class AdminError extends Error {
   readonly code: number | undefined
 
   constructor(method: string, path: string, status: number, body: unknown) {
-    const { message, code } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    const { message, code, fields } = (typeof body === 'object' && body !== null ? body : {}) as Record<
       string,
       unknown
     >
-    super(`${method} ${path}: ${status} ${typeof message === 'string' ? message : ''}`.trimEnd())
+    const said = code === VIOLATION ? problems(fields).join('; ') : withoutValues(code, message)
+    super(`${method} ${path}: ${status} ${said}`.trimEnd())
     this.status = status
     this.code = typeof code === 'number' ? code : undefined
   }
@@ -106,6 +108,22 @@ export class AdminApi {
       throw new Failure(`Kong's Admin API cannot be reached: ${(cause as Error).message}`, 3, { cause })
     }
   }
+}
+
+/** Kong repeats the value that is taken, and a key is a value. */
+function withoutValues(code: unknown, message: unknown): string {
+  if (code === DUPLICATE) return 'something with that name, or that key, is there already'
+  return typeof message === 'string' ? message : ''
+}
+
+/** `field: problem`, each. A value that Kong repeats is left out: it may be a webhook. */
+function problems(fields: unknown, path = ''): string[] {
+  if (typeof fields !== 'object' || fields === null)
+    return [`${path}: ${String(fields).replace(/^(invalid value): .*$/s, '$1')}`]
+  return Object.entries(fields).flatMap(([name, value]) =>
+    // Of the entity as a whole, in a list.
+    name === '@entity' ? [value].flat().map(String) : problems(value, path === '' ? name : `${path}.${name}`),
+  )
 }
 
 function jsonFrom(text: string): unknown {
