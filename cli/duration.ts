@@ -1,0 +1,24 @@
+import { Failure } from './failure.ts'
+
+/** Unit: seconds. */
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** The longest time that Kong keeps. Unit: seconds. Source: Kong 3.9, `ttl must be an integer between 0 and 100000000`. */
+const MOST = 100_000_000
+
+/** `90d`, `12h`, `30m`, `45s` or a number of seconds, as seconds. @throws Failure that names the option, with exit code 2 */
+export function secondsFrom(option: string, text: string, least = 1): number {
+  const [, count, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? []
+  const seconds = Number(count) * (UNITS[unit] ?? 1)
+  if (seconds >= least && seconds <= MOST) return seconds
+  throw new Failure(
+    `${option}: ${JSON.stringify(text)} is no time such as 90d, 12h or 30m, up to ${MOST} seconds`,
+    2,
+  )
+}
+
+/** The largest unit that says it without a fraction. */
+export function shownSeconds(seconds: number): string {
+  const [unit, length] = Object.entries(UNITS).findLast(([, one]) => seconds % one === 0) ?? ['s', 1]
+  return seconds === 0 ? '0s' : `${seconds / length}${unit}`
+}

@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Failure } from './failure.ts'
+
+/** The secret that a client sends. It is shown once and never logged; nothing but Kong keeps it. */
+export interface KeySecret {
+  readonly text: string
+  /** Drawn here, so that nobody knows it yet; else the operator's own, which is not shown. */
+  readonly generated: boolean
+}
+
+/** Says whose it is to whoever finds one, people and secret scanners alike. */
+const PREFIX = 'vk_'
+/** As many as cannot be guessed. */
+const BYTES = 32
+
+/** From a file, `-` = stdin, else drawn at random. @throws Failure that never tells what it read */
+export function keySecret(file: string | undefined): KeySecret {
+  if (file === undefined)
+    return { text: `${PREFIX}${randomBytes(BYTES).toString('base64url')}`, generated: true }
+  const text = read(file).replace(/\r?\n$/, '')
+  // What an HTTP header can carry, without the blanks at its ends that servers take off.
+  if (!/^[\x21-\x7e]+$/.test(text))
+    throw new Failure(`--key-file: its ${text.length} characters are not one word of printable ASCII`, 2)
+  return { text, generated: false }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (cause) {
+    throw new Failure(`--key-file: ${(cause as Error).message}`, 2, { cause })
+  }
+}

@@ -1,0 +1,150 @@
+import { Failure } from '../failure.ts'
+import type { AdminApi } from './admin-api.ts'
+import { AdminError } from './admin-api.ts'
+import type { Act, Change, Scope } from './changes.ts'
+import type { Credential } from './entities.ts'
+import { consumerPath } from './reading.ts'
+
+/** What changes of the registry need. */
+export interface RegistryWrites {
+  migrate(): Promise<void>
+  write(id: string, settings: (Act & { kind: 'write record' })['settings']): Promise<void>
+  remove(id: string): Promise<void>
+}
+
+export interface Means {
+  /** Absent where no change is one of Kong. */
+  readonly api?: AdminApi
+  readonly registry?: RegistryWrites
+  /** The key of a credential to create. */
+  readonly secret: string
+}
+
+/** How far a change came. `unknown`: no answer says whether it was made. */
+export type State = 'done' | 'failed' | 'unknown' | 'not done'
+
+export interface Applied {
+  /** As many as there are changes, in their order. */
+  readonly states: readonly State[]
+  readonly error?: Error
+  /** Kong runs without a database: the changes that are not done belong into its kong.yml. */
+  readonly dbless: boolean
+}
+
+/**
+ * Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do.
+ * @param done hears of every change that is made
+ */
+export async function apply(
+  changes: readonly Change[],
+  means: Means,
+  done: (change: Change) => void,
+): Promise<Applied> {
+  const states: State[] = changes.map(() => 'not done')
+  const run = new Run(means)
+  for (const [i, change] of changes.entries()) {
+    try {
+      await run.make(change.act)
+    } catch (error) {
+      const dbless = error instanceof AdminError && error.dbless
+      if (!dbless) states[i] = refused(error) ? 'failed' : 'unknown'
+      return { states, error: error as Error, dbless }
+    }
+    states[i] = 'done'
+    done(change)
+  }
+  return { states, dbless: false }
+}
+
+/** Kong has said that it will not: then it has not. */
+function refused(error: unknown): boolean {
+  return error instanceof AdminError ? error.status < 500 : error instanceof Failure && error.exitCode !== 3
+}
+
+class Run {
+  readonly #means: Means
+  #created: string | undefined
+
+  constructor(means: Means) {
+    this.#means = means
+  }
+
+  async make(act: Act): Promise<void> {
+    switch (act.kind) {
+      case 'migrate':
+        return this.#registry.migrate()
+      case 'write record':
+        return this.#registry.write(act.id, act.settings)
+      case 'remove record':
+        return this.#registry.remove(act.id)
+      case 'create consumer': {
+        // For a UUID Kong takes the path as an id, so the name is said as well.
+        const { name: username, tags } = act
+        await this.#api.send('PUT', consumerPath(username), { username, tags })
+        return
+      }
+      case 'delete consumer':
+        return this.#api.delete(consumerPath(act.name))
+      case 'create credential':
+        return this.#createCredential(act)
+      case 'change credential': {
+        const id = act.id ?? this.#created
+        await this.#api.send('PATCH', `${consumerPath(act.consumer)}/key-auth/${id}`, act.values)
+        return
+      }
+      case 'delete credential':
+        return this.#api.delete(`${consumerPath(act.consumer)}/key-auth/${act.id}`)
+      case 'create plugin': {
+        const { name, config, tags } = act
+        await this.#api.send('POST', `${scopePath(act.scope)}/plugins`, { name, config, tags })
+        return
+      }
+      case 'change plugin':
+        await this.#api.send('PATCH', `/plugins/${act.id}`, act.values)
+        return
+      case 'delete plugin':
+        return this.#api.delete(`/plugins/${act.id}`)
+    }
+  }
+
+  /**
+   * The key is known here, so a request whose answer was lost is sent again: that the key is taken then says that the first one was
+   * heard.
+   */
+  async #createCredential(act: Act & { kind: 'create credential' }): Promise<void> {
+    const { consumer, tags, ttl } = act
+    const path = `${consumerPath(consumer)}/key-auth`
+    const value = { key: this.#means.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
+    const create = () => this.#api.send<Credential>('POST', path, value)
+    try {
+      const { id } = await create().catch((error: unknown) => {
+        if (refused(error)) throw error
+        return create()
+      })
+      this.#created = id
+    } catch (error) {
+      if (!(error instanceof AdminError && error.duplicate)) throw error
+      // Not asked for by its key: paths are logged.
+      const own = await this.#api.all<Credential>(path)
+      const same = own.find(({ key }) => key === this.#means.secret)
+      if (same === undefined) throw new Failure('another consumer has this key already', 1, { cause: error })
+      this.#created = same.id
+    }
+  }
+
+  get #api(): AdminApi {
+    const { api } = this.#means
+    if (api === undefined) throw new Error('a change of Kong was planned without an Admin API')
+    return api
+  }
+
+  get #registry(): RegistryWrites {
+    const { registry } = this.#means
+    if (registry === undefined) throw new Error('a change of the registry was planned without Redis')
+    return registry
+  }
+}
+
+function scopePath(scope: Scope): string {
+  return scope.kind === 'global' ? '' : `/${scope.kind}s/${encodeURIComponent(scope.name)}`
+}

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import type { Field } from '../../schema/fields.ts'
+import { Failure } from '../failure.ts'
+import { json } from '../json.ts'
+import type { PluginConfig } from './entities.ts'
+import { fieldAt, isReference, isSecret } from './shown.ts'
+
+type Config = Record<string, unknown>
+
+/**
+ * The plugin's configuration from `--config` and, over it, `--set`.
+ * @param file JSON, `-` = stdin
+ * @param sets `name=value` with dotted names; an empty value unsets
+ * @throws Failure that names the option and no value, with exit code 2
+ */
+export function configFrom(file: string | undefined, sets: readonly string[]): PluginConfig {
+  const config = file === undefined ? {} : configFile(file)
+  for (const set of sets) {
+    const at = set.indexOf('=')
+    if (at < 1) throw new Failure('--set: it is not name=value', 2)
+    const path = set.slice(0, at)
+    put(config, path.split('.'), valueFor(path, set.slice(at + 1)))
+  }
+  return config
+}
+
+function configFile(file: string): Config {
+  const value = parsed('--config', read(file))
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Failure('--config: it is no JSON object', 2)
+  return value as Config
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8')
+  } catch (cause) {
+    throw new Failure(`--config: ${(cause as Error).message}`, 2, { cause })
+  }
+}
+
+/** V8 repeats the text that it cannot read, which may hold secrets. */
+function parsed(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Failure(`${option}: it is no JSON`, 2)
+  }
+}
+
+function valueFor(path: string, text: string): unknown {
+  const field = fieldAt(path)
+  if (field === undefined) throw new Failure(`--set: the configuration has no field ${json(path)}`, 2)
+  if (isSecret(field) && !isReference(text))
+    throw new Failure(
+      `--set ${path}: a secret does not belong among the arguments: give {vault://…}, or --config with a file`,
+      2,
+    )
+  if (path === 'alert_webhook' && URL.canParse(text) && new URL(text).password !== '')
+    throw new Failure(`--set ${path}: credentials do not belong among the arguments, see --config`, 2)
+  return text === '' ? null : valueAs(path, field, text)
+}
+
+/** What is no such value goes to Kong as it is: Kong says what is wrong. */
+function valueAs(path: string, field: Omit<Field, 'description'>, text: string): unknown {
+  switch (field.type) {
+    case 'integer':
+    case 'number':
+      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text
+    case 'array': {
+      if (text.startsWith('[')) return parsed(`--set ${path}`, text)
+      const { elements } = field as unknown as { elements: Omit<Field, 'description'> }
+      return text.split(',').map((one) => valueAs(path, elements, one.trim()))
+    }
+    case 'record':
+      return parsed(`--set ${path}`, text)
+    default:
+      return text
+  }
+}
+
+function put(into: Config, [name = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) {
+    into[name] = value
+    return
+  }
+  const there = into[name]
+  const inner = typeof there === 'object' && there !== null && !Array.isArray(there) ? (there as Config) : {}
+  into[name] = inner
+  put(inner, rest, value)
+}

@@ -1,0 +1,65 @@
+import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
+import type { Plan } from './changes.ts'
+import { tagged } from './entities.ts'
+import { joined } from './joined.ts'
+import type { ConsumerState } from './reading.ts'
+
+/**
+ * Everything that `vk` made for a key goes, what lets requests through first. A consumer that somebody else made stays, with what is
+ * not of `vk`.
+ */
+export function deletePlan(
+  id: string,
+  record: RegisteredKey | undefined,
+  kong: ConsumerState | undefined,
+): Plan {
+  return joined(kong && kongPlan(id, kong), record && recordPlan(id))
+}
+
+function recordPlan(id: string): Plan {
+  const act = { kind: 'remove record', id } as const
+  const remark = 'with its totals of the open windows'
+  return {
+    changes: [{ action: 'delete', what: `registry record ${id}`, fields: [], remark, act }],
+    kept: [],
+    notes: [],
+  }
+}
+
+function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState): Plan {
+  if (consumer === undefined) return { changes: [], kept: [], notes: [] }
+  const ours = tagged(consumer)
+  const mine = <T extends { readonly tags: readonly string[] | null }>(all: readonly T[]) =>
+    all.filter((one) => ours || tagged(one))
+  const removed = mine(credentials)
+  const changes: Plan['changes'] = [
+    ...removed.map((one) => ({
+      action: 'delete' as const,
+      what: `credential ${one.id.slice(0, 8)} of consumer ${id}`,
+      fields: [],
+      act: { kind: 'delete credential' as const, consumer: id, id: one.id },
+    })),
+    ...mine(plugins).map(({ id: plugin, name }) => ({
+      action: 'delete' as const,
+      what: `plugin ${name} of consumer ${id}`,
+      fields: [],
+      act: {
+        kind: 'delete plugin' as const,
+        scope: { kind: 'consumer', name: id } as const,
+        name,
+        id: plugin,
+      },
+    })),
+  ]
+  if (!ours) {
+    const left = credentials.length - removed.length
+    const note = `consumer ${id} was not made by vk: it stays${left > 0 ? `, and so do ${left} of its credentials` : ''}`
+    return { changes, kept: [`consumer ${id}`], notes: [note] }
+  }
+  const act = { kind: 'delete consumer', name: id } as const
+  return {
+    changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], act }],
+    kept: [],
+    notes: [],
+  }
+}

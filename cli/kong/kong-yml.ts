@@ -1,0 +1,86 @@
+import { type Change, lineOf, oneLine, type Scope } from './changes.ts'
+import { ROTATING } from './entities.ts'
+import { yamlItem } from './yaml.ts'
+
+type Entry = Record<string, unknown>
+
+const HEAD = [
+  '# Kong runs without a database: these lines belong into its kong.yml (or the file of decK), into the entries of',
+  '# the same name where there are some. Load it then: kong reload, deck gateway sync, or POST /config.',
+]
+/** Seen on Kong 3.9.1: a credential with a ttl in a kong.yml does not work at all. */
+const NO_TTL = '# A ttl cannot stand in a kong.yml: with a registry, --expires-in ends the key instead.'
+
+/**
+ * Changes of Kong as lines for the kong.yml of a node without a database; decK reads the same. What lines cannot say, such as that
+ * something goes, stands in comments.
+ */
+export function kongYml(changes: readonly Change[], secret: string): string {
+  const sections = new Map<string, Map<string, Entry>>()
+  const comments: string[] = []
+  for (const change of changes) {
+    const added = additionOf(change, secret)
+    if (added !== undefined) add(sections, added)
+    else if (!isMark(change)) comments.push(`# ${oneLine(lineOf(change))}`)
+  }
+  const lines = [...sections].flatMap(([section, entries]) => [
+    `${section}:`,
+    ...[...entries.values()].flatMap((entry) =>
+      section === 'plugins'
+        ? (entry.plugins as Entry[]).flatMap((one) => yamlItem(one, 2))
+        : yamlItem(entry, 2),
+    ),
+  ])
+  const timed = changes.some(({ act }) => act.kind === 'create credential' && act.ttl !== undefined)
+  const byHand = comments.length === 0 ? [] : ['# To be done by hand:', ...comments]
+  return [...HEAD, ...(timed ? [NO_TTL] : []), ...lines, ...byHand].join('\n')
+}
+
+/** The mark of a rotation is for a Kong that can be changed step by step. */
+function isMark({ act }: Change): boolean {
+  return act.kind === 'change credential' && act.values.tags !== undefined
+}
+
+interface Addition {
+  readonly scope: Scope
+  readonly entry: Entry
+}
+
+/** undefined: no lines add it. */
+function additionOf({ act }: Change, key: string): Addition | undefined {
+  switch (act.kind) {
+    case 'create consumer':
+      return { scope: { kind: 'consumer', name: act.name }, entry: { tags: act.tags } }
+    case 'create credential': {
+      const tags = act.tags.filter((tag) => tag !== ROTATING)
+      return {
+        scope: { kind: 'consumer', name: act.consumer },
+        entry: { keyauth_credentials: [{ key, tags }] },
+      }
+    }
+    case 'create plugin':
+      return {
+        scope: act.scope,
+        entry: { plugins: [{ name: act.name, tags: act.tags, config: act.config }] },
+      }
+    case 'change plugin':
+      return { scope: act.scope, entry: { plugins: [{ name: act.name, ...act.values }] } }
+    default:
+      return undefined
+  }
+}
+
+/** Into the entry of its scope, which may have got others before. */
+function add(sections: Map<string, Map<string, Entry>>, { scope, entry }: Addition): void {
+  const section = scope.kind === 'global' ? 'plugins' : `${scope.kind}s`
+  const name = scope.kind === 'global' ? '' : scope.name
+  const entries = sections.get(section) ?? new Map<string, Entry>()
+  sections.set(section, entries)
+  const called: Entry = scope.kind === 'consumer' ? { username: name } : { name }
+  const into: Entry = entries.get(name) ?? (scope.kind === 'global' ? {} : called)
+  entries.set(name, into)
+  for (const [field, value] of Object.entries(entry)) {
+    const before = into[field]
+    into[field] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value
+  }
+}

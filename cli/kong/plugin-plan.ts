@@ -1,0 +1,84 @@
+import { type Gateway, pluginFor } from './applying.ts'
+import { type Plan, type Scope, scopeText } from './changes.ts'
+import { configChanges, fieldChanges } from './config-changes.ts'
+import { type Plugin, type PluginConfig, type Route, type Service, TAG } from './entities.ts'
+import { joined } from './joined.ts'
+
+/** Where the plugin goes, with what it is called there. */
+export interface Place {
+  readonly scope: Scope
+  readonly route?: Route
+  readonly service?: Service
+}
+
+/** Kong's other plugins that say who calls. Two of them on one route must both be content. Source: Kong 3.9, plugin hub. */
+const AUTHENTICATION = ['basic-auth', 'hmac-auth', 'jwt', 'ldap-auth', 'oauth2', 'session']
+
+/** virtual-key with these values, and key-auth where nothing says who calls: after it, for Kong may refuse a value. */
+export function enablePlan(place: Place, config: PluginConfig, keyAuth: boolean, gateway: Gateway): Plan {
+  const { scope } = place
+  const there = pluginAt('virtual-key', place, gateway)
+  const own = there ? configChanges(scope, there, config) : created(scope, 'virtual-key', config)
+  return joined(own, keyAuth && keyAuthPlan(place, gateway))
+}
+
+export function disablePlan(place: Place, remove: boolean, gateway: Gateway): Plan {
+  const { scope } = place
+  const name = 'virtual-key'
+  const what = `plugin ${name} of ${scopeText(scope)}`
+  const there = pluginAt(name, place, gateway)
+  if (there === undefined) return { changes: [], kept: [], notes: [`${what} is not there`] }
+  const { id, enabled } = there
+  if (remove) {
+    const act = { kind: 'delete plugin', scope, name, id } as const
+    return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
+  }
+  if (!enabled) return { changes: [], kept: [`${what}, disabled`], notes: [] }
+  const act = { kind: 'change plugin', scope, name, id, values: { enabled: false } } as const
+  const fields = [{ field: 'enabled', from: true, to: false }]
+  return { changes: [{ action: 'update', what, fields, act }], kept: [], notes: [] }
+}
+
+function keyAuthPlan(place: Place, gateway: Gateway): Plan {
+  const { plugins } = gateway
+  const { scope } = place
+  const none: Plan = { changes: [], kept: [], notes: [] }
+  const own = pluginAt('key-auth', place, gateway)
+  if (own !== undefined)
+    return own.enabled
+      ? { ...none, kept: [`plugin key-auth of ${scopeText(scope)}`] }
+      : {
+          ...none,
+          notes: [`key-auth is disabled on ${scopeText(scope)} and stays so: nobody asks for the key there`],
+        }
+  const route = {
+    id: place.route?.id ?? '',
+    service: place.route ? place.route.service : (place.service ?? null),
+  }
+  if (pluginFor('key-auth', plugins, route) !== undefined)
+    return { ...none, kept: [`plugin key-auth, from further out than ${scopeText(scope)}`] }
+  const other = AUTHENTICATION.find((name) => pluginFor(name, plugins, route) !== undefined)
+  if (other !== undefined)
+    return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
+  return created(scope, 'key-auth', {})
+}
+
+function created(scope: Scope, name: string, config: PluginConfig): Plan {
+  const fields = Object.entries(config).flatMap(([field, value]) =>
+    fieldChanges(name, field, undefined, value),
+  )
+  const what = `plugin ${name} of ${scopeText(scope)}`
+  const act = { kind: 'create plugin', scope, name, config, tags: [TAG] } as const
+  return { changes: [{ action: 'create', what, fields, act }], kept: [], notes: [] }
+}
+
+/** The plugin that sits right there, enabled or not. */
+function pluginAt(name: string, { route, service }: Place, { plugins }: Gateway): Plugin | undefined {
+  return plugins.find(
+    (one) =>
+      one.name === name &&
+      one.consumer === null &&
+      one.route?.id === route?.id &&
+      one.service?.id === service?.id,
+  )
+}
