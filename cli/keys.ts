@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
+import { addKeysCreate } from './keys-create.ts'
+import { addKeysDelete } from './keys-delete.ts'
 import { addKeysImport } from './keys-import.ts'
 import { addKeysList } from './keys-list.ts'
+import { addKeysRotate } from './keys-rotate.ts'
 import { addKeysUpdate } from './keys-update.ts'
 
 /** `vk keys`: the registry, where a key's own settings win over the plugin's configuration. */
@@ -10,4 +13,7 @@ export function addKeys(program: Command, log: Log, print: (text: string) => voi
   addKeysList(keys, log, print)
   addKeysUpdate(keys, log, print)
   addKeysImport(keys, log, print)
+  addKeysCreate(keys, log, print)
+  addKeysRotate(keys, log, print)
+  addKeysDelete(keys, log, print)
 }

@@ -7,6 +7,7 @@ import { addDoctor } from './doctor.ts'
 import { Failure } from './failure.ts'
 import { addMigrate } from './migrate.ts'
 import { addKeys } from './keys.ts'
+import { addPlugin } from './plugin.ts'
 import { addTap } from './tap.ts'
 import { addUsage } from './usage.ts'
 
@@ -30,6 +31,7 @@ addAlerts(program, log, print)
 addDispatch(program, print)
 addDoctor(program, print)
 addKeys(program, log, print)
+addPlugin(program, log, print)
 addTap(program, print)
 addMigrate(program, log, print)
 addUsage(program, log, print)

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { secondsFrom } from './duration.ts'
+import { Failure } from './failure.ts'
+import { type KeyOptions, settingsFrom, withKeySettings } from './key-options.ts'
+import { keySecret } from './key-secret.ts'
+import type { AdminApi } from './kong/admin-api.ts'
+import { adminFrom } from './kong/admin-connection.ts'
+import { applying } from './kong/applying.ts'
+import { createPlan, type KongState } from './kong/create-plan.ts'
+import { carryOut } from './kong/provisioning.ts'
+import {
+  type Provisioning,
+  type RegistryChoice,
+  withProvisioning,
+  withRegistryChoice,
+} from './kong/provisioning-options.ts'
+import { named, readConsumer, readGateway } from './kong/reading.ts'
+import { readRegistry, registryWrites } from './kong/registry-writes.ts'
+import { remarksOn } from './kong/remarks.ts'
+
+type CreateOptions = ConnectionOptions &
+  Provisioning &
+  KeyOptions &
+  RegistryChoice & { readonly ttl?: string; readonly keyFile?: string }
+
+/** `vk keys create`: consumer, credential and settings of a virtual key, in Kong and in the registry. */
+export function addKeysCreate(keys: Command, log: Log, print: (text: string) => void): void {
+  const create = withConnection(keys.command('create'))
+    .description(
+      'makes a virtual key: its settings, and with --admin-url its consumer and credential in Kong',
+    )
+    .argument('<id>', "the key's id, which is its consumer's username")
+    .option('--ttl <90d|12h|30m>', 'how long the credential works')
+    .option('--key-file <file>', 'the key itself, - = stdin; else one is drawn and shown, once')
+  withRegistryChoice(withProvisioning(withKeySettings(create))).action(
+    async (id: string, options: CreateOptions) => {
+      if (id === '') throw new Failure('the id is empty', 2)
+      const settings = settingsFrom(options, Date.now())
+      const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
+      const api = adminFrom(options)
+      if (api === undefined) checkAlone(options)
+      if (options.keyFile === '-' && options.alertWebhookFile === '-')
+        throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
+      const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
+      const kong = api && (await readKong(api, id, options.service))
+      const inRegistry =
+        options.registry ??
+        (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
+      const finish = async (redis: Connection | undefined) => {
+        const registry = redis && (await readRegistry(redis, id))
+        const plan = createPlan(wanted, registry, kong)
+        const means = {
+          ...(api ? { api } : {}),
+          ...(redis ? { registry: registryWrites(redis, log) } : {}),
+          secret: wanted.secret,
+        }
+        await carryOut(plan, means, { options, log, print })
+      }
+      await (inRegistry ? connected(options, log, finish) : finish(undefined))
+    },
+  )
+}
+
+/** @throws Failure for what needs Kong */
+function checkAlone({ ttl, keyFile, registry }: CreateOptions): void {
+  const [first] = [
+    ...(ttl === undefined ? [] : ['--ttl']),
+    ...(keyFile === undefined ? [] : ['--key-file']),
+    ...(registry === false ? ['--no-registry'] : []),
+  ]
+  if (first !== undefined) throw new Failure(`${first} is about Kong: give --admin-url too`, 2)
+}
+
+async function readKong(api: AdminApi, id: string, name: string | true | undefined): Promise<KongState> {
+  const [gateway, state] = await Promise.all([readGateway(api), readConsumer(api, id)])
+  const service = typeof name === 'string' ? named('service', gateway.services, name) : undefined
+  const own = state.plugins.find((one) => one.name === 'virtual-key' && one.enabled)
+  const found =
+    own === undefined ? applying(gateway, service) : [{ where: `consumer ${id}`, config: own.config }]
+  return { ...state, applying: found, remarks: remarksOn(gateway, service, found) }
+}

@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { readKey } from '../plugins/virtual-key/registry/read.ts'
+import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { Failure } from './failure.ts'
+import { adminFrom } from './kong/admin-connection.ts'
+import { deletePlan } from './kong/delete-plan.ts'
+import { carryOut } from './kong/provisioning.ts'
+import {
+  type Provisioning,
+  type RegistryChoice,
+  withProvisioning,
+  withRegistryChoice,
+} from './kong/provisioning-options.ts'
+import { readConsumer, readGateway } from './kong/reading.ts'
+import { registryWrites } from './kong/registry-writes.ts'
+
+type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
+
+/** `vk keys delete`: everything that `vk` made for a key. */
+export function addKeysDelete(keys: Command, log: Log, print: (text: string) => void): void {
+  const command = withConnection(keys.command('delete'))
+    .description('takes a key out of the registry, and with --admin-url out of Kong')
+    .argument('<id>', 'the virtual key')
+    .option('--yes', 'does it; else the plan is printed, and that is all')
+  withRegistryChoice(withProvisioning(command)).action(async (id: string, options: DeleteOptions) => {
+    const api = adminFrom(options)
+    if (api === undefined && options.registry === false)
+      throw new Failure('--no-registry without --admin-url leaves nothing', 2)
+    const kong = api && (await readConsumer(api, id))
+    const inRegistry = options.registry ?? (api === undefined || (await usesRegistry(api)))
+    const finish = async (redis: Connection | undefined) => {
+      const plan = deletePlan(id, redis && (await readKey(redis, id)), kong)
+      const means = { ...(api ? { api } : {}), ...(redis ? { registry: registryWrites(redis, log) } : {}) }
+      const dryRun = options.dryRun === true || options.yes !== true
+      await carryOut(plan, means, { options: { ...options, dryRun }, log, print })
+      if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
+        throw new Failure('nothing was deleted: --yes does it', 2)
+    }
+    await (inRegistry ? connected(options, log, finish) : finish(undefined))
+  })
+}
+
+/** Whether any route's requests have their settings from Redis. */
+async function usesRegistry(api: Parameters<typeof readGateway>[0]): Promise<boolean> {
+  const { plugins } = await readGateway(api)
+  return plugins.some(({ name, config }) => name === 'virtual-key' && config.registry === true)
+}

@@ -1,0 +1,84 @@
+import type { Command } from 'commander'
+import type { Log } from '../plugins/virtual-key/log.ts'
+import { Failure } from './failure.ts'
+import { adminFrom } from './kong/admin-connection.ts'
+import type { Gateway } from './kong/applying.ts'
+import type { Plan } from './kong/changes.ts'
+import { configFrom } from './kong/config-options.ts'
+import { disablePlan, enablePlan, type Place } from './kong/plugin-plan.ts'
+import { carryOut } from './kong/provisioning.ts'
+import { type Provisioning, withProvisioning } from './kong/provisioning-options.ts'
+import { named, readGateway } from './kong/reading.ts'
+
+interface PlaceOptions extends Provisioning {
+  readonly route?: string
+  readonly service?: string
+  readonly global?: boolean
+}
+
+interface EnableOptions extends PlaceOptions {
+  readonly config?: string
+  readonly set: readonly string[]
+  readonly keyAuth: boolean
+}
+
+/** `vk plugin`: where virtual-key is at work in Kong. */
+export function addPlugin(program: Command, log: Log, print: (text: string) => void): void {
+  const plugin = program.command('plugin').description('where virtual-key is at work in Kong')
+
+  withPlace(plugin.command('enable'))
+    .description(
+      'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls',
+    )
+    .option('--config <file>', 'its configuration as a JSON object, - = stdin')
+    .option(
+      '--set <name=value>',
+      'one field of it, such as webhook.timeout=5000; may be repeated',
+      (value: string, all: readonly string[]) => [...all, value],
+      [],
+    )
+    .option('--no-key-auth', 'leaves key-auth alone')
+    .action((options: EnableOptions) => {
+      const config = configFrom(options.config, options.set)
+      return planned(options, log, print, (place, gateway) =>
+        enablePlan(place, config, options.keyAuth, gateway),
+      )
+    })
+
+  withPlace(plugin.command('disable'))
+    .description('switches virtual-key off there; key-auth stays')
+    .option('--remove', 'takes it away, with its configuration')
+    .action((options: PlaceOptions & { readonly remove?: boolean }) =>
+      planned(options, log, print, (place, gateway) => disablePlan(place, options.remove === true, gateway)),
+    )
+}
+
+function withPlace(command: Command): Command {
+  return withProvisioning(command)
+    .option('--route <name>', 'a route')
+    .option('--service <name>', 'a service')
+    .option('--global', 'all requests')
+}
+
+async function planned(
+  options: PlaceOptions,
+  log: Log,
+  print: (text: string) => void,
+  plan: (place: Place, gateway: Gateway) => Plan,
+): Promise<void> {
+  const { route, service, global } = options
+  if ([route, service, global].filter((one) => one !== undefined).length !== 1)
+    throw new Failure('give one of --route, --service and --global', 2)
+  const api = adminFrom(options)
+  if (api === undefined) throw new Failure('plugins are in Kong: give --admin-url', 2)
+  const gateway = await readGateway(api)
+  await carryOut(plan(placeIn(gateway, options), gateway), { api }, { options, log, print })
+}
+
+function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {
+  if (route !== undefined)
+    return { scope: { kind: 'route', name: route }, route: named('route', routes, route) }
+  if (service !== undefined)
+    return { scope: { kind: 'service', name: service }, service: named('service', services, service) }
+  return { scope: { kind: 'global' } }
+}
