@@ -61,6 +61,17 @@ function refused(error: unknown): boolean {
   return error instanceof AdminError ? error.status < 500 : error instanceof Failure && error.exitCode !== 3
 }
 
+/**
+ * For what may be done more than once: it is sent again where no answer came, or a 500. A rotation needs it: where only the answer to
+ * its last request is lost, the same command would be another rotation.
+ */
+function twice<T>(send: () => Promise<T>): Promise<T> {
+  return send().catch((error: unknown) => {
+    if (refused(error)) throw error
+    return send()
+  })
+}
+
 class Run {
   readonly #means: Means
   #created: string | undefined
@@ -69,7 +80,7 @@ class Run {
     this.#means = means
   }
 
-  async make(act: Act): Promise<void> {
+  async make(act: Act): Promise<unknown> {
     switch (act.kind) {
       case 'migrate':
         return this.#registry.migrate()
@@ -80,30 +91,28 @@ class Run {
       case 'create consumer': {
         // For a UUID Kong takes the path as an id, so the name is said as well.
         const { name: username, tags } = act
-        await this.#api.send('PUT', consumerPath(username), { username, tags })
-        return
+        return twice(() => this.#api.send('PUT', consumerPath(username), { username, tags }))
       }
       case 'delete consumer':
-        return this.#api.delete(consumerPath(act.name))
+        return twice(() => this.#api.delete(consumerPath(act.name)))
       case 'create credential':
         return this.#createCredential(act)
       case 'change credential': {
         const id = act.id ?? this.#created
-        await this.#api.send('PATCH', `${consumerPath(act.consumer)}/key-auth/${id}`, act.values)
-        return
+        const path = `${consumerPath(act.consumer)}/key-auth/${id}`
+        return twice(() => this.#api.send('PATCH', path, act.values))
       }
       case 'delete credential':
-        return this.#api.delete(`${consumerPath(act.consumer)}/key-auth/${act.id}`)
+        return twice(() => this.#api.delete(`${consumerPath(act.consumer)}/key-auth/${act.id}`))
       case 'create plugin': {
         const { name, config, tags } = act
         await this.#api.send('POST', `${scopePath(act.scope)}/plugins`, { name, config, tags })
         return
       }
       case 'change plugin':
-        await this.#api.send('PATCH', `/plugins/${act.id}`, act.values)
-        return
+        return twice(() => this.#api.send('PATCH', `/plugins/${act.id}`, act.values))
       case 'delete plugin':
-        return this.#api.delete(`/plugins/${act.id}`)
+        return twice(() => this.#api.delete(`/plugins/${act.id}`))
     }
   }
 
@@ -117,10 +126,7 @@ class Run {
     const value = { key: this.#means.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
     const create = () => this.#api.send<Credential>('POST', path, value)
     try {
-      const { id } = await create().catch((error: unknown) => {
-        if (refused(error)) throw error
-        return create()
-      })
+      const { id } = await twice(create)
       this.#created = id
     } catch (error) {
       if (!(error instanceof AdminError && error.duplicate)) throw error
