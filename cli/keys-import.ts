@@ -7,11 +7,14 @@ import { printable } from '../plugins/virtual-key/outbox/excerpt.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
 import { Importer, type Tally } from './import/importer.ts'
+import { Provisioner } from './import/provisioner.ts'
 import { type FileFormat, rowsOf } from './import/rows.ts'
 import { writeEntry } from './import/write-entry.ts'
 import { json } from './json.ts'
+import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
 
-interface ImportOptions extends ConnectionOptions {
+interface ImportOptions extends ConnectionOptions, AdminOptions {
+  readonly keyFromId?: boolean
   readonly format?: FileFormat
   readonly keepGoing?: boolean
   readonly dryRun?: boolean
@@ -24,15 +27,16 @@ const FORMATS: ReadonlyMap<string, FileFormat> = new Map([
   ['.ndjson', 'jsonl'],
 ])
 
-/** Keys written at once. */
+/** Keys written at once: to Redis alone, and where each also takes some requests to the Admin API. */
 const BATCH = 500
+const BATCH_WITH_KONG = 8
 
 /** Unit: milliseconds. */
 const BETWEEN_PROGRESS = 1000
 
 /** `vk keys import`: takes a table of keys over, as often as one likes. */
 export function addKeysImport(keys: Command, log: Log, print: (text: string) => void): void {
-  withConnection(keys.command('import'))
+  withAdmin(withConnection(keys.command('import')))
     .description('writes keys from a file: CSV with a header, or one JSON object a line')
     .argument('<file>', 'the file, - = stdin')
     .addOption(
@@ -41,6 +45,7 @@ export function addKeysImport(keys: Command, log: Log, print: (text: string) => 
         'jsonl',
       ]),
     )
+    .option('--key-from-id', 'with --admin-url: where the file has no column key, clients send the id')
     .option('--keep-going', 'skip bad rows and import the others')
     .option('--dry-run', 'only tell what would be written')
     .option('--json', 'the counts as one JSON object')
@@ -55,7 +60,11 @@ async function importFile(
   options: ImportOptions,
   print: (text: string) => void,
 ): Promise<void> {
-  const { dryRun = false, keepGoing = false } = options
+  const { dryRun = false, keepGoing = false, keyFromId = false } = options
+  const api = adminFrom(options)
+  if (keyFromId && api === undefined)
+    throw new Failure('--key-from-id is about Kong: give --admin-url too', 2)
+  const kong = api && new Provisioner(api, { dryRun, keyFromId })
   const name = file === '-' ? 'stdin' : file
   const tell = (parts: ReadonlyArray<string | number | undefined>) =>
     process.stderr.write(`${printable([name, ...parts].filter((part) => part !== undefined).join(':'))}\n`)
@@ -64,8 +73,11 @@ async function importFile(
   const importer = new Importer({
     rows: rowsOf(await chunksOf(file), options.format ?? FORMATS.get(extname(file).toLowerCase())),
     keepGoing,
-    batch: BATCH,
-    write: (entry) => writeEntry(redis, entry, { now, dryRun }),
+    batch: kong ? BATCH_WITH_KONG : BATCH,
+    async write(entry) {
+      const outcome = await writeEntry(redis, entry, { now, dryRun })
+      return (await kong?.provision(entry)) ?? outcome
+    },
     warn: ({ line, field, problem }) => tell([line, field && ` ${field}`, ` ${problem}`]),
     progress(tally) {
       if (performance.now() - told < BETWEEN_PROGRESS) return
@@ -81,7 +93,13 @@ async function importFile(
     throw error
   }
   const { tally } = importer
-  print(options.json ? json({ ...tally, dry_run: dryRun }) : `${dryRun ? 'dry run: ' : ''}${summary(tally)}`)
+  const prefix = dryRun ? 'dry run: ' : ''
+  const texts = [summary(tally), ...(kong ? [kongSummary(kong.tally)] : [])]
+  print(
+    options.json
+      ? json({ ...tally, ...kong?.tally, dry_run: dryRun })
+      : texts.map((text) => `${prefix}${text}`).join('\n'),
+  )
   if (tally.bad > 0) throw new Failure(verdict(tally, keepGoing, dryRun))
 }
 
@@ -101,6 +119,13 @@ function rowsIn({ created, updated, unchanged, bad }: Tally): number {
 function summary({ created, updated, unchanged, bad, duplicates }: Tally): string {
   const counts = `${created} created, ${updated} updated, ${unchanged} unchanged, ${bad} bad`
   return duplicates === 0 ? counts : `${counts}; ${duplicates} ids came more than once`
+}
+
+function kongSummary({ provisioned, credentials, without_credential }: Provisioner['tally']): string {
+  const counts = `Kong: ${provisioned} keys provisioned, ${credentials} credentials made`
+  return without_credential === 0
+    ? counts
+    : `${counts}; ${without_credential} keys have none yet: vk keys rotate <id>`
 }
 
 function verdict(tally: Tally, keepGoing: boolean, dryRun: boolean): string {

@@ -55,7 +55,7 @@ export function entryFrom({ line, values }: Row): Entry | BadRow[] {
   const used = usedFrom(values.get(USED)?.trim() ?? '')
   if (used === undefined) bad.push({ line, field: USED, problem: 'neither true, false nor a time' })
   if (typeof used === 'number') settings.used_at = used
-  const secret = values.get(SECRET) ?? ''
+  const secret = (values.get(SECRET) ?? '').trim()
   if (bad.length > 0) return bad
   return {
     line,

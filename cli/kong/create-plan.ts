@@ -80,7 +80,8 @@ function recordPlan(id: string, settings: KeySettings, { fresh, record }: Regist
   return { changes: fresh ? [schema, change] : [change], kept: [], notes: [] }
 }
 
-function consumerPlan(id: string, { consumer }: KongState): Plan {
+/** The consumer itself. */
+export function consumerPlan(id: string, { consumer }: Pick<ConsumerState, 'consumer'>): Plan {
   const what = `consumer ${id}`
   if (consumer !== undefined) return { changes: [], kept: [what], notes: [] }
   const act = { kind: 'create consumer', name: id, tags: [TAG] } as const

@@ -1,0 +1,90 @@
+import { Failure } from '../failure.ts'
+import { type AdminApi, AdminError } from '../kong/admin-api.ts'
+import { apply } from '../kong/apply.ts'
+import type { Plan } from '../kong/changes.ts'
+import { consumerPlan } from '../kong/create-plan.ts'
+import { credentialPlan } from '../kong/credential-plan.ts'
+import { tagged } from '../kong/entities.ts'
+import { joined } from '../kong/joined.ts'
+import { rateLimitPlan } from '../kong/key-plugins-plan.ts'
+import { type ConsumerState, readConsumer } from '../kong/reading.ts'
+import type { Entry } from './entry.ts'
+import type { BadRow } from './row.ts'
+
+export interface ProvisioningOfImport {
+  readonly dryRun: boolean
+  /** Where the file has no secret, the id itself is what clients send. */
+  readonly keyFromId: boolean
+}
+
+/** Makes Kong know the keys of a file: consumer, rate limit and, where the secret is known, credential. */
+export class Provisioner {
+  /** Keys with anything changed in Kong, credentials made, and keys that have none now. */
+  readonly tally = { provisioned: 0, credentials: 0, without_credential: 0 }
+  readonly #api: AdminApi
+  readonly #options: ProvisioningOfImport
+
+  constructor(api: AdminApi, options: ProvisioningOfImport) {
+    this.#api = api
+    this.#options = options
+  }
+
+  /**
+   * A second run finds it done and changes nothing; a key that was rotated since keeps its new credential.
+   * @returns what Kong or the row has against it @throws Failure where no key can be provisioned
+   */
+  async provision(entry: Entry): Promise<BadRow | undefined> {
+    const { id, line } = entry
+    const secret = entry.secret ?? (this.#options.keyFromId ? id : undefined)
+    const problem = problemOf(id, secret)
+    if (problem) return { line, ...problem }
+    try {
+      const state = await readConsumer(this.#api, id)
+      const plan = planOf(entry, secret, state)
+      if (!this.#options.dryRun) await this.#apply(plan, secret ?? '')
+      this.#count(plan, state)
+      return undefined
+    } catch (error) {
+      if (error instanceof AdminError) return { line, problem: `Kong: ${error.message}` }
+      if (error instanceof Failure && error.exitCode === 1) return { line, problem: error.message }
+      throw error
+    }
+  }
+
+  async #apply({ changes }: Plan, secret: string): Promise<void> {
+    const { error, dbless } = await apply(changes, { api: this.#api, secret }, () => undefined)
+    if (dbless) {
+      throw new Failure(
+        'this Kong runs without a database, its consumers are in its kong.yml: import without --admin-url',
+        2,
+      )
+    }
+    if (error) throw error
+  }
+
+  #count({ changes }: Plan, { credentials }: ConsumerState): void {
+    const made = changes.some(({ act }) => act.kind === 'create credential')
+    if (changes.length > 0) this.tally.provisioned++
+    if (made) this.tally.credentials++
+    else if (credentials.length === 0) this.tally.without_credential++
+  }
+}
+
+/** The credential comes last: a key that works has its limits. */
+function planOf({ id, settings }: Entry, secret: string | undefined, state: ConsumerState): Plan {
+  const rotated = state.credentials.some((one) => tagged(one))
+  return joined(
+    consumerPlan(id, state),
+    rateLimitPlan(id, settings.rate_limit, { ...state, applying: [], remarks: [] }),
+    secret !== undefined &&
+      !rotated &&
+      credentialPlan({ id, secret: { text: secret, generated: false } }, state),
+  )
+}
+
+/** Neither a path of the Admin API nor a header can carry everything. The secret is not shown. */
+function problemOf(id: string, secret: string | undefined): Omit<BadRow, 'line'> | undefined {
+  if (id === '.' || id === '..') return { field: 'id', problem: 'Kong has no path for it' }
+  if (secret === undefined || /^[\x21-\x7e]+$/.test(secret)) return undefined
+  return { field: 'key', problem: `its ${secret.length} characters are not one word of printable ASCII` }
+}
