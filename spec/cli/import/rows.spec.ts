@@ -60,9 +60,9 @@ describe('rows of a file', () => {
   }
 
   it('reads nothing from nothing', async () => {
-    expect(await read([])).to.deep.equal([])
-    expect(await read([Buffer.from('\n \n')])).to.deep.equal([])
-    expect(await read([], 'csv')).to.deep.equal([])
+    expect(await read([], 'jsonl')).to.deep.equal([])
+    expect(await read([Buffer.from('\n \n')], 'jsonl')).to.deep.equal([])
+    expect(await read([Buffer.from('id\n')])).to.deep.equal([])
   })
 
   it('obeys the format that is named', async () => {
@@ -82,6 +82,8 @@ describe('rows of a file', () => {
 
   it('refuses what it cannot read, with the line', async () => {
     for (const [bytes, line, problem] of [
+      [Buffer.from(''), 1, 'not even a header'],
+      [Buffer.from('\n\n'), 1, 'not even a header'],
       [Buffer.from('name,key\n'), 1, 'the header names no column id'],
       [Buffer.from('\nid,key,KEY\n'), 2, 'the header names "key" twice'],
       [Buffer.from('id,"key\n'), 1, 'a quote is not closed'],
