@@ -5,8 +5,8 @@ import { addAlerts } from './alerts.ts'
 import { addDispatch } from './dispatch.ts'
 import { addDoctor } from './doctor.ts'
 import { Failure } from './failure.ts'
-import { addMigrate } from './migrate.ts'
 import { addKeys } from './keys.ts'
+import { addMigrate } from './migrate.ts'
 import { addPlugin } from './plugin.ts'
 import { addTap } from './tap.ts'
 import { addUsage } from './usage.ts'
@@ -23,18 +23,18 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const program = new Command('vk')
-  .description('virtual-key: alerts, and what else the Kong plugin needs from outside')
+  .description('virtual-key: keys, their usage and alerts, and what else the Kong plugin needs from outside')
   .showHelpAfterError('(see vk --help)')
   // Before the commands, which inherit it.
   .exitOverride()
-addAlerts(program, log, print)
-addDispatch(program, print)
-addDoctor(program, print)
 addKeys(program, log, print)
+addUsage(program, log, print)
 addPlugin(program, log, print)
 addTap(program, print)
+addAlerts(program, log, print)
+addDispatch(program, print)
 addMigrate(program, log, print)
-addUsage(program, log, print)
+addDoctor(program, print)
 
 program.parseAsync().catch((error: Error) => {
   // Commander has said what was wrong already; help and version are no failure.
