@@ -96,6 +96,14 @@ describeVk('vk keys import', (on) => {
     })
   })
 
+  it('takes an empty cell and a setting that was never made for the same', async () => {
+    await load(file('keys.csv', 'id\na\n'))
+    const stored = await everything()
+    const { stdout } = await load(file('keys.csv', 'id,source,scope,token_budget\na,,NULL,\n'))
+    expect(stdout).to.match(/^0 created, 0 updated, 1 unchanged/)
+    expect(await everything()).to.deep.equal(stored)
+  })
+
   it('reads JSON lines, from a file or stdin, and tells the format by name, by option or by what is in it', async () => {
     const lines = '{"id":"a","token_budget":5,"alert_thresholds":[1,2],"used":false}\n{"id":"b","scope":null}'
     expect((await load(file('keys.jsonl', lines))).stdout).to.match(/^2 created/)
