@@ -1,6 +1,9 @@
 import { config } from './config.ts'
 import type { Fields, Values } from './fields.ts'
 
+/** The end of the year 9999: RFC 3339 writes years with four digits. Unit: milliseconds since 1970. */
+const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
 /**
  * What an operator may say about one virtual key, declared once: the registry's record in Redis, the options of `vk keys` and the
  * columns of an import come from here. Fields that the configuration has too win over it; absent ones leave it standing.
@@ -9,7 +12,7 @@ export const key = {
   disabled: { type: 'boolean', description: 'Requests get 403 `key disabled`.' },
   expires_at: {
     type: 'integer',
-    between: [0, Number.MAX_SAFE_INTEGER],
+    between: [0, LAST_MOMENT],
     description: 'When the key expires, in milliseconds since 1970; then requests get 401 `key expired`.',
   },
   one_shot: {
@@ -18,7 +21,7 @@ export const key = {
   },
   used_at: {
     type: 'integer',
-    between: [0, Number.MAX_SAFE_INTEGER],
+    between: [0, LAST_MOMENT],
     description: 'When a one-shot key was used, in milliseconds since 1970.',
   },
   scope: {

@@ -27,7 +27,7 @@ redis.call('ZADD', KEYS[3], 0, ARGV[3])
 local changed = not registered
 if not registered then redis.call('HSET', KEYS[2], 'created_at', ARGV[4]) end
 for i = 5, #ARGV, 2 do
-  if redis.call('HGET', KEYS[2], ARGV[i]) ~= ARGV[i + 1] then
+  if (redis.call('HGET', KEYS[2], ARGV[i]) or '') ~= ARGV[i + 1] then
     redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
     changed = true
   end
