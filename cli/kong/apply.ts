@@ -31,15 +31,8 @@ export interface Applied {
   readonly dbless: boolean
 }
 
-/**
- * Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do.
- * @param done hears of every change that is made
- */
-export async function apply(
-  changes: readonly Change[],
-  means: Means,
-  done: (change: Change) => void,
-): Promise<Applied> {
+/** Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do. */
+export async function apply(changes: readonly Change[], means: Means): Promise<Applied> {
   const states: State[] = changes.map(() => 'not done')
   const run = new Run(means)
   for (const [i, change] of changes.entries()) {
@@ -51,7 +44,6 @@ export async function apply(
       return { states, error: error as Error, dbless }
     }
     states[i] = 'done'
-    done(change)
   }
   return { states, dbless: false }
 }

@@ -26,31 +26,35 @@ export async function carryOut(
   means: Omit<Means, 'secret'> & { readonly secret?: KeySecret },
   { options, log, print }: Surroundings,
 ): Promise<void> {
-  const { changes, kept, notes } = plan
-  const say = (text: string) => {
-    if (!options.json) print(oneLine(text))
-  }
-  if (!options.json) for (const note of notes) log.warn(oneLine(note))
-  for (const one of kept) say(`= ${one}`)
-  if (changes.length === 0) say('= nothing to do')
+  if (!options.json) for (const note of plan.notes) log.warn(oneLine(note))
   if (options.dryRun) {
-    for (const change of changes) say(lineOf(change))
-    if (options.json) print(json({ dry_run: true, ...views(plan, undefined) }, 2))
-    return
+    const view = { dry_run: true, ...views(plan, undefined) }
+    return print(options.json ? json(view, 2) : linesFor(plan, plan.changes).join('\n'))
   }
+  const { changes } = plan
   const text = means.secret?.text ?? ''
-  const applied = await apply(changes, { ...means, secret: text }, (change) => say(lineOf(change)))
-  const left = changes.filter((_, i) => applied.states[i] === 'not done')
-  const lines = applied.dbless ? kongYml(left, text) : undefined
+  const applied = await apply(changes, { ...means, secret: text })
+  const inState = (state: State) => changes.filter((_, i) => applied.states[i] === state)
+  const yml = applied.dbless ? kongYml(inState('not done'), text) : undefined
   const key = means.secret?.generated && isOut(changes, applied) ? text : undefined
   if (options.json) {
-    const own = { ...(lines === undefined ? {} : { kong_yml: lines }), ...(key === undefined ? {} : { key }) }
+    const own = { ...(yml === undefined ? {} : { kong_yml: yml }), ...(key === undefined ? {} : { key }) }
     print(json({ dry_run: false, ...views(plan, applied), ...own }, 2))
   } else {
-    if (lines !== undefined) print(lines)
-    else if (key !== undefined) print(`The key, shown only this once:\n${key}`)
+    const lines = linesFor(plan, inState('done'))
+    if (yml !== undefined) print([...lines.map((line) => `# ${line}`), yml].join('\n'))
+    else {
+      const shown = key === undefined ? [] : ['The key, shown only this once:', key]
+      if (lines.length + shown.length > 0) print([...lines, ...shown].join('\n'))
+    }
   }
   if (applied.error !== undefined && !applied.dbless) throw failure(changes, applied, key !== undefined, log)
+}
+
+/** What people read: what stays, and these changes. */
+function linesFor({ kept, changes }: Plan, some: readonly Change[]): string[] {
+  const lines = [...kept.map((one) => `= ${one}`), ...some.map(lineOf)]
+  return [...lines, ...(changes.length === 0 ? ['= nothing to do'] : [])].map(oneLine)
 }
 
 /** Whether Kong holds the key, or may hold it, or is to hold it by the lines of a kong.yml: then it has to be shown. */
