@@ -52,7 +52,7 @@ export class Provisioner {
   }
 
   async #apply({ changes }: Plan, secret: string): Promise<void> {
-    const { error, dbless } = await apply(changes, { api: this.#api, secret }, () => undefined)
+    const { error, dbless } = await apply(changes, { api: this.#api, secret })
     if (dbless) {
       throw new Failure(
         'this Kong runs without a database, its consumers are in its kong.yml: import without --admin-url',
