@@ -4,6 +4,7 @@ import type { Link } from '../redis.ts'
 import { type Admitted, admit, type Question } from './admit.ts'
 import type { KnownTotals } from './known.ts'
 import { type Reservation, release, reservationOf } from './reserve.ts'
+import type { Standing } from './terms.ts'
 
 /** Requests under way that hold tokens. About 5 MB; what is pushed out expires in Redis. */
 const MOST_OPEN = 50_000
@@ -59,7 +60,7 @@ export class Admissions {
         if (admitted.state === 'method') asked = { ...asked, method: await method() }
         else if (admitted.state === 'unlabelled') service = await label().catch(() => '')
         else {
-          if (admitted.state === 'admitted') this.#hold(question.reservation)
+          if (admitted.state === 'admitted') this.#hold(question.reservation, admitted.standing)
           else deliver(admitted.claims)
           return admitted
         }
@@ -88,8 +89,9 @@ export class Admissions {
     }
   }
 
-  #hold(reservation: Reservation | undefined): void {
-    if (reservation === undefined) return
+  #hold(reservation: Reservation | undefined, { budget }: Standing): void {
+    // A key without a budget holds nothing: remembered all the same, it would in time push out those that do.
+    if (reservation === undefined || budget === 0) return
     this.#open.add(reservation)
     if (this.#open.size <= MOST_OPEN) return
     const [eldest] = this.#open
