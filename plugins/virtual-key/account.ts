@@ -131,8 +131,8 @@ export class Account {
   }
 
   /**
-   * How the key stands afterwards, where that is known. Until it is settled, or where there is nothing to settle, the request goes
-   * on holding what it holds.
+   * How the key stands afterwards, where that is known. The request goes on holding what it holds until it is settled, or until it
+   * turns out that there is nothing to settle: an estimate may take longer than the request's log phase takes to come.
    * @param sample to estimate by, where a report is missing
    */
   async #settle(
@@ -141,17 +141,14 @@ export class Account {
     sample?: Sample,
   ): Promise<Standing | undefined> {
     const { admissions, settlements } = this.#runtime
+    const held = admissions.take(reservation) ? reservation : undefined
     const estimate = sample && (await estimator.estimate(sample))
     const result = counted(reported, estimate, ended)
-    if (typeof result === 'string') {
-      await uncounted(tell, result)
+    if (keyId === undefined || typeof result === 'string') {
+      if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
+      await uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    if (keyId === undefined) {
-      await uncounted(tell, 'no_key')
-      return undefined
-    }
-    const held = admissions.take(reservation) ? reservation : undefined
     const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock())
     const settled = await settlements.settle(settlement, service, label)
     if (settled.state === 'dropped') await tell(settled.reason)
