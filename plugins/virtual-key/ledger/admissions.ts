@@ -75,9 +75,13 @@ export class Admissions {
     return this.#open.size > 0
   }
 
-  /** Whether a request of this process still holds this, which from now on is the caller's to settle or to release. */
+  /**
+   * Whether a request still holds this, which from now on is the caller's to settle or to release. What an earlier process has
+   * admitted may be held still: Redis knows, and gives each back once.
+   */
   take(reservation: Reservation | undefined): reservation is Reservation {
-    return reservation !== undefined && this.#open.delete(reservation)
+    if (reservation === undefined) return false
+    return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.settler}-`)
   }
 
   /** Gives back what a request holds that has nothing to count. If Redis is away, it expires. */

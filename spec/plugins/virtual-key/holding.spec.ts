@@ -93,4 +93,16 @@ describe('What a request holds, between its phases', function () {
     await until('the release', async () => (await held(key)) === 0)
     expect(await total(key)).to.equal(0)
   })
+
+  it('is settled by the next process where the plugin server is started anew in between', async () => {
+    const key = newKey()
+    const kong = request(key, completion(10))
+    await plugin({}).access(kong)
+    expect(await held(key)).to.equal(900)
+    await closeRuntimes(1000)
+    const next = plugin({})
+    await next.response(kong)
+    await next.log(kong)
+    expect([await total(key), await held(key)]).to.deep.equal([10, 0])
+  })
 })

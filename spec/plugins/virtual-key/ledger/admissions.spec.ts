@@ -54,6 +54,11 @@ describe('Admissions', function () {
     expect(admissions.holding).to.equal(false)
   })
 
+  it('takes what a process before it has admitted: the plugin server may be started anew between two phases', async () => {
+    const reservation = await pass(open('before'), 100)
+    expect(open('after').take(reservation)).to.equal(true)
+  })
+
   it('remembers nothing for a key without a budget, which holds nothing', async () => {
     const admissions = open('two')
     const reservation = await pass(admissions, 0)
