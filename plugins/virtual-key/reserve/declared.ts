@@ -19,6 +19,8 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
 const NESTED_ANSWERS = ['candidateCount']
+/** Longer text is no number that anybody means: it may be a message of megabytes. Unit: bytes. */
+const LONGEST_NUMBER = 1024
 
 /**
  * The most tokens that a request lets its answer have, all of its answers together; undefined: it sets no bound. Of several bounds
@@ -45,15 +47,20 @@ export function declaredMost(request: Uint8Array): number | undefined {
     answers.push(...numbers(bytes, inside.places, NESTED_ANSWERS))
   }
   if (bounds.length === 0) return undefined
-  return Math.min(Math.max(...bounds) * Math.max(1, ...answers), Number.MAX_SAFE_INTEGER)
+  return capped(capped(Math.max(...bounds)) * capped(Math.max(1, ...answers)))
 }
 
-/** The members that are numbers of at least 0; a lenient server reads "100" too. */
+/** No more than what is counted exactly. JSON may say 1e999, and 0 times that is no number. */
+function capped(tokens: number): number {
+  return Math.min(tokens, Number.MAX_SAFE_INTEGER)
+}
+
+/** The members that are numbers of at least 0, whole ones however they are written; a lenient server reads "100" too. */
 function numbers(bytes: Buffer, places: ReadonlyMap<string, Place>, names: readonly string[]): number[] {
   return names.flatMap((name) => {
     const place = places.get(name)
-    const text = place && bytes.toString('latin1', place.from, Math.min(place.to, place.from + 32))
-    const [, digits] = /^"?(\d[\d.eE+]*)"?$/.exec(text ?? '') ?? []
+    if (place === undefined || place.to - place.from > LONGEST_NUMBER) return []
+    const [, digits] = /^"?(\d[\d.eE+-]*)"?$/.exec(bytes.toString('latin1', place.from, place.to)) ?? []
     const value = Math.ceil(Number(digits))
     return value >= 0 ? [value] : []
   })

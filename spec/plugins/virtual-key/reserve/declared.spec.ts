@@ -19,6 +19,13 @@ describe('declaredMost', () => {
     ['a bound written as text', { max_tokens: '90' }, 90],
     ['a bound in scientific writing', JSON.parse('{"max_tokens": 1e3}'), 1000],
     ['zero', { max_tokens: 0 }, 0],
+    ['Titan', { textGenerationConfig: { maxTokenCount: 15 } }, 15],
+    ['Claude 2', { max_tokens_to_sample: 25 }, 25],
+    ['Llama', { max_gen_len: 35 }, 35],
+    ['Vertex', { parameters: { maxOutputTokens: 45 } }, 45],
+    ['answers alone bound nothing', { n: 3, generationConfig: { candidateCount: 2 } }, undefined],
+    ['less than one answer is one', { max_tokens: 100, n: 0 }, 100],
+    ['a part of a token is one', { max_tokens: 0.5 }, 1],
     ['nothing', { messages: [] }, undefined],
     ['Ollama without a bound', { options: { num_predict: -1 } }, undefined],
     ['no number', { max_tokens: null }, undefined],
@@ -34,6 +41,15 @@ describe('declaredMost', () => {
 
   it('of repeated members the last one, as every JSON parser', () =>
     expect(declaredMost(Buffer.from('{"max_tokens":1,"max_tokens":7}'))).to.equal(7))
+
+  it('a number is what every JSON parser reads, however it is written', () => {
+    const most = (text: string) => declaredMost(Buffer.from(` {"max_tokens":${text}}`))
+    expect(most(`1.${'0'.repeat(40)}e5`)).to.equal(100_000)
+    expect(most('5000000e-2')).to.equal(50_000)
+    expect(most(`${'9'.repeat(400)}`)).to.equal(Number.MAX_SAFE_INTEGER)
+    expect(most('0,"n":1e999')).to.equal(0)
+    expect(most('1-1')).to.equal(undefined)
+  })
 
   it('a name written with escapes is that name', () =>
     expect(declaredMost(Buffer.from('{"max\\u005ftokens":7}'))).to.equal(7))
