@@ -21,7 +21,8 @@ const MOST_EXPIRED = 1000
 /**
  * What scripts do with reservations: release(reservation), expire(now in milliseconds) and held(), on the names in `reserved_name`
  * and `reservations_name`. The sum is kept beside the reservations, so that nothing has to be added up where a key has thousands
- * of requests under way; if Redis has lost it alone, it is added up again.
+ * of requests under way; if Redis has lost it alone, it is added up again, and if it is all that is left, it goes: nobody could
+ * give back what it says.
  */
 export const RESERVATIONS_LUA = `
 local function tokens_of(reservation) return tonumber(string.match(reservation, '(%d+)$') or 0) end
@@ -35,6 +36,10 @@ local function expire(now)
   for _, reservation in ipairs(old) do release(reservation) end
 end
 local function held()
+  if redis.call('EXISTS', reservations_name) == 0 then
+    redis.call('DEL', reserved_name)
+    return 0
+  end
   local sum = redis.call('GET', reserved_name)
   if sum then return tonumber(sum) end
   sum = 0

@@ -9,7 +9,12 @@ import {
   schemaName,
   totalName,
 } from '../../../../plugins/virtual-key/keys.ts'
-import { type Admitted, admit, type Question } from '../../../../plugins/virtual-key/ledger/admit.ts'
+import {
+  type Admitted,
+  admit,
+  LONGEST_HOLD,
+  type Question,
+} from '../../../../plugins/virtual-key/ledger/admit.ts'
 import { release, reservationOf } from '../../../../plugins/virtual-key/ledger/reserve.ts'
 import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
 import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
@@ -345,6 +350,28 @@ for (const [name, open] of Object.entries(PLACES))
         await admit(redis, 'spec', question(key, own(holding(600))), '', undefined, 1)
         await until('the expiry', async () => (await ask(key, own(holding(1000)))).state === 'admitted')
         expect(await held(key)).to.equal(1000)
+      })
+
+      it('what expires comes free alone: others go on holding theirs, and nothing stays in Redis for ever', async () => {
+        const key = newKey()
+        const brief = (tokens: number) =>
+          admit(redis, 'spec', question(key, own(holding(tokens))), '', undefined, 1000)
+        await ask(key, own(holding(100)))
+        await brief(200)
+        await brief(300)
+        // Else Redis would drop all of it 2 s later, whatever the script does.
+        await ask(key, own(holding(50)))
+        await until('the expiry', async () => (await ask(key, own(holding(850)))).state === 'admitted')
+        expect(await held(key)).to.equal(1000)
+        for (const name of [reservedName(key), reservationsName(key)])
+          expect(await redis.pttl(name)).to.be.within(LONGEST_HOLD, 2 * LONGEST_HOLD)
+      })
+
+      it('a sum that is left alone holds nothing', async () => {
+        const key = newKey()
+        await ask(key, own(holding(900)))
+        await redis.del(reservationsName(key))
+        expect(await ask(key, own(holding(1000)))).to.have.nested.property('standing.reserved', 1000)
       })
 
       it('a sum that Redis has lost alone is added up again, and one that nobody holds any more goes', async () => {
