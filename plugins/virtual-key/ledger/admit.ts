@@ -61,7 +61,8 @@ const ARGS = 9
  *
  * Everything that one request changes (a one-shot key used up, tokens reserved, the first rejection marked) happens here or not at
  * all. Times are by Redis's clock, so that gateways need not agree on theirs. Window labels of one kind sort by time: a gateway
- * whose clock is behind does not mark an old window again.
+ * whose clock is behind does not mark an old window again. A Redis that cannot write (no memory, a disk that failed) still refuses
+ * who is over the budget; the first rejection is then the first that it can write down.
  */
 export const admitScript: Script = {
   name: 'vkAdmit',
@@ -97,7 +98,8 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     redis.call('XLEN', KEYS[3])
     redis.call('HLEN', KEYS[4])
   end
-  redis.call('HSET', KEYS[2], field, label .. ' ' .. exact(epoch))
+  local written = redis.pcall('HSET', KEYS[2], field, label .. ' ' .. exact(epoch))
+  if type(written) == 'table' then return answer('budget', reserved, false) end
   if url ~= '' then
     local payload = ARGV[16] .. exact(budget) .. ARGV[17] .. exact(previous) .. ARGV[18] .. exact(reserved) .. ARGV[19]
     if append(alert_id('budget'), payload) == 1 then hand_over('>', 1) end

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { Redis } from 'ioredis'
 import {
   indexName,
   keyName,
@@ -27,6 +28,13 @@ import { keyNames, settlement, silentTarget, terms } from '../../../support/sett
 import { until } from '../../../support/until.ts'
 
 const HOUR = 3_600_000
+
+/** Sets a server's `maxmemory`; 0 = any. */
+async function memory(port: number, bytes: number): Promise<void> {
+  const server = new Redis(port)
+  await server.config('SET', 'maxmemory', bytes)
+  server.disconnect()
+}
 
 for (const [name, open] of Object.entries(PLACES))
   describe(`admit on ${name}`, function () {
@@ -288,6 +296,34 @@ for (const [name, open] of Object.entries(PLACES))
         await spend(key, 1, on(at + 24 * HOUR))
         expect(await first(at + 24 * HOUR)).to.equal(true)
       })
+
+      it('a Redis that is full still refuses, and the alert goes out when it has room again', async () => {
+        const key = newKey()
+        const own = { registry: false, budget: 1 }
+        await spend(key, 1, { thresholds: [] })
+        const room = (bytes: number) => Promise.all(place.servers.map((one) => memory(one.port, bytes)))
+        await room(1)
+        const full = await ask(key, own).catch((error) => error)
+        await room(0)
+        expect(full).to.include({ state: 'budget', first: false })
+        expect(await ask(key, own)).to.include({ state: 'budget', first: true })
+        expect(await payloads(key)).to.have.length(1)
+      })
+
+      for (const what of ['outbox', 'alerts'] as const) {
+        it(`marks nothing where the ${what} is no such thing`, async () => {
+          const key = newKey()
+          const own = { registry: false, budget: 1 }
+          const name = outboxNames(partitionOf(key))[what]
+          await spend(key, 1, { thresholds: [] })
+          await redis.del(name)
+          await redis.rpush(name, 'x')
+          const failed = await ask(key, own).catch((error) => error)
+          await redis.del(name)
+          expect(failed.message).to.include('WRONGTYPE')
+          expect(await redis.exists(keyName(key))).to.equal(0)
+        })
+      }
 
       it('counts what this process knows and Redis has lost', async () => {
         const key = newKey()
