@@ -43,7 +43,7 @@ export class Gate {
     if (keyId === undefined) return requireKey ? MISSING_KEY : undefined
     if (!asking) return undefined
     const at = clock()
-    const question = await this.#question(keyId, body, at)
+    const question = await this.#question(kong, keyId, body, at)
     const decision = await admissions.decide(
       question,
       async () => (/^(GET|HEAD)$/.test(await kong.request.getMethod()) ? 'read' : 'write'),
@@ -52,10 +52,11 @@ export class Gate {
     return this.#obey(kong, question, decision, at)
   }
 
-  async #question(keyId: string, body: RequestBody, at: number): Promise<Question> {
+  async #question(kong: Kong, keyId: string, body: RequestBody, at: number): Promise<Question> {
     const { reserve, requireKey } = this.#settings
-    const wanted =
-      reserve === undefined || !body.present ? undefined : (declaredMost(await body.read()) ?? reserve)
+    // Over HTTP/2 no header need tell of a body, so that without one only the method says whether tokens will be spent.
+    const spends = reserve !== undefined && (body.present || (await kong.request.getMethod()) === 'POST')
+    const wanted = spends ? (declaredMost(await body.read()) ?? reserve) : undefined
     const reservation =
       wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
     return {

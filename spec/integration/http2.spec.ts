@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { expect } from 'chai'
+import { reservedName } from '../../plugins/virtual-key/keys.ts'
 import { STREAMED } from '../fixtures/tapped.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'
@@ -19,6 +20,8 @@ describe('Clients that speak HTTP/2', function () {
       routes: () => ({
         tapped: { config: { body: 'tapped', ask_for_usage: true }, tap: true },
         buffered: { config: { ask_for_usage: true } },
+        streamed: { config: { body: 'tapped', token_budget: 1000, reserve: true }, tap: true },
+        reserved: { config: { token_budget: 1000, reserve: true } },
       }),
     })
     session = connect(scene.gateway.http2Url ?? '', { rejectUnauthorized: false })
@@ -82,6 +85,21 @@ describe('Clients that speak HTTP/2', function () {
       scene.reset()
       await ask(route, key, '{}')
       await until('the count', async () => (await scene.total(key)) === 10)
+    })
+  }
+
+  for (const route of ['streamed', 'reserved']) {
+    it(`${route}: a request of no declared length holds what it declares, and one without a body nothing`, async () => {
+      const key = scene.newKey()
+      const seen: number[] = []
+      scene.upstream.answer = async (response) => {
+        seen.push(Number(await scene.client.get(reservedName(key))))
+        scene.upstream.complete(response, 10)
+      }
+      expect((await ask(route, key, '{"max_tokens":900}'))[0]).to.equal(200)
+      await until('the count', async () => (await scene.total(key)) === 10)
+      expect((await ask(route, key, undefined, 'GET'))[0]).to.equal(200)
+      expect(seen).to.deep.equal([900, 0])
     })
   }
 

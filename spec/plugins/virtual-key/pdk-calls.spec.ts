@@ -134,4 +134,18 @@ describe('PDK calls of one request', () => {
       'ctx.shared.get',
     ])
   })
+
+  it('reserve asks a request of no declared length, as HTTP/2 allows, for its method', async () => {
+    const reserve = {
+      token_budget: 1_000_000,
+      hide_client_headers: true,
+      reserve: true,
+      body: 'tapped' as const,
+    }
+    answers['request.getHeaders'] = {}
+    const asked = ['request.getHeaders', 'client.getConsumer', 'request.getMethod']
+    expect(await calls(reserve, 'access')).to.deep.equal([...asked, 'request.getRawBody', 'ctx.shared.set'])
+    answers['request.getMethod'] = 'GET'
+    expect(await calls(reserve, 'access')).to.deep.equal([...asked, 'ctx.shared.set'])
+  })
 })
