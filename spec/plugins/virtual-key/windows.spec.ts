@@ -128,6 +128,16 @@ describe('Windows, across their boundaries', function () {
     }
   }
 
+  it('a record that names no window leaves the one of the configuration standing', async () => {
+    const key = newKey()
+    await registry.set(key, { token_budget: 50 })
+    clock.setSystemTime(Date.parse('2026-11-23T18:30:00Z'))
+    const one = plugin('day', { registry: true })
+    await request(one, key)
+    expect((await request(one, key)).headers).to.include({ 'X-Token-Reset': '19800' })
+    expect(await plain.redis.get(totalName(key, '2026-11-23'))).to.equal('60')
+  })
+
   it('total never ends and never expires', async () => {
     const key = newKey()
     const one = plugin('total')
