@@ -12,8 +12,8 @@ import {
   type Terms,
   termsArgs,
   termsKeys,
-  termsLua,
 } from './terms.ts'
+import { termsLua } from './terms-lua.ts'
 
 /** How long a request may hold tokens before it counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
 export const LONGEST_HOLD = 900_000

@@ -13,8 +13,8 @@ import {
   type Terms,
   termsArgs,
   termsKeys,
-  termsLua,
 } from './terms.ts'
+import { termsLua } from './terms-lua.ts'
 
 /** Settlements per `seen` bitmap: 1 KiB, so that a process's idempotence costs about one bit a request. */
 const BLOCK = 8192
