@@ -222,7 +222,7 @@ for (const [name, open] of Object.entries(PLACES))
 
 describe('vk', () => {
   const exits: ReadonlyArray<readonly [number, string, readonly string[]]> = [
-    [0, 'virtual-key: alerts, and what else', ['--help']],
+    [0, 'virtual-key: keys, their usage and alerts', ['--help']],
     [2, 'unknown command', ['bogus']],
     [2, 'missing required argument', ['alerts', 'show']],
     [2, 'does not look like', ['alerts', 'list', '--redis-url', 'http://x']],
