@@ -46,7 +46,7 @@ export interface BudgetAlert {
   readonly token_budget: number
   /** Tokens that it has spent. */
   readonly total_tokens: number
-  /** Tokens that its requests under way hold, with `reserve: true`. */
+  /** Tokens that its requests under way hold; 0 where the refused request's route has no `reserve: true`. */
   readonly reserved_tokens: number
   /** When the request was refused: UTC, RFC 3339, whole seconds. */
   readonly timestamp: string

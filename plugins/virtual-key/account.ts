@@ -116,7 +116,7 @@ export class Account {
     await this.#settle(tell, response, missing ? sample : undefined)
   }
 
-  /** In the log phase: gives back what a request holds that nothing was counted for. One PDK call, or none. */
+  /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
   async letGo(kong: Kong): Promise<void> {
     const { admissions } = this.#runtime
     if (!admissions.holding) return
@@ -151,7 +151,10 @@ export class Account {
     }
     const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock())
     const settled = await settlements.settle(settlement, service, label)
-    if (settled.state === 'dropped') await tell(settled.reason)
+    if (settled.state === 'dropped') {
+      if (held !== undefined) await admissions.release(keyId, held)
+      await tell(settled.reason)
+    }
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
       await complain(tell, 'schema_newer')
     if (settled.state !== 'settled') return undefined

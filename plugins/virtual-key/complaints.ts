@@ -12,12 +12,13 @@ const WORDS: Record<Complaint, string> = {
   dropped: 'that could not be settled',
   tap_missing:
     'counted, but buffered: the route says body: tapped and has no tap in post-function (vk tap prints it)',
-  schema_newer: 'not checked, or waiting to be counted: Redis holds a newer schema, upgrade virtual-key',
+  schema_newer: 'waiting to be counted: Redis holds a newer schema, upgrade virtual-key',
+  unchecked: 'whose key could not be asked about, so that fault_tolerant alone decided',
   tap_unknown: "not counted: the route's tap is of another version (vk tap prints the right one)",
 }
 
-/** `tap_missing` is counted all the same; it keeps clients waiting. */
-export type Complaint = Uncounted | 'tap_missing' | 'schema_newer'
+/** `tap_missing` is counted all the same; it keeps clients waiting. `unchecked` is about requests. */
+export type Complaint = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
 
 /** Log lines about what was not counted: the first of each reason at once, then at most one a minute with their number. */
 export class Complaints {
@@ -39,6 +40,7 @@ export class Complaints {
     }
     const count = (open?.count ?? 0) + 1
     this.#open.set(reason, { since: now, count: 0 })
-    return `${reason}: ${count} ${count === 1 ? 'response' : 'responses'} ${WORDS[reason]}`
+    const thing = reason === 'unchecked' ? 'request' : 'response'
+    return `${reason}: ${count} ${thing}${count === 1 ? '' : 's'} ${WORDS[reason]}`
   }
 }

@@ -32,7 +32,7 @@ export class Gate {
     this.#runtime = runtime
   }
 
-  /** undefined: the request may pass, and holds nothing. At most two PDK calls more than it takes to know who it is. */
+  /** undefined: the request may pass, and holds nothing. */
   async pass(kong: Kong, body: RequestBody): Promise<Rejection | Hold | undefined> {
     const { budget, registry, requireKey, faultTolerant, identification } = this.#settings
     const { settlements, admissions } = this.#runtime
@@ -50,6 +50,20 @@ export class Gate {
       async () => this.#settings.service ?? (await serviceLabel(kong)),
     )
     return this.#obey(kong, question, decision, at)
+  }
+
+  /** Gives back what a request holds that will not be proxied, or of which later phases will not know. */
+  async letGo({ keyId, reservation }: Hold): Promise<void> {
+    const { admissions } = this.#runtime
+    if (admissions.take(reservation)) await admissions.release(keyId, reservation)
+  }
+
+  async #complain(kong: Kong, trouble: Error): Promise<void> {
+    metrics.add('unchecked')
+    const line = complaints.add('unchecked')
+    if (line === undefined) return
+    const text = `virtual-key: ${line}: ${trouble.message}`
+    await (trouble instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
   async #question(kong: Kong, keyId: string, body: RequestBody, at: number): Promise<Question> {
@@ -75,9 +89,11 @@ export class Gate {
   ): Promise<Rejection | Hold | undefined> {
     const { showHeaders, faultTolerant } = this.#settings
     if (decision.state === 'unavailable') {
-      const line = decision.trouble instanceof SchemaError ? complaints.add('schema_newer') : undefined
-      if (line !== undefined) await kong.log.err(`virtual-key: ${line}`)
-      return faultTolerant ? undefined : UNAVAILABLE
+      await this.#complain(kong, decision.trouble)
+      const held = decision.asked && reservation !== undefined ? { keyId, reservation } : undefined
+      if (faultTolerant) return held
+      if (held) await this.letGo(held)
+      return UNAVAILABLE
     }
     const { state, standing } = decision
     if (state === 'admitted') {

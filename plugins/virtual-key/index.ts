@@ -4,8 +4,8 @@ import { Account } from './account.ts'
 import { NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
 import { changeBody, RequestBody } from './ask/body.ts'
 import { isCompletion, usageWish } from './ask/include-usage.ts'
-import { examine, MOST_HEADERS } from './escape.ts'
-import { Gate } from './gate.ts'
+import { type Escape, examine, MOST_HEADERS } from './escape.ts'
+import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
 import { learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
@@ -53,16 +53,15 @@ export class Plugin {
 
   /** Runs after every request, because it has to for tapped ones, and for those that hold tokens and were not counted. */
   async log(kong: Kong): Promise<void> {
-    try {
-      if (this.#settings.tapped) await this.#account.tapped(kong)
-      if (this.#settings.reserve !== undefined) await this.#account.letGo(kong)
-    } catch (error) {
-      await failed(kong, error as Error)
-    }
+    const { tapped, reserve } = this.#settings
+    if (tapped) await this.#account.tapped(kong).catch((error: Error) => failed(kong, error))
+    if (reserve === undefined) return
+    await this.#account.letGo(kong).catch((error: Error) => {
+      return kong.log.err(`virtual-key: a reservation stays until it expires: ${error.message}`)
+    })
   }
 
   async #access(kong: Kong): Promise<void> {
-    const { tapped, identification, askForUsage, estimate } = this.#settings
     const headers = await kong.request.getHeaders(MOST_HEADERS)
     const request = examine(headers)
     if (request.tooMany) return exit(kong, TOO_MANY_HEADERS)
@@ -73,6 +72,23 @@ export class Plugin {
     const body = new RequestBody(kong, request)
     const passed = await this.#gate.pass(kong, body)
     if (passed && 'status' in passed) return exit(kong, passed)
+    try {
+      await this.#proxy(kong, headers, request, body, passed)
+    } catch (error) {
+      if (passed) await this.#gate.letGo(passed)
+      throw error
+    }
+  }
+
+  /** What a request that passes needs on its way, and what its later phases have to know. */
+  async #proxy(
+    kong: Kong,
+    headers: Record<string, string[]>,
+    request: Escape,
+    body: RequestBody,
+    passed: Hold | undefined,
+  ): Promise<void> {
+    const { tapped, identification, askForUsage, estimate } = this.#settings
     const asking = askForUsage && body.readable && isCompletion(await kong.request.getPath())
     const wish = asking ? usageWish(await body.read()) : undefined
     if (tapped) {

@@ -25,6 +25,8 @@ export type Counter =
   | 'attempts_failed'
   | 'buried'
   | 'refused_websocket'
+  /** Requests whose key Redis could not be asked about. */
+  | 'unchecked'
   | `refused_${Refused}`
   /** Responses of tapped routes that were buffered, and counted, because the route has no tap. */
   | 'tap_missing'

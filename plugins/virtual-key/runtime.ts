@@ -91,7 +91,7 @@ function open(config: RedisConfig): Runtime {
   const deliver = dispatcher.take.bind(dispatcher)
   const known = new KnownTotals()
   const settlements = new Settlements({ link, settler, known, metrics, log, deliver })
-  const admissions = new Admissions({ link, settler, known, log, deliver })
+  const admissions = new Admissions({ link, settler, known, deliver })
   dispatcher.start()
   return { redis, settlements, admissions, dispatcher, users: new Set() }
 }

@@ -20,7 +20,15 @@ describe('Budgets', function () {
         webhook: { allow_private_networks: true },
       }),
       {
-        routes: () => ({
+        routes: (webhook) => ({
+          labelled: {
+            config: {
+              token_budget: 5,
+              service: 'our-llm',
+              alert_webhook: webhook,
+              webhook: { allow_private_networks: true },
+            },
+          },
           forever: { config: { token_budget: 25 } },
           hidden: { config: { token_budget: 25, hide_client_headers: true } },
           tapped: { config: { token_budget: 25, window: 'day', body: 'tapped' }, tap: true },
@@ -137,6 +145,17 @@ describe('Budgets', function () {
     expect((await chat(scene.gateway, other)).status).to.equal(429)
     await until('the other alert', () => scene.receiver.received.length === 2)
     expect(scene.receiver.ids.size).to.equal(2)
+  })
+
+  it('its service is the label that the configuration names', async () => {
+    const key = scene.newKey()
+    expect((await send('labelled', key)).status).to.equal(200)
+    expect((await send('labelled', key)).status).to.equal(429)
+    const [alert] = await until(
+      'the alert',
+      () => scene.receiver.received.length > 0 && scene.receiver.received,
+    )
+    expect(JSON.parse(alert?.body ?? '')).to.include({ event: 'token_budget_exceeded', service: 'our-llm' })
   })
 
   it('the next window starts with the whole budget', async () => {

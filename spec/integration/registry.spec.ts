@@ -42,7 +42,11 @@ describe('The registry of keys', function () {
     const { status, body } = await chat(gateway, key)
     return [status, status === 200 ? '' : JSON.parse(body).error]
   }
-  const send = async (path: string, key: string, method: 'GET' | 'HEAD' | 'POST' | 'DELETE' = 'POST') => {
+  const send = async (
+    path: string,
+    key: string,
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'OPTIONS' = 'POST',
+  ) => {
     const { statusCode, body } = await request(`${scene.gateway.url}${path}`, {
       method,
       headers: { apikey: `${key}-secret`, 'content-type': 'application/json' },
@@ -94,7 +98,8 @@ describe('The registry of keys', function () {
     const key = scene.newKey()
     await registry.set(key, { scope: 'read' })
     expect(await ask(key)).to.deep.equal([403, 'insufficient scope'])
-    expect((await send('/v1/models', key, 'DELETE')).status).to.equal(403)
+    for (const method of ['DELETE', 'PUT', 'OPTIONS'] as const)
+      expect((await send('/v1/models', key, method)).status).to.equal(403)
     expect(scene.upstream.requests).to.have.length(0)
     expect((await send('/v1/models', key, 'GET')).status).to.equal(200)
     expect((await send('/v1/models', key, 'HEAD')).status).to.equal(200)
@@ -129,7 +134,9 @@ describe('The registry of keys', function () {
     expect(await ask(key)).to.deep.equal([200, ''])
     const closed = await send('/closed/chat', key)
     expect(closed).to.deep.equal({ status: 503, body: '{"error":"token accounting unavailable"}' })
-    expect(scene.gateway.log()).to.match(/\[err(or)?\].*schema_newer: .*Redis holds a newer schema/)
+    expect(scene.gateway.log()).to.match(
+      /\[err(or)?\].*unchecked: .*newer than \d+, the newest that this version knows/,
+    )
     for (const schema of all) await scene.client.hset(schema, 'version', SCHEMA_VERSION)
     expect(await ask(key)).to.deep.equal([403, 'key disabled'])
     await until('the tokens that waited', async () => (await scene.total(key)) === 10)

@@ -1,10 +1,8 @@
-import type { Log } from '../log.ts'
 import type { Claim } from '../outbox/claim.ts'
 import type { Link } from '../redis.ts'
 import { type Admitted, admit, type Question } from './admit.ts'
 import type { KnownTotals } from './known.ts'
 import { type Reservation, release, reservationOf } from './reserve.ts'
-import type { Standing } from './terms.ts'
 
 /** Requests under way that hold tokens. About 5 MB; what is pushed out expires in Redis. */
 const MOST_OPEN = 50_000
@@ -14,7 +12,6 @@ export interface AdmissionsOptions {
   /** Names this process; unique, and the consumer that takes over the alerts of first rejections. */
   readonly settler: string
   readonly known: KnownTotals
-  readonly log: Log
   /** Gets the alerts of first rejections. */
   readonly deliver: (claims: readonly Claim[]) => void
 }
@@ -22,7 +19,12 @@ export interface AdmissionsOptions {
 /** The answer to a question, where Redis gave one. */
 export type Decision =
   | Exclude<Admitted, { readonly state: 'method' | 'unlabelled' }>
-  | { readonly state: 'unavailable'; readonly trouble: Error }
+  | {
+      readonly state: 'unavailable'
+      readonly trouble: Error
+      /** Redis was asked, and may have reserved what the request wants. */
+      readonly asked: boolean
+    }
 
 /** Asks Redis who may pass, once for each request, and knows which requests of this process hold tokens. */
 export class Admissions {
@@ -51,7 +53,8 @@ export class Admissions {
     const { link, settler, known, deliver } = this.#options
     if (link.redis.status !== 'ready') await link.opened
     // Whether settlements wait does not matter: one node of a cluster, or a moment ago, must not open the gate for all keys.
-    if (link.redis.status !== 'ready') return { state: 'unavailable', trouble: new Error('Redis is away') }
+    if (link.redis.status !== 'ready')
+      return { state: 'unavailable', trouble: new Error('Redis is away'), asked: false }
     let asked = question
     let service: string | undefined
     try {
@@ -60,13 +63,15 @@ export class Admissions {
         if (admitted.state === 'method') asked = { ...asked, method: await method() }
         else if (admitted.state === 'unlabelled') service = await label().catch(() => '')
         else {
-          if (admitted.state === 'admitted') this.#hold(question.reservation, admitted.standing)
-          else deliver(admitted.claims)
+          // A key without a budget holds nothing: remembered all the same, it would in time push out those that do.
+          if (admitted.state === 'admitted' && admitted.standing.budget > 0) this.#hold(question.reservation)
+          if (admitted.state !== 'admitted') deliver(admitted.claims)
           return admitted
         }
       }
     } catch (trouble) {
-      return { state: 'unavailable', trouble: trouble as Error }
+      this.#hold(question.reservation)
+      return { state: 'unavailable', trouble: trouble as Error, asked: true }
     }
   }
 
@@ -84,18 +89,14 @@ export class Admissions {
     return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.settler}-`)
   }
 
-  /** Gives back what a request holds that has nothing to count. If Redis is away, it expires. */
+  /** Gives back what a request holds that has nothing to count. Never throws. */
   async release(keyId: string, reservation: Reservation): Promise<void> {
-    try {
-      await release(this.#options.link.redis, keyId, reservation)
-    } catch (error) {
-      this.#options.log.warn(`a reservation stays until it expires: ${(error as Error).message}`)
-    }
+    // Where Redis is away it stays until it expires.
+    await release(this.#options.link.redis, keyId, reservation).catch(() => undefined)
   }
 
-  #hold(reservation: Reservation | undefined, { budget }: Standing): void {
-    // A key without a budget holds nothing: remembered all the same, it would in time push out those that do.
-    if (reservation === undefined || budget === 0) return
+  #hold(reservation: Reservation | undefined): void {
+    if (reservation === undefined) return
     this.#open.add(reservation)
     if (this.#open.size <= MOST_OPEN) return
     const [eldest] = this.#open

@@ -62,7 +62,8 @@ const ARGS = 9
  * Everything that one request changes (a one-shot key used up, tokens reserved, the first rejection marked) happens here or not at
  * all. Times are by Redis's clock, so that gateways need not agree on theirs. Window labels of one kind sort by time: a gateway
  * whose clock is behind does not mark an old window again. A Redis that cannot write (no memory, a disk that failed) still refuses
- * who is over the budget; the first rejection is then the first that it can write down.
+ * who is over the budget; the first rejection is then the first that it can write down. A request that asks for more than the whole
+ * budget is refused without an alert: it says nothing about what was spent.
  */
 export const admitScript: Script = {
   name: 'vkAdmit',
@@ -75,13 +76,13 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[2] == '1' and not registered and ARGV[11] == '1' then return answer('unknown', 0) end
-if said.disabled then return answer('disabled', 0) end
-if (tonumber(said.expires_at) or now + 1) <= now then return answer('expired', 0) end
+if said.disabled == '1' then return answer('disabled', 0) end
+if (count(said.expires_at) or now + 1) <= now then return answer('expired', 0) end
 if said.scope == 'read' then
   if ARGV[12] == '' then return {'method'} end
   if ARGV[12] ~= 'read' then return answer('scope', 0) end
 end
-if said.one_shot and said.used_at then return answer('used', 0) end
+if said.one_shot == '1' and said.used_at then return answer('used', 0) end
 local wanted, reserved = 0, 0
 if ARGV[13] ~= '' and budget > 0 then
   wanted = tonumber(ARGV[14])
@@ -89,6 +90,7 @@ if ARGV[13] ~= '' and budget > 0 then
   reserved = held()
 end
 if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
+  if wanted > budget then return answer('budget', reserved, false) end
   local field = 'exceeded:' .. ARGV[window]
   local marked, marked_epoch = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) (%d+)$')
   local first = not marked or label > marked or label == marked and epoch > tonumber(marked_epoch)
@@ -112,7 +114,7 @@ if wanted > 0 then
   redis.call('PEXPIRE', reservations_name, 2 * ARGV[15])
   redis.call('PEXPIRE', reserved_name, 2 * ARGV[15])
 end
-if said.one_shot then redis.call('HSET', KEYS[2], 'used_at', exact(now)) end
+if said.one_shot == '1' then redis.call('HSET', KEYS[2], 'used_at', exact(now)) end
 return answer('admitted', reserved + wanted)
 `,
 }

@@ -31,10 +31,6 @@ local function release(reservation)
   if redis.call('DECRBY', reserved_name, string.format('%.0f', tokens_of(reservation))) <= 0 then redis.call('DEL', reserved_name) end
   return 1
 end
-local function expire(now)
-  local old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', now, 'LIMIT', 0, ${MOST_EXPIRED})
-  for _, reservation in ipairs(old) do release(reservation) end
-end
 local function held()
   if redis.call('EXISTS', reservations_name) == 0 then
     redis.call('DEL', reserved_name)
@@ -46,6 +42,12 @@ local function held()
   for _, reservation in ipairs(redis.call('ZRANGE', reservations_name, 0, -1)) do sum = sum + tokens_of(reservation) end
   if sum > 0 then redis.call('SET', reserved_name, string.format('%.0f', sum)) end
   return sum
+end
+local function expire(now)
+  local old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', now, 'LIMIT', 0, ${MOST_EXPIRED})
+  -- Fails, where the sum is none, before anything is written.
+  if #old > 0 then held() end
+  for _, reservation in ipairs(old) do release(reservation) end
 end
 `
 

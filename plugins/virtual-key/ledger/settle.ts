@@ -92,7 +92,7 @@ local crossed = {}
 local function try(threshold)
   if threshold and previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
 end
-try(tonumber(said.alert_threshold) or tonumber(ARGV[6]))
+try(count(said.alert_threshold) or tonumber(ARGV[6]))
 for threshold in string.gmatch(said.alert_thresholds or ARGV[7], '%d+') do try(tonumber(threshold)) end
 for percent in string.gmatch(budget > 0 and (said.alert_percents or ARGV[8]) or '', '%d+') do
   try(math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100))

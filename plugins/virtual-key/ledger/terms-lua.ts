@@ -35,7 +35,7 @@ const PER_WINDOW = 5
  *
  * Leaves behind: said (the record's fields, as text), registered, at (number of the window, from 0), label, total_name, budget,
  * stored and stored_epoch (as Redis has them), previous and epoch (as they should be), url, reserved_name, reservations_name,
- * exact(number), alert_id(what), append(id, payload), hand_over(start, count) and claims.
+ * exact(number), count(text) (nil where it is no whole number, as registry/record.ts reads it), alert_id(what), append(id, payload), hand_over(start, count) and claims.
  * May return {'schema', version}: Redis holds one that the caller does not know.
  *
  * A counter below what the caller saw in the same epoch was lost (flush, failover to an old replica): previous is what it was, so
@@ -50,6 +50,7 @@ export function termsLua(ownKeys: number, ownArgs: number): string {
 local version = tonumber(redis.call('HGET', KEYS[1], 'version') or 0)
 if version > tonumber(ARGV[1]) then return {'schema', version} end
 local function exact(number) return string.format('%.0f', number) end
+local function count(text) return text and string.match(text, '^%d+$') and tonumber(text) end
 local said, registered = {}, false
 if ARGV[2] == '1' then
   local names = {'${FIELDS.join("', '")}'}
@@ -66,7 +67,7 @@ for i = 0, #KEYS - ${totals} do
 end
 local window = ${windows} + ${PER_WINDOW} * at
 local label, total_name = ARGV[window + 1], KEYS[${totals} + at]
-local budget = tonumber(said.token_budget) or tonumber(ARGV[5])
+local budget = count(said.token_budget) or tonumber(ARGV[5])
 local stored = tonumber(redis.call('GET', total_name) or 0)
 local stored_epoch = tonumber(redis.call('HGET', KEYS[2], 'epoch') or 0)
 local known_epoch, known_total = tonumber(ARGV[window + 3]), tonumber(ARGV[window + 4])

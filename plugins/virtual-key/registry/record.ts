@@ -109,7 +109,8 @@ export function keyFrom(id: string, hash: Readonly<Record<string, string>>): Reg
 
 function readable(name: KeyField, text: string): unknown {
   try {
-    return valueFrom(name, text)
+    // An operator may write true and yes; scripts know only what is written here.
+    return key[name].type === 'boolean' && text !== '1' ? undefined : valueFrom(name, text)
   } catch (error) {
     if (error instanceof FieldError) return undefined
     throw error

@@ -52,12 +52,13 @@ if version ~= tonumber(ARGV[1]) then return {version} end
 local registered = redis.call('HEXISTS', KEYS[2], 'created_at') == 1
 local known = registered or ARGV[3] ~= '1' and redis.call('EXISTS', KEYS[2], unpack(KEYS, 4)) > 0
 if not known then return -1 end
+local epoch = redis.call('HINCRBY', KEYS[2], 'epoch', 1)
 for i = 4, #KEYS do redis.call('DEL', KEYS[i]) end
 if ARGV[3] == '1' then
   redis.call('ZREM', KEYS[3], ARGV[2])
   redis.call('HDEL', KEYS[2], 'created_at', 'updated_at', unpack(ARGV, 4))
 end
-return redis.call('HINCRBY', KEYS[2], 'epoch', 1)
+return epoch
 `,
 }
 

@@ -11,6 +11,7 @@ const BOUNDS = [
 ]
 const NESTED: Readonly<Record<string, readonly string[]>> = {
   generationConfig: ['maxOutputTokens', 'candidateCount'],
+  generation_config: ['max_output_tokens', 'candidate_count'],
   inferenceConfig: ['maxTokens'],
   textGenerationConfig: ['maxTokenCount'],
   options: ['num_predict'],
@@ -18,7 +19,7 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
 }
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
-const NESTED_ANSWERS = ['candidateCount']
+const NESTED_ANSWERS = ['candidateCount', 'candidate_count']
 /** Longer text is no number that anybody means: it may be a message of megabytes. Unit: bytes. */
 const LONGEST_NUMBER = 1024
 

@@ -94,6 +94,50 @@ describe('What a request holds, between its phases', function () {
     expect(await total(key)).to.equal(0)
   })
 
+  it('comes free where the access phase fails after it', async () => {
+    const key = newKey()
+    const errors: string[] = []
+    const kong = request(key, completion(10))
+    const broken = {
+      ...kong,
+      ctx: { shared: { set: () => Promise.reject(new Error('no room')) } },
+      log: { err: async (line: string) => errors.push(line) },
+    } as unknown as Kong
+    await plugin({}).access(broken)
+    expect(errors).to.deep.equal(['virtual-key: access failed: no room'])
+    expect(await held(key)).to.equal(0)
+  })
+
+  it('comes free where Redis refuses the settlement for good', async () => {
+    const key = newKey()
+    const one = plugin({})
+    const kong = request(key, completion(10))
+    await one.access(kong)
+    expect(await held(key)).to.equal(900)
+    await plain.redis.rpush(totalName(key, 'total'), 'x')
+    await one.response(kong)
+    await one.log(kong)
+    expect(await held(key)).to.equal(0)
+  })
+
+  it('a key that cannot be asked about is told of, and passes or not as fault_tolerant says', async () => {
+    const key = newKey()
+    await plain.redis.rpush(totalName(key, 'total'), 'x')
+    const lines: string[] = []
+    const exits: number[] = []
+    const kong = {
+      ...request(key, completion(10)),
+      response: { exit: async (status: number) => void exits.push(status) },
+      log: { warn: async (line: string) => lines.push(line), err: async (line: string) => lines.push(line) },
+    } as unknown as Kong
+    await plugin({}).access(kong)
+    expect(exits).to.deep.equal([])
+    await plugin({ fault_tolerant: false }).access(kong)
+    expect(exits).to.deep.equal([503])
+    expect(lines).to.have.length(1)
+    expect(lines[0]).to.match(/^virtual-key: unchecked: 1 request whose key .*WRONGTYPE/)
+  })
+
   it('is settled by the next process where the plugin server is started anew in between', async () => {
     const key = newKey()
     const kong = request(key, completion(10))

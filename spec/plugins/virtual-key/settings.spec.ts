@@ -31,6 +31,15 @@ describe('settingsFrom', () => {
     ).to.deep.equal([99])
   })
 
+  it('with the registry they stay apart, because a record may replace each of them', () => {
+    const own = { alert_threshold: 5, alert_thresholds: [9, 7], alert_percents: [80] }
+    expect(settingsFrom({ ...PLAIN, ...own, registry: true }).rules).to.deep.equal({
+      threshold: 5,
+      thresholds: [9, 7],
+      percents: [80],
+    })
+  })
+
   it('refuses percents without a budget', () => {
     expect(() => settingsFrom({ ...PLAIN, alert_percents: [80] })).to.throw(
       ConfigError,

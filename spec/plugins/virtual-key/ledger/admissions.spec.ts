@@ -1,10 +1,11 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
+import { reservedName } from '../../../../plugins/virtual-key/keys.ts'
 import { Admissions } from '../../../../plugins/virtual-key/ledger/admissions.ts'
 import { KnownTotals } from '../../../../plugins/virtual-key/ledger/known.ts'
-import { lineLog } from '../../../../plugins/virtual-key/log.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { keyNames, terms } from '../../../support/settlement.ts'
+import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 
 describe('Admissions', function () {
   this.timeout(60_000)
@@ -28,7 +29,6 @@ describe('Admissions', function () {
       link: connection.link,
       settler,
       known: new KnownTotals(),
-      log: lineLog(() => undefined),
       deliver: () => undefined,
     })
 
@@ -57,6 +57,32 @@ describe('Admissions', function () {
   it('takes what a process before it has admitted: the plugin server may be started anew between two phases', async () => {
     const reservation = await pass(open('before'), 100)
     expect(open('after').take(reservation)).to.equal(true)
+  })
+
+  it('knows of what it may hold where the answer was lost: it is given back like any other', async () => {
+    const proxy = await SwallowingProxy.start(server.port)
+    const lossy = await connected(proxy.port, { timeout: 300 })
+    const admissions = new Admissions({
+      link: lossy.link,
+      settler: 'lossy',
+      known: new KnownTotals(),
+      deliver: () => undefined,
+    })
+    const keyId = newKey()
+    const reservation = admissions.newReservation(10)
+    const question = { refuseUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
+    proxy.swallow = true
+    const decision = await admissions.decide(
+      { ...terms(keyId, { budget: 100 }), ...question },
+      async () => 'read',
+      async () => '',
+    )
+    proxy.swallow = false
+    expect(decision).to.include({ state: 'unavailable', asked: true })
+    expect(await connection.redis.get(reservedName(keyId))).to.equal('10')
+    expect(admissions.take(reservation)).to.equal(true)
+    lossy.redis.disconnect()
+    await proxy.stop()
   })
 
   it('remembers nothing for a key without a budget, which holds nothing', async () => {

@@ -19,6 +19,7 @@ import {
 import { release, reservationOf } from '../../../../plugins/virtual-key/ledger/reserve.ts'
 import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
 import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
+import { keyFrom } from '../../../../plugins/virtual-key/registry/record.ts'
 import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/registry/schema-version.ts'
 import { resetKey, writeKey } from '../../../../plugins/virtual-key/registry/write.ts'
 import { windowAt, windowsAt } from '../../../../plugins/virtual-key/window.ts'
@@ -151,10 +152,24 @@ for (const [name, open] of Object.entries(PLACES))
 
       it('what in a record cannot be read counts as not set', async () => {
         const key = await register({})
-        await redis.hset(keyName(key), { token_budget: 'much', expires_at: 'soon', window: 'year' })
-        const admitted = await ask(key, { budget: 70 })
-        expect(admitted.state).to.equal('admitted')
-        expect(admitted).to.have.nested.property('standing.budget', 70)
+        for (const [token_budget, expires_at, disabled] of [
+          ['much', 'soon', '0'],
+          ['-5', '-1', 'no'],
+          ['1e3', 'nan', 'false'],
+          ['0x10', 'inf', 'true'],
+        ]) {
+          await redis.hset(keyName(key), {
+            token_budget,
+            expires_at,
+            disabled,
+            one_shot: disabled,
+            window: 'year',
+          })
+          const admitted = await ask(key, { budget: 70 })
+          expect(admitted.state).to.equal('admitted')
+          expect(admitted).to.have.nested.property('standing.budget', 70)
+          expect(keyFrom(key, await redis.hgetall(keyName(key)))?.settings).to.deep.equal({})
+        }
       })
 
       it('a key that is removed and made anew starts at 0 and is not used up', async () => {
@@ -229,6 +244,9 @@ for (const [name, open] of Object.entries(PLACES))
         const told = await register({ alert_webhook: 'https://a.example.com', alert_threshold: 5 })
         expect(await spend(told, 5, { registry: true, target })).to.include({ silent: false })
         expect(await payloads(told)).to.have.length(1)
+        const quoted = await register({ alert_webhook: 'https://a.example.com/?q="x"', alert_threshold: 5 })
+        const { claims } = await spend(quoted, 5, { registry: true, target })
+        expect(claims.map(({ record }) => record?.url)).to.deep.equal(['https://a.example.com/?q="x"'])
         const silent = await register({ alert_threshold: 5 })
         expect(await spend(silent, 5, { registry: true, target })).to.deep.include({
           silent: true,
@@ -261,6 +279,15 @@ for (const [name, open] of Object.entries(PLACES))
             timestamp: '2026-04-06T19:00:00Z',
           },
         ])
+      })
+
+      it('a request that asks for more than the whole budget is refused without an alert: nothing was spent', async () => {
+        const key = newKey()
+        const greedy = { registry: false, budget: 100, reservation: reservationOf(`greedy-${key}`, 101) }
+        expect(await ask(key, greedy)).to.include({ state: 'budget', first: false })
+        expect(await redis.exists(keyName(key))).to.equal(0)
+        await spend(key, 100, { thresholds: [] })
+        expect(await ask(key, { registry: false, budget: 100 })).to.include({ state: 'budget', first: true })
       })
 
       it('before the alert it asks for the service, and marks nothing until it has it', async () => {

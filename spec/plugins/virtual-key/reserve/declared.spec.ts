@@ -13,6 +13,11 @@ describe('declaredMost', () => {
     ['best_of costs what it tries', { max_tokens: 100, n: 1, best_of: 5 }, 500],
     ['of several bounds the largest', { max_tokens: 100, max_output_tokens: 1 }, 100],
     ['Gemini', { generationConfig: { maxOutputTokens: 50, candidateCount: 2 } }, 100],
+    [
+      'Gemini, as protobuf names it',
+      { generation_config: { max_output_tokens: 50, candidate_count: 2 } },
+      100,
+    ],
     ['Bedrock Converse', { inferenceConfig: { maxTokens: 60 } }, 60],
     ['Ollama', { options: { num_predict: 70 } }, 70],
     ['TGI', { parameters: { max_new_tokens: 80 } }, 80],
