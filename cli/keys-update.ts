@@ -14,21 +14,28 @@ import {
   withUnset,
 } from './key-options.ts'
 import { unknownKey } from './keys-list.ts'
+import type { AdminApi } from './kong/admin-api.ts'
+import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
+import { noRateLimitPlan, rateLimitPlan } from './kong/key-plugins-plan.ts'
+import { carryOut } from './kong/provisioning.ts'
+import { readConsumer } from './kong/reading.ts'
+
+type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
 export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
   const update = withConnection(keys.command('update'))
     .description('changes the settings that are named; the others stay')
     .argument('<id>', 'the virtual key')
-  withUnset(withKeySettings(update)).action(
-    (id: string, options: ConnectionOptions & KeyOptions & { readonly unset?: string }) => {
-      const changes = changesFrom(options)
-      return connected(options, log, async (redis) => {
-        const changed = await change(redis, id, changes)
-        print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
-      })
-    },
-  )
+  withAdmin(withUnset(withKeySettings(update))).action((id: string, options: UpdateOptions) => {
+    const changes = changesFrom(options)
+    const api = adminFrom(options)
+    return connected(options, log, async (redis) => {
+      const changed = await change(redis, id, changes)
+      print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
+      if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, log, print)
+    })
+  })
 
   for (const [name, disabled, description] of [
     ['disable', true, 'answers 403 to requests of a key until it is enabled'],
@@ -57,6 +64,23 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
         print(`key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`)
       }),
     )
+}
+
+/** A rate limit is kept by Kong's own plugin, so that the record alone changes nothing. */
+async function limit(
+  id: string,
+  minute: number | undefined,
+  api: AdminApi | undefined,
+  log: Log,
+  print: (text: string) => void,
+): Promise<void> {
+  if (api === undefined)
+    return log.warn('a rate limit is kept by Kong: give --admin-url to change it there too')
+  const state = await readConsumer(api, id)
+  if (state.consumer === undefined)
+    throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
+  const plan = minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state)
+  await carryOut(plan, { api }, { options: {}, log, print })
 }
 
 function changesFrom(options: KeyOptions & { readonly unset?: string }): KeyChanges {

@@ -75,7 +75,7 @@ function planOf({ id, settings }: Entry, secret: string | undefined, state: Cons
   const rotated = state.credentials.some((one) => tagged(one))
   return joined(
     consumerPlan(id, state),
-    rateLimitPlan(id, settings.rate_limit, { ...state, applying: [], remarks: [] }),
+    rateLimitPlan(id, settings.rate_limit, state),
     secret !== undefined &&
       !rotated &&
       credentialPlan({ id, secret: { text: secret, generated: false } }, state),

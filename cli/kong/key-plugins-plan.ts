@@ -6,7 +6,7 @@ import type { Applying } from './applying.ts'
 import type { Plan, Scope } from './changes.ts'
 import { configChanges, covers } from './config-changes.ts'
 import type { KongState } from './create-plan.ts'
-import { type PluginConfig, TAG } from './entities.ts'
+import { type PluginConfig, TAG, tagged } from './entities.ts'
 import { shownConfig } from './shown.ts'
 
 /** Fields that people read, in the registry alone. */
@@ -59,7 +59,11 @@ export function configPlan(id: string, settings: KeySettings, { plugins, applyin
 }
 
 /** Requests a minute, kept by Kong's own plugin. */
-export function rateLimitPlan(id: string, minute: number | undefined, { plugins }: KongState): Plan {
+export function rateLimitPlan(
+  id: string,
+  minute: number | undefined,
+  { plugins }: Pick<KongState, 'plugins'>,
+): Plan {
   if (minute === undefined) return { changes: [], kept: [], notes: [] }
   const scope: Scope = { kind: 'consumer', name: id }
   const name = 'rate-limiting'
@@ -72,6 +76,17 @@ export function rateLimitPlan(id: string, minute: number | undefined, { plugins 
     kept: [],
     notes: [],
   }
+}
+
+/** No limit any more: the one that vk made goes, somebody else's stays. */
+export function noRateLimitPlan(id: string, { plugins }: Pick<KongState, 'plugins'>): Plan {
+  const there = plugins.find(({ name }) => name === 'rate-limiting')
+  if (there === undefined) return { changes: [], kept: [], notes: [] }
+  const what = `plugin rate-limiting of consumer ${id}`
+  if (!tagged(there)) return { changes: [], kept: [what], notes: [`${what} was not made by vk: it stays`] }
+  const scope: Scope = { kind: 'consumer', name: id }
+  const act = { kind: 'delete plugin', scope, name: there.name, id: there.id } as const
+  return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
 }
 
 function ownConfig(settings: KeySettings): PluginConfig {
