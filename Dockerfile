@@ -19,6 +19,7 @@ COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=production /opt/virtual-key/node_modules /opt/virtual-key/node_modules
 COPY --from=production /opt/virtual-key/package.json /opt/virtual-key/package.json
 COPY --from=production /opt/virtual-key/dist /opt/virtual-key/dist
+RUN chmod +x /opt/virtual-key/dist/cli/main.js && ln -s /opt/virtual-key/dist/cli/main.js /usr/local/bin/vk
 USER kong
 # The plugin server gets an empty environment: absolute paths, and settings as `env NAME=value` inside START_CMD.
 ENV KONG_PLUGINS=bundled,virtual-key \
