@@ -57,7 +57,11 @@ Deno.test('knows private addresses', () => {
 })
 
 Deno.test('decides windows, names, encodings, outcomes and the schema', () => {
-  assert.deepEqual(windowAt('month', Date.UTC(2028, 1, 29)), { label: '2028-02', end: Date.UTC(2028, 2, 1) })
+  assert.deepEqual(windowAt('month', Date.UTC(2028, 1, 29)), {
+    kind: 'month',
+    label: '2028-02',
+    end: Date.UTC(2028, 2, 1),
+  })
   assert.equal(partitionOf('foo'), 12182 % 16)
   assert.equal(outboxNames(3).retry, 'vk:{3}:retry')
   assert.equal(examine({ 'accept-encoding': ['*'] }).acceptEncoding, 'identity')
