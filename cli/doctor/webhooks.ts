@@ -21,6 +21,8 @@ export interface WebhookFacts {
   readonly found: number
   /** Whether there are keys whose webhooks were not looked for. */
   readonly cut: boolean
+  /** Who may name more but could not be asked. */
+  readonly unasked?: 'Kong' | 'Redis'
 }
 
 /** Webhooks called. */
@@ -51,7 +53,14 @@ async function probe(seat: Seat): Promise<WebhookFacts> {
       call: await call({ url, allowPrivateNetworks, of, ...how }, options.signers, step),
     })),
   )
-  return { called, found: webhooks.length, cut: registered?.cut === true }
+  const redisAway = outbox === undefined || registered === undefined
+  const unasked = gateway === undefined ? 'Kong' : redisAway ? 'Redis' : undefined
+  return {
+    called,
+    found: webhooks.length,
+    cut: registered?.cut === true,
+    ...(unasked === undefined ? {} : { unasked }),
+  }
 }
 
 async function registeredIn(seat: Seat) {
@@ -59,11 +68,13 @@ async function registeredIn(seat: Seat) {
   return registeredWebhooks(redis, gateway?.configurations, MOST_KEYS)
 }
 
-export function judgeWebhooks({ called, found, cut }: WebhookFacts): Judged[] {
+export function judgeWebhooks({ called, found, cut, unasked }: WebhookFacts): Judged[] {
   const judged = called.map(judgeOne)
   if (found > called.length) judged.push(skipped(`${found - called.length} more webhooks were not called`))
   if (cut) judged.push(skipped(`only the first ${MOST_KEYS} registered keys were asked for their webhook`))
-  return judged.length > 0 ? judged : [skipped('no webhook is named: crossings are only counted and logged')]
+  if (judged.length > 0) return judged
+  if (unasked !== undefined) return [skipped(`no webhook is found, but ${unasked} could not be asked`)]
+  return [skipped('no webhook is named: crossings are only counted and logged')]
 }
 
 function judgeOne({ url, allowPrivateNetworks, of, call }: WebhookFacts['called'][number]): Judged {

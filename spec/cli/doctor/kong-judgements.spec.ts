@@ -243,5 +243,8 @@ describe('vk doctor, what it makes of Kong', () => {
     ])
     expect(JSON.stringify(found)).not.to.match(/p4ss|T0KEN/)
     expectJudged(judgeWebhooks({ called: [], found: 0, cut: false }), [['skipped', 'no webhook is named']])
+    expectJudged(judgeWebhooks({ called: [], found: 0, cut: false, unasked: 'Redis' }), [
+      ['skipped', 'Redis could not be asked'],
+    ])
   })
 })

@@ -104,6 +104,11 @@ describe('vk doctor on webhooks', function () {
     expect(found.text).not.to.match(/p4ss|T0KEN/)
   })
 
+  it('does not say that none is named where the registry could not be asked', async () => {
+    const away = { ...env, REDIS_URL: `redis://127.0.0.1:${await freePort()}` }
+    expect(told(await doctor(away), 'webhooks')).to.match(/^skipped: .*Redis could not be asked$/)
+  })
+
   it('leaves vault references to Kong', async () => {
     await configured('vault', 'https://placeholder.example.com')
     const [entity] = kong.entities('plugins')
