@@ -23,13 +23,13 @@ export type KeyChanges = { readonly [N in KeyField]?: KeySettings[N] | undefined
 const SETTABLE = KEY_FIELDS.filter((name) => name !== 'disabled' && name !== 'used_at')
 
 /** Unit: milliseconds. */
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** The options for the settings of a key, from schema/key.ts. */
 export function withKeySettings(command: Command): Command {
   for (const name of SETTABLE) command.addOption(optionOf(name))
   return command
-    .option('--expires-in <30d|12h|45m>', 'the same, from now on')
+    .option('--expires-in <30d|12h|45m>', 'when it expires, from now on')
     .option('--alert-webhook-file <file>', 'the webhook from a file, - = stdin: its path may be a secret')
 }
 
@@ -114,7 +114,7 @@ function expiry(at: string | true | undefined, span: string | undefined, now: nu
     throw new Failure(`--expires-at: ${JSON.stringify(at)} is no time such as 2026-12-31T18:00:00Z`, 2)
   }
   if (span === undefined) return undefined
-  const [, count, unit = ''] = /^(\d{1,6})([mhd])$/.exec(span) ?? []
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(span) ?? []
   const length = UNITS[unit]
   if (length === undefined)
     throw new Failure(`--expires-in: ${JSON.stringify(span)} is no span such as 30d`, 2)

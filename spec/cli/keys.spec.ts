@@ -148,6 +148,21 @@ describeVk('vk keys', (on) => {
     expect(again.stdout).to.equal('key "a" had these settings already\n')
   })
 
+  it('takes a span in seconds, minutes, hours or days', async () => {
+    await write('a', {})
+    for (const [span, length] of [
+      ['45s', 45_000],
+      ['30m', 1_800_000],
+      ['12h', DAY / 2],
+      ['2d', 2 * DAY],
+    ] as const) {
+      const before = Date.now()
+      expect((await on().run('keys', 'update', 'a', '--expires-in', span)).code).to.equal(0)
+      const at = Date.parse(String((await show('a')).expires_at))
+      expect(at).to.be.within(before + length - 1000, Date.now() + length)
+    }
+  })
+
   it('keeps the path of a webhook to itself, wherever it comes from', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'virtual-key-keys-'))
     const file = join(folder, 'hook')
