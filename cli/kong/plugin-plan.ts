@@ -60,7 +60,8 @@ function keyAuthPlan(place: Place, gateway: Gateway): Plan {
   const other = AUTHENTICATION.find((name) => pluginFor(name, plugins, route) !== undefined)
   if (other !== undefined)
     return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
-  return created(scope, 'key-auth', {})
+  // Else Kong hands the client's key on to the upstream, which is somebody else's.
+  return created(scope, 'key-auth', { hide_credentials: true })
 }
 
 function created(scope: Scope, name: string, config: PluginConfig): Plan {

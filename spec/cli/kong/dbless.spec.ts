@@ -106,12 +106,14 @@ describe('a Kong without a database', function () {
     const enable = (...place: string[]) => lines('plugin', 'enable', ...place, '--set', 'registry=true')
     const own = [
       { name: 'virtual-key', tags: ['virtual-key'], config: { registry: true } },
-      { name: 'key-auth', tags: ['virtual-key'], config: {} },
+      { name: 'key-auth', tags: ['virtual-key'], config: { hide_credentials: true } },
     ]
     expect((await enable('--route', name)).value).to.deep.equal({ routes: [{ name, plugins: own }] })
     expect((await enable('--service', name)).value).to.deep.equal({ services: [{ name, plugins: own }] })
     expect((await enable('--global')).value).to.deep.equal({ plugins: own })
     const plan = await on.run('plugin', 'enable', '--global', '--dry-run')
-    expect(plan.stdout).to.equal('+ plugin virtual-key of all requests\n+ plugin key-auth of all requests\n')
+    expect(plan.stdout).to.equal(
+      '+ plugin virtual-key of all requests\n+ plugin key-auth of all requests: config.hide_credentials true\n',
+    )
   })
 })

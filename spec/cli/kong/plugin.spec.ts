@@ -33,7 +33,7 @@ describe('vk plugin', function () {
     expect([code, stderr, stdout]).to.deep.equal([
       0,
       '',
-      `+ plugin virtual-key of route ${name}: config.redis.host redis.internal, config.registry true\n+ plugin key-auth of route ${name}\n`,
+      `+ plugin virtual-key of route ${name}: config.redis.host redis.internal, config.registry true\n+ plugin key-auth of route ${name}: config.hide_credentials true\n`,
     ])
     expect((await on.json(...args)).changes).to.deep.equal([])
     const change = await on.run(
