@@ -26,7 +26,7 @@ export function withAdmin(command: Command): Command {
 
 /** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
 export function adminFrom({ adminUrl, adminToken, adminTokenHeader }: AdminOptions): AdminApi | undefined {
-  if (adminUrl === undefined) return undefined
+  if (adminUrl === undefined || adminUrl === '') return undefined
   const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new Failure("the Admin API's URL does not look like http://host:port", 2)

@@ -8,6 +8,7 @@ const HEAD = [
   '# Kong runs without a database: these lines belong into its kong.yml (or the file of decK), into the entries of',
   '# the same name where there are some. Load it then: kong reload, deck gateway sync, or POST /config.',
 ]
+const NOTHING = '# Kong runs without a database, and no lines of a kong.yml can say this.'
 /** Seen on Kong 3.9.1: a credential with a ttl in a kong.yml does not work at all. */
 const NO_TTL = '# A ttl cannot stand in a kong.yml: with a registry, --expires-in ends the key instead.'
 
@@ -33,7 +34,8 @@ export function kongYml(changes: readonly Change[], secret: string): string {
   ])
   const timed = changes.some(({ act }) => act.kind === 'create credential' && act.ttl !== undefined)
   const byHand = comments.length === 0 ? [] : ['# To be done by hand:', ...comments]
-  return [...HEAD, ...(timed ? [NO_TTL] : []), ...lines, ...byHand].join('\n')
+  const head = lines.length === 0 ? [NOTHING] : [...HEAD, ...(timed ? [NO_TTL] : [])]
+  return [...head, ...lines, ...byHand].join('\n')
 }
 
 /** The mark of a rotation is for a Kong that can be changed step by step. */

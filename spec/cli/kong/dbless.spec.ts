@@ -98,6 +98,9 @@ describe('a Kong without a database', function () {
     )
     const deletion = await lines('keys', 'delete', id, '--no-registry', '--yes')
     expect(deletion.value).to.equal(null)
+    expect(deletion.text)
+      .to.include('no lines of a kong.yml can say this')
+      .and.not.include('these lines belong')
     expect(deletion.text).to.match(/# To be done by hand:\n# - credential .*\n# - consumer \S+\n$/)
   })
 
