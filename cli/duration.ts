@@ -3,16 +3,19 @@ import { Failure } from './failure.ts'
 /** Unit: seconds. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
-/** The longest time that Kong keeps. Unit: seconds. Source: Kong 3.9, `ttl must be an integer between 0 and 100000000`. */
+/** The longest time that Kong keeps for a credential. Unit: seconds. Source: Kong 3.9, `ttl must be an integer between 0 and 100000000`. */
 const MOST = 100_000_000
 
-/** `90d`, `12h`, `30m`, `45s` or a number of seconds, as seconds. @throws Failure that names the option, with exit code 2 */
-export function secondsFrom(option: string, text: string, least = 1): number {
+/**
+ * `90d`, `12h`, `30m`, `45s` or a number of seconds, as seconds.
+ * @param least, most in seconds @throws Failure that names the option, with exit code 2
+ */
+export function secondsFrom(option: string, text: string, least = 1, most = MOST): number {
   const [, count, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? []
   const seconds = Number(count) * (UNITS[unit] ?? 1)
-  if (seconds >= least && seconds <= MOST) return seconds
+  if (seconds >= least && seconds <= most) return seconds
   throw new Failure(
-    `${option}: ${JSON.stringify(text)} is no time such as 90d, 12h or 30m, up to ${MOST} seconds`,
+    `${option}: ${JSON.stringify(text)} is no time such as 90d, 12h or 30m, up to ${most} seconds`,
     2,
   )
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { FieldError, KEY_FIELDS, valueFrom } from '../plugins/virtual-key/registry/record.ts'
 import type { Field } from '../schema/fields.ts'
 import { type KeyField, type KeySettings, key } from '../schema/key.ts'
+import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
 import { fromRfc3339 } from './time.ts'
 
@@ -22,8 +23,8 @@ export type KeyChanges = { readonly [N in KeyField]?: KeySettings[N] | undefined
 
 const SETTABLE = KEY_FIELDS.filter((name) => name !== 'disabled' && name !== 'used_at')
 
-/** Unit: milliseconds. */
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** A hundred years. Unit: seconds. */
+const LONGEST = 36_525 * 86_400
 
 /** The options for the settings of a key, from schema/key.ts. */
 export function withKeySettings(command: Command): Command {
@@ -114,11 +115,7 @@ function expiry(at: string | true | undefined, span: string | undefined, now: nu
     throw new Failure(`--expires-at: ${JSON.stringify(at)} is no time such as 2026-12-31T18:00:00Z`, 2)
   }
   if (span === undefined) return undefined
-  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(span) ?? []
-  const length = UNITS[unit]
-  if (length === undefined)
-    throw new Failure(`--expires-in: ${JSON.stringify(span)} is no span such as 30d`, 2)
-  return String(now + Number(count) * length)
+  return String(now + secondsFrom('--expires-in', span, 0, LONGEST) * 1000)
 }
 
 function webhook(url: string | true | undefined, file: string | undefined): string | undefined {

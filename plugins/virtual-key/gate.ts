@@ -52,10 +52,13 @@ export class Gate {
     return this.#obey(kong, question, decision, at)
   }
 
-  /** Gives back what a request holds that will not be proxied, or of which later phases will not know. */
-  async letGo({ keyId, reservation }: Hold): Promise<void> {
+  /**
+   * Gives back what a request holds that will not be proxied, or of which later phases will not know. Its client does not wait for
+   * that: Redis may be what is in trouble.
+   */
+  letGo({ keyId, reservation }: Hold): void {
     const { admissions } = this.#runtime
-    if (admissions.take(reservation)) await admissions.release(keyId, reservation)
+    if (admissions.take(reservation)) void admissions.release(keyId, reservation)
   }
 
   async #complain(kong: Kong, trouble: Error): Promise<void> {
@@ -92,7 +95,7 @@ export class Gate {
       await this.#complain(kong, decision.trouble)
       const held = decision.asked && reservation !== undefined ? { keyId, reservation } : undefined
       if (faultTolerant) return held
-      if (held) await this.letGo(held)
+      if (held) this.letGo(held)
       return UNAVAILABLE
     }
     const { state, standing } = decision

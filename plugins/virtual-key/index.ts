@@ -75,7 +75,7 @@ export class Plugin {
     try {
       await this.#proxy(kong, headers, request, body, passed)
     } catch (error) {
-      if (passed) await this.#gate.letGo(passed)
+      if (passed) this.#gate.letGo(passed)
       throw error
     }
   }

@@ -288,7 +288,7 @@ describe('vk keys', () => {
     ['--window: "year" is none of total, hour', ['--window', 'year']],
     ['--expires-at: "2026-02-30T00:00:00Z" is no time', ['--expires-at', '2026-02-30T00:00:00Z']],
     ['--expires-at: "2026-12-01 10:00" is no time', ['--expires-at', '2026-12-01 10:00']],
-    ['--expires-in: "3 weeks" is no span', ['--expires-in', '3 weeks']],
+    ['--expires-in: "3 weeks" is no time such as', ['--expires-in', '3 weeks']],
     ['not both', ['--expires-in', '3d', '--expires-at', '2027-01-01T00:00:00Z']],
     ['not both', ['--alert-webhook', 'https://example.com', '--alert-webhook-file', '-']],
     ['--alert-webhook: its 13 characters are no http', ['--alert-webhook', 'ftp://hidden/']],

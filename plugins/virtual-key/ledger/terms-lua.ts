@@ -35,7 +35,8 @@ const PER_WINDOW = 5
  *
  * Leaves behind: said (the record's fields, as text), registered, at (number of the window, from 0), label, total_name, budget,
  * stored and stored_epoch (as Redis has them), previous and epoch (as they should be), url, reserved_name, reservations_name,
- * exact(number), count(text) (nil where it is no whole number, as registry/record.ts reads it), alert_id(what), append(id, payload), hand_over(start, count) and claims.
+ * exact(number), count(text) (nil where it is no whole number, as registry/record.ts reads it), alert_id(what), append(id, payload),
+ * hand_over(start, most) and claims.
  * May return {'schema', version}: Redis holds one that the caller does not know.
  *
  * A counter below what the caller saw in the same epoch was lost (flush, failover to an old replica): previous is what it was, so
@@ -80,8 +81,8 @@ end
 local url = said.alert_webhook and cjson.encode(said.alert_webhook) or ARGV[10]
 local reserved_name, reservations_name = KEYS[5], KEYS[6]
 local claims = {}
-local function hand_over(start, count)
-  local read = redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', count, 'STREAMS', KEYS[3], start)
+local function hand_over(start, most)
+  local read = redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', most, 'STREAMS', KEYS[3], start)
   for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
     local id = entry[2] and entry[2][2]
     local record = id and redis.call('HGET', KEYS[4], id)

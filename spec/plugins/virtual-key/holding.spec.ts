@@ -105,7 +105,7 @@ describe('What a request holds, between its phases', function () {
     } as unknown as Kong
     await plugin({}).access(broken)
     expect(errors).to.deep.equal(['virtual-key: access failed: no room'])
-    expect(await held(key)).to.equal(0)
+    await until('the release', async () => (await held(key)) === 0)
   })
 
   it('comes free where Redis refuses the settlement for good', async () => {

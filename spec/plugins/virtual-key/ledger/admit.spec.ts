@@ -24,6 +24,7 @@ import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/reg
 import { resetKey, writeKey } from '../../../../plugins/virtual-key/registry/write.ts'
 import { windowAt, windowsAt } from '../../../../plugins/virtual-key/window.ts'
 import type { KeySettings } from '../../../../schema/key.ts'
+import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { keyNames, settlement, silentTarget, terms } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
@@ -83,13 +84,6 @@ for (const [name, open] of Object.entries(PLACES))
       const key = newKey()
       expect(await writeKey(redis, key, settings, 'create', now())).to.equal('created')
       return key
-    }
-    const payloads = async (key: string): Promise<Record<string, unknown>[]> => {
-      const records = await redis.hvals(outboxNames(partitionOf(key)).alerts)
-      return records
-        .map((json) => JSON.parse(json))
-        .filter(({ keyId }) => keyId === key)
-        .map(({ payload }) => JSON.parse(payload))
     }
 
     describe('keys', () => {
@@ -243,7 +237,7 @@ for (const [name, open] of Object.entries(PLACES))
         const target = silentTarget()
         const told = await register({ alert_webhook: 'https://a.example.com', alert_threshold: 5 })
         expect(await spend(told, 5, { registry: true, target })).to.include({ silent: false })
-        expect(await payloads(told)).to.have.length(1)
+        expect(await payloadsOf(redis, told)).to.have.length(1)
         const quoted = await register({ alert_webhook: 'https://a.example.com/?q="x"', alert_threshold: 5 })
         const { claims } = await spend(quoted, 5, { registry: true, target })
         expect(claims.map(({ record }) => record?.url)).to.deep.equal(['https://a.example.com/?q="x"'])
@@ -252,7 +246,7 @@ for (const [name, open] of Object.entries(PLACES))
           silent: true,
           crossed: [5],
         })
-        expect(await payloads(silent)).to.have.length(0)
+        expect(await payloadsOf(redis, silent)).to.have.length(0)
       })
     })
 
@@ -268,7 +262,7 @@ for (const [name, open] of Object.entries(PLACES))
         const first = answers.filter((one) => one.state === 'budget' && one.first)
         expect(first).to.have.length(1)
         expect(first[0]).to.have.property('claims').with.length(1)
-        expect(await payloads(key)).to.deep.equal([
+        expect(await payloadsOf(redis, key)).to.deep.equal([
           {
             event: 'token_budget_exceeded',
             key_id: key,
@@ -334,7 +328,7 @@ for (const [name, open] of Object.entries(PLACES))
         await room(0)
         expect(full).to.include({ state: 'budget', first: false })
         expect(await ask(key, own)).to.include({ state: 'budget', first: true })
-        expect(await payloads(key)).to.have.length(1)
+        expect(await payloadsOf(redis, key)).to.have.length(1)
       })
 
       for (const what of ['outbox', 'alerts'] as const) {

@@ -9,6 +9,7 @@ import {
 import type { Connection } from '../../../../plugins/virtual-key/ledger/script.ts'
 import { settle } from '../../../../plugins/virtual-key/ledger/settle.ts'
 import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/registry/schema-version.ts'
+import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { keyNames, settlement, silentTarget } from '../../../support/settlement.ts'
 
@@ -37,13 +38,6 @@ for (const [name, open] of Object.entries(PLACES))
       const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai')
       if (settled.state !== 'settled') throw new Error(settled.state)
       return settled
-    }
-    const payloads = async (key: string): Promise<Record<string, unknown>[]> => {
-      const records = await redis.hvals(outboxNames(partitionOf(key)).alerts)
-      return records
-        .map((json) => JSON.parse(json))
-        .filter(({ keyId }) => keyId === key)
-        .map(({ payload }) => JSON.parse(payload))
     }
 
     it('reports previous and new total, and fires only where the total passes or meets a threshold', async () => {
@@ -142,7 +136,7 @@ for (const [name, open] of Object.entries(PLACES))
         silent: true,
         claims: [],
       })
-      expect(await payloads(key)).to.deep.equal([])
+      expect(await payloadsOf(redis, key)).to.deep.equal([])
     })
 
     it('lets a window end a day late, and starts the next one at 0', async () => {
@@ -157,7 +151,7 @@ for (const [name, open] of Object.entries(PLACES))
         previous: 0,
         crossed: [100],
       })
-      expect(await payloads(key)).to.have.length(2)
+      expect(await payloadsOf(redis, key)).to.have.length(2)
     })
 
     it('stops at the largest number that all parties count exactly', async () => {
@@ -176,7 +170,7 @@ for (const [name, open] of Object.entries(PLACES))
       const all = await Promise.all(Array.from({ length: 200 }, () => spend(key, 1, 100)))
       expect(all.filter(({ crossed }) => crossed.length > 0)).to.have.length(1)
       expect(await redis.get(totalName(key, 'total'))).to.equal('200')
-      expect(await payloads(key)).to.have.length(1)
+      expect(await payloadsOf(redis, key)).to.have.length(1)
     })
 
     it('keeps names with quotes, line breaks, slashes and every script intact', async () => {
