@@ -8,7 +8,7 @@ import { type Escape, examine, MOST_HEADERS } from './escape.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
+import { criticalLines, learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
 import { NOTE } from './tap/lua.ts'
@@ -62,6 +62,7 @@ export class Plugin {
   }
 
   async #access(kong: Kong): Promise<void> {
+    if (criticalLines.pending) await sayCritical(kong)
     const headers = await kong.request.getHeaders(MOST_HEADERS)
     const request = examine(headers)
     if (request.tooMany) return exit(kong, TOO_MANY_HEADERS)
@@ -108,6 +109,12 @@ export class Plugin {
     const { acceptEncoding } = request
     if (acceptEncoding !== undefined) await kong.service.request.setHeader('accept-encoding', acceptEncoding)
   }
+}
+
+/** One line for each request, so that no client waits for many. */
+async function sayCritical(kong: Kong): Promise<void> {
+  const line = criticalLines.take()
+  if (line !== undefined) await kong.log.err(`virtual-key: ${line}`)
 }
 
 async function failed(kong: Kong, error: Error): Promise<void> {

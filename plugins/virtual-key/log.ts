@@ -6,10 +6,27 @@ export interface Log {
   info(message: string): void
   warn(message: string): void
   error(message: string): void
+  /** Something was lost or given up. Besides the output, it goes into Kong's log at a level that is shown by default. */
+  critical(message: string): void
 }
 
-/** Writes plain lines: kong-pdk's own logger writes cursor codes that turn one line into six in Kong's log. */
-export function lineLog(write: (line: string) => void): Log {
+/**
+ * Writes plain lines: kong-pdk's own logger writes cursor codes that turn one line into six in Kong's log.
+ * @param raise gets the message of a critical line; absent: there is no phase to say it
+ */
+export function lineLog(
+  write: (line: string) => void,
+  raise: (message: string) => void = () => undefined,
+): Log {
   const at = (level: string) => (message: string) => write(`virtual-key ${level}: ${message}\n`)
-  return { info: at('info'), warn: at('warn'), error: at('error') }
+  const critical = at('critical')
+  return {
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    critical: (message) => {
+      critical(message)
+      raise(message)
+    },
+  }
 }

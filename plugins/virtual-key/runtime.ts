@@ -1,5 +1,6 @@
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
+import { CriticalLines } from './critical-lines.ts'
 import { Estimator } from './estimate/estimator.ts'
 import { Requests } from './estimate/requests.ts'
 import { fingerprint } from './keys.ts'
@@ -35,7 +36,11 @@ const LINGER = 120_000
 const PATIENCE = 10_000
 
 export const clock = (): number => Date.now()
-export const log = lineLog((line) => process.stdout.write(line))
+export const criticalLines = new CriticalLines()
+export const log = lineLog(
+  (line) => process.stdout.write(line),
+  (message) => criticalLines.add(message),
+)
 export const metrics = new Metrics()
 export const complaints = new Complaints(clock)
 export const estimator = new Estimator()
