@@ -346,7 +346,8 @@ for (const [name, open] of Object.entries(PLACES))
         stood ||= wakes > 0
         while (performance.now() < wakes);
       }
-      const log = { info: standStill, warn: () => undefined, error: () => undefined }
+      const nothing = (): void => undefined
+      const log = { info: standStill, warn: nothing, error: nothing, critical: nothing }
       const one = await start({ lease: 1500, log })
       const answers: Array<() => void> = []
       receiver.answer = (response) => {
