@@ -191,6 +191,44 @@ export const config = {
         },
         description: 'Nodes of a Redis Cluster to start from; replaces `host` and `port`.',
       },
+      sentinel_master: {
+        type: 'string',
+        len_min: 1,
+        description:
+          'Name of the master that Redis Sentinel watches over; with `sentinel_nodes` it replaces `host` and `port`.',
+      },
+      sentinel_nodes: {
+        type: 'array',
+        elements: {
+          type: 'record',
+          fields: {
+            host: {
+              type: 'string',
+              required: true,
+              default: '127.0.0.1',
+              description: 'Host name or address.',
+            },
+            port: {
+              type: 'integer',
+              default: 26379,
+              between: [0, 65535],
+              description: 'TCP port of the sentinel.',
+            },
+          },
+        },
+        description: 'Sentinels to ask for the master; with `ssl` they are asked over TLS too.',
+      },
+      sentinel_username: {
+        type: 'string',
+        referenceable: true,
+        description: 'ACL user of the sentinels.',
+      },
+      sentinel_password: {
+        type: 'string',
+        referenceable: true,
+        encrypted: true,
+        description: 'Password of the sentinels.',
+      },
     },
   },
 } as const satisfies Fields

@@ -43,8 +43,22 @@ const SCRIPTS = [
  * to wait, to queue or to go on is the ledger's decision.
  */
 export function connect(config: RedisConfig, log: Log): Link {
-  const pause = (times: number) => Math.min(20 * 2 ** Math.min(times, 10), LONGEST_PAUSE)
-  const options = {
+  const redis = clientOf(config)
+  define(redis, SCRIPTS)
+  tell(redis, log, addressOf(config))
+  // A failure is told by the event 'error', and the client goes on trying.
+  const opened = redis.connect().catch(() => undefined)
+  return { redis, opened: Promise.race([opened, sleep(config.timeout, undefined, { ref: false })]) }
+}
+
+/** Pause before a try to connect, by its number. Unit: milliseconds. */
+function pause(times: number): number {
+  return Math.min(20 * 2 ** Math.min(times, 10), LONGEST_PAUSE)
+}
+
+/** What holds for a connection to any node. */
+function optionsOf(config: RedisConfig) {
+  return {
     connectTimeout: config.timeout,
     commandTimeout: config.timeout,
     // A host that died or hangs closes no connection. Without this it would count as connected for as long as the kernel tries.
@@ -67,25 +81,39 @@ export function connect(config: RedisConfig, log: Log): Link {
         }
       : {}),
   } satisfies RedisOptions
-  const nodes = config.cluster_nodes ?? []
-  const redis =
-    nodes.length > 0
-      ? new Cluster(
-          nodes.map(({ ip, port }) => ({ host: ip, port })),
-          {
-            redisOptions: options,
-            enableOfflineQueue: false,
-            lazyConnect: true,
-            clusterRetryStrategy: pause,
-            maxRedirections: MOST_REDIRECTIONS,
-          },
-        )
-      : new Redis({ ...options, host: config.host, port: config.port })
-  define(redis, SCRIPTS)
-  tell(redis, log, addressOf(config))
-  // A failure is told by the event 'error', and the client goes on trying.
-  const opened = redis.connect().catch(() => undefined)
-  return { redis, opened: Promise.race([opened, sleep(config.timeout, undefined, { ref: false })]) }
+}
+
+/** A client for the nodes of a cluster, for the master that sentinels name, or for one address. */
+function clientOf(config: RedisConfig): Connection {
+  const options = optionsOf(config)
+  const { host, port, cluster_nodes, sentinel_master, sentinel_username, sentinel_password } = config
+  const nodes = cluster_nodes ?? []
+  if (nodes.length > 0) {
+    return new Cluster(
+      nodes.map((node) => ({ host: node.ip, port: node.port })),
+      {
+        redisOptions: options,
+        enableOfflineQueue: false,
+        lazyConnect: true,
+        clusterRetryStrategy: pause,
+        maxRedirections: MOST_REDIRECTIONS,
+      },
+    )
+  }
+  if (!sentinel_master) return new Redis({ ...options, host, port })
+  return new Redis({
+    ...options,
+    name: sentinel_master,
+    sentinels: (config.sentinel_nodes ?? []).map((node) => ({ host: node.host, port: node.port })),
+    sentinelRetryStrategy: pause,
+    sentinelReconnectStrategy: pause,
+    sentinelCommandTimeout: config.timeout,
+    // Sentinels say when they have another master; a connection to one that only hangs would else stay until its time-out.
+    failoverDetector: true,
+    ...(sentinel_username ? { sentinelUsername: sentinel_username } : {}),
+    ...(sentinel_password ? { sentinelPassword: sentinel_password } : {}),
+    ...(options.tls ? { enableTLSForSentinelMode: true, sentinelTLS: options.tls } : {}),
+  })
 }
 
 /** Says once that Redis went away and once that it is back, not at every try to connect. */
@@ -107,7 +135,10 @@ function tell(redis: Connection, log: Log, address: string): void {
   })
 }
 
-function addressOf({ host, port, cluster_nodes }: RedisConfig): string {
-  const nodes = cluster_nodes ?? []
-  return nodes.length > 0 ? nodes.map((node) => `${node.ip}:${node.port}`).join(', ') : `${host}:${port}`
+function addressOf({ host, port, cluster_nodes, sentinel_master, sentinel_nodes }: RedisConfig): string {
+  const nodes = (cluster_nodes ?? []).map((node) => `${node.ip}:${node.port}`)
+  if (nodes.length > 0) return nodes.join(', ')
+  if (!sentinel_master) return `${host}:${port}`
+  const sentinels = (sentinel_nodes ?? []).map((node) => `${node.host}:${node.port}`)
+  return `${sentinel_master} of the sentinels ${sentinels.join(', ')}`
 }

@@ -1,4 +1,4 @@
-import type { Config } from '../../schema/config.ts'
+import type { Config, RedisConfig } from '../../schema/config.ts'
 import type { Identification } from './identify.ts'
 import type { AlertRules } from './ledger/terms.ts'
 import type { Format } from './outbox/format.ts'
@@ -50,6 +50,7 @@ export interface Webhook {
 
 /** @throws ConfigError for a rule across fields, or a value that Kong's schema language cannot check. */
 export function settingsFrom(config: Config): Settings {
+  checkRedis(config.redis)
   return {
     identification:
       config.identify_by === 'header'
@@ -69,6 +70,17 @@ export function settingsFrom(config: Config): Settings {
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),
   }
+}
+
+/** Kong checks each field alone. A Redis that is somewhere else than the operator believes would count into a void. */
+function checkRedis({ cluster_nodes, sentinel_master, sentinel_nodes }: RedisConfig): void {
+  const nodes = (sentinel_nodes ?? []).length
+  if (sentinel_master && nodes === 0)
+    throw new ConfigError('redis.sentinel_nodes', `is empty, and redis.sentinel_master needs one at least`)
+  if (!sentinel_master && nodes > 0)
+    throw new ConfigError('redis.sentinel_master', `is needed to ask the ${nodes} redis.sentinel_nodes for`)
+  if (sentinel_master && (cluster_nodes ?? []).length > 0)
+    throw new ConfigError('redis.cluster_nodes', 'and redis.sentinel_master exclude each other')
 }
 
 function rules(config: Config): AlertRules {
