@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { lineLog } from '../plugins/virtual-key/log.ts'
+import { safeLine, safeText } from '../plugins/virtual-key/safe-text.ts'
 import { addAlerts } from './alerts.ts'
 import { addDispatch } from './dispatch.ts'
 import { addDoctor } from './doctor.ts'
@@ -13,7 +14,8 @@ import { addUsage } from './usage.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
 
-const print = (text: string) => void process.stdout.write(`${text}\n`)
+// Whatever a command prints may hold texts of others, JSON and YAML too, in which the escapes mean the same.
+const print = (text: string) => void process.stdout.write(`${safeText(text)}\n`)
 const log = lineLog((line) => process.stderr.write(line))
 
 // Whoever reads has seen enough, as with `vk keys list | head`.
@@ -25,6 +27,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 const program = new Command('vk')
   .description('virtual-key: keys, their usage and alerts, and what else the Kong plugin needs from outside')
   .showHelpAfterError('(see vk --help)')
+  .configureOutput({ writeErr: (text) => process.stderr.write(safeText(text)) })
   // Before the commands, which inherit it.
   .exitOverride()
 addKeys(program, log, print)
@@ -42,6 +45,6 @@ program.parseAsync().catch((error: Error) => {
     process.exitCode = error.exitCode === 0 ? 0 : 2
     return
   }
-  process.stderr.write(`vk: ${error.message}\n`)
+  process.stderr.write(`vk: ${safeLine(error.message)}\n`)
   process.exitCode = error instanceof Failure ? error.exitCode : 1
 })

@@ -1,3 +1,4 @@
+import { UNSAFE } from '../../plugins/virtual-key/safe-text.ts'
 import type { KeyChanges } from '../key-options.ts'
 import type { Credential, PluginConfig } from './entities.ts'
 
@@ -70,6 +71,7 @@ export interface Plan {
   readonly notes: readonly string[]
 }
 
+const UNSAFE_RUN = new RegExp(`[${UNSAFE}]+`, 'gu')
 const SIGNS = { create: '+', update: '~', delete: '-' } as const
 
 /** One line for people: `~ plugin virtual-key of consumer vk-abc: config.alert_threshold 100 → 200`. */
@@ -83,7 +85,7 @@ export function lineOf({ action, what, fields, remark }: Change): string {
 
 /** Without what a terminal would obey: names come from whoever may write to Kong. */
 export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+  return text.replace(UNSAFE_RUN, ' ')
 }
 
 /** `consumer vk-abc`, or `all requests`. */

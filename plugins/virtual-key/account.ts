@@ -12,6 +12,7 @@ import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { clock, complaints, estimator, log, metrics, type Runtime, requests } from './runtime.ts'
+import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { settlementOf } from './settle.ts'
 import { tappedKey } from './tap/key.ts'
@@ -53,7 +54,7 @@ export class Account {
   /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
   async buffered(kong: Kong): Promise<void> {
     const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
-    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${line}`)
+    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${safeLine(line)}`)
     if (tapped) {
       if ((await kong.request.getMethod()) !== 'POST') return
       metrics.add('tap_missing')
@@ -92,7 +93,7 @@ export class Account {
 
   /** In the log phase, when the client has everything. One PDK call. */
   async tapped(kong: Kong): Promise<void> {
-    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${line}`)
+    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${safeLine(line)}`)
     const text = await kong.ctx.shared.get(TAPPED)
     if (text === undefined) return
     const tapped = tappedFrom(text)

@@ -10,6 +10,7 @@ import { type Reservation, tokensOf } from './ledger/reserve.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { declaredMost } from './reserve/declared.ts'
 import { clock, complaints, metrics, type Runtime } from './runtime.ts'
+import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { termsOf } from './terms.ts'
 import { tokenHeaders } from './token-headers.ts'
@@ -65,7 +66,7 @@ export class Gate {
     metrics.add('unchecked')
     const line = complaints.add('unchecked')
     if (line === undefined) return
-    const text = `virtual-key: ${line}: ${trouble.message}`
+    const text = `virtual-key: ${line}: ${safeLine(trouble.message)}`
     await (trouble instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
@@ -107,7 +108,9 @@ export class Gate {
     metrics.add(`refused_${state}`)
     if (decision.first && decision.silent) {
       const spent = `${standing.total} of ${standing.budget} tokens`
-      await kong.log.warn(`virtual-key: key ${JSON.stringify(keyId)} exceeds its budget with ${spent}`)
+      await kong.log.warn(
+        `virtual-key: key ${safeLine(JSON.stringify(keyId))} exceeds its budget with ${spent}`,
+      )
     }
     const wanted = reservation === undefined ? 0 : tokensOf(reservation)
     return rejectionOf(state, standing, wanted, at, showHeaders)

@@ -9,6 +9,7 @@ import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
 import { criticalLines, learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
+import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
 import { NOTE } from './tap/lua.ts'
@@ -37,7 +38,7 @@ export class Plugin {
     try {
       await this.#access(kong)
     } catch (error) {
-      await kong.log.err(`virtual-key: access failed: ${(error as Error).message}`)
+      await kong.log.err(`virtual-key: access failed: ${safeLine((error as Error).message)}`)
       if (!this.#settings.faultTolerant) await exit(kong, UNAVAILABLE)
     }
   }
@@ -57,7 +58,7 @@ export class Plugin {
     if (tapped) await this.#account.tapped(kong).catch((error: Error) => failed(kong, error))
     if (reserve === undefined) return
     await this.#account.letGo(kong).catch((error: Error) => {
-      return kong.log.err(`virtual-key: a reservation stays until it expires: ${error.message}`)
+      return kong.log.err(`virtual-key: a reservation stays until it expires: ${safeLine(error.message)}`)
     })
   }
 
@@ -114,12 +115,12 @@ export class Plugin {
 /** One line for each request, so that no client waits for many. */
 async function sayCritical(kong: Kong): Promise<void> {
   const line = criticalLines.take()
-  if (line !== undefined) await kong.log.err(`virtual-key: ${line}`)
+  if (line !== undefined) await kong.log.err(`virtual-key: ${safeLine(line)}`)
 }
 
 async function failed(kong: Kong, error: Error): Promise<void> {
   metrics.add('uncounted_dropped')
-  await kong.log.err(`virtual-key: a response could not be counted: ${error.message}`)
+  await kong.log.err(`virtual-key: a response could not be counted: ${safeLine(error.message)}`)
 }
 
 function exit(kong: Kong, { status, error, headers }: Rejection): Promise<void> {

@@ -1,3 +1,5 @@
+import { safeText } from './safe-text.ts'
+
 /**
  * Lines for the operator. Kong takes a plugin server's output into its error log at level info, so whoever must see more than
  * that says it with `kong.log` inside a phase.
@@ -12,13 +14,14 @@ export interface Log {
 
 /**
  * Writes plain lines: kong-pdk's own logger writes cursor codes that turn one line into six in Kong's log.
+ * Messages hold texts of others.
  * @param raise gets the message of a critical line; absent: there is no phase to say it
  */
 export function lineLog(
   write: (line: string) => void,
   raise: (message: string) => void = () => undefined,
 ): Log {
-  const at = (level: string) => (message: string) => write(`virtual-key ${level}: ${message}\n`)
+  const at = (level: string) => (message: string) => write(`virtual-key ${level}: ${safeText(message)}\n`)
   const critical = at('critical')
   return {
     info: at('info'),
