@@ -59,6 +59,11 @@ export function seenName(partition: number, settler: string, block: number): str
   return `vk:{${partition}}:seen:${settler}:${block}`
 }
 
+/** String: what one settlement crossed. Kept as long as `seenName`, for the process that has lost the reply. */
+export function crossedName(partition: number, settler: string, sequence: number): string {
+  return `vk:{${partition}}:crossed:${settler}:${sequence}`
+}
+
 export interface OutboxNames {
   /** Stream of alert ids with the consumer group `dispatchers`: new ones and those being delivered. */
   readonly outbox: string

@@ -1,5 +1,5 @@
 import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
-import { partitionOf, seenName } from '../keys.ts'
+import { crossedName, partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
 import { RESERVATIONS_LUA, type Reservation } from './reserve.ts'
@@ -57,20 +57,30 @@ export type Settled =
       readonly claims: readonly Claim[]
     }
   /** Counted before: this was a repetition. Its alerts, if the reply that named them was lost, are among `claims`. */
-  | { readonly state: 'duplicate'; readonly claims: readonly Claim[] }
+  | {
+      readonly state: 'duplicate'
+      /** What it crossed when it was counted. */
+      readonly crossed: readonly number[]
+      /** There was no webhook for this key's alerts then. */
+      readonly silent: boolean
+      /** The key's total just after it was counted; absent where it crossed nothing. */
+      readonly total?: number
+      readonly claims: readonly Claim[]
+    }
   /** Nothing was changed: it would cross a threshold, and the alert needs the service's label. */
   | { readonly state: 'unlabelled' }
 
 /** Keys and arguments of the script's own, see termsLua. */
-const KEYS = 1
+const KEYS = 2
 const ARGS = 7
 
 /**
- * KEYS as termsLua has them; own: 7 seen
+ * KEYS as termsLua has them; own: 7 seen  8 what this settlement crossed
  * ARGV as termsLua has them; own: 11 tokens  12 bit of this settlement in `seen`  13 seconds to keep `seen`
  *      14, 15, 16 the alert's JSON before the threshold, before the total, after it; 14 empty = label not known
  *      17 reservation; empty = none
- * Reply {'schema', version} | {'duplicate', claims} | {'unlabelled'}
+ * Reply {'schema', version} | {'unlabelled'}
+ *       | {'duplicate', claims, '' or '<total> <1 = there was a webhook> <thresholds crossed, by commas>'}
  *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing}
  *       where claims are {stream id, alert id, record}…, and tokens and standing are as StandingReply says
  *
@@ -85,7 +95,7 @@ ${termsLua(KEYS, ARGS)}
 ${RESERVATIONS_LUA}
 if redis.call('GETBIT', KEYS[7], ARGV[12]) == 1 then
   hand_over('0', ${MOST_PENDING})
-  return {'duplicate', claims}
+  return {'duplicate', claims, redis.call('GET', KEYS[8]) or ''}
 end
 local total = math.min(previous + tonumber(ARGV[11]), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
@@ -117,6 +127,10 @@ if holding then release(ARGV[17]) end
 if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
 local expires = tonumber(ARGV[window + 2])
 if expires > 0 then redis.call('EXPIREAT', total_name, math.max(expires, redis.call('TIME')[1] + ${LINGER})) end
+if #crossed > 0 then
+  local text = exact(total) .. ' ' .. (url ~= '' and 1 or 0) .. ' ' .. table.concat(crossed, ',')
+  redis.call('SET', KEYS[8], text, 'EX', ARGV[13])
+end
 if alerting then
   local added = 0
   for _, threshold in ipairs(crossed) do
@@ -157,7 +171,7 @@ export async function settle(
   const reply = await run(
     redis,
     settleScript,
-    termsKeys(settlement, [seen]),
+    termsKeys(settlement, [seen, crossedName(partition, id.settler, id.sequence)]),
     termsArgs(settlement, id.settler, known, own, settlement.estimated),
   )
   return settledFrom(settlement, partition, reply as Reply)
@@ -166,7 +180,7 @@ export async function settle(
 type Reply =
   | ['schema', version: number]
   | ['unlabelled']
-  | ['duplicate', claims: ClaimReply]
+  | ['duplicate', claims: ClaimReply, crossing: string]
   | [
       'settled',
       previous: string,
@@ -177,6 +191,13 @@ type Reply =
       standing: StandingReply,
     ]
 
+/** What a settlement crossed, as the script has written it down. */
+function crossingFrom(text: string): { crossed: readonly number[]; silent: boolean; total?: number } {
+  const [total, webhook, thresholds] = text.split(' ')
+  if (thresholds === undefined) return { crossed: [], silent: false }
+  return { crossed: thresholds.split(',').map(Number), silent: webhook === '0', total: Number(total) }
+}
+
 function settledFrom(terms: Terms, partition: number, reply: Reply): Settled {
   switch (reply[0]) {
     case 'schema':
@@ -184,7 +205,7 @@ function settledFrom(terms: Terms, partition: number, reply: Reply): Settled {
     case 'unlabelled':
       return { state: reply[0] }
     case 'duplicate':
-      return { state: reply[0], claims: claimsFrom(partition, reply[1]) }
+      return { state: reply[0], ...crossingFrom(reply[2]), claims: claimsFrom(partition, reply[1]) }
   }
   const [state, previous, epoch, crossed, webhook, claims, standing] = reply
   const stands = standingFrom(terms, standing)

@@ -114,6 +114,27 @@ for (const [name, open] of Object.entries(PLACES))
       expect(again.claims.map((claim) => claim.id)).to.include(first.claims[0]?.id)
     })
 
+    it('tells a repetition what it crossed when it was counted, and nothing where that was nothing', async () => {
+      const key = newKey()
+      const [below, crossing, silent] = [id(), id(), id()]
+      const rules = { thresholds: [100, 120, 300] }
+      const quiet = settlement(key, 150, { ...rules, target: silentTarget() })
+      await settle(redis, below, settlement(key, 90, rules), 'openai')
+      await settle(redis, crossing, settlement(key, 60, rules), 'openai')
+      await settle(redis, silent, quiet, undefined)
+      const again = { state: 'duplicate', claims: [], silent: false }
+      expect(await settle(redis, silent, quiet, undefined)).to.deep.include({
+        state: 'duplicate',
+        crossed: [300],
+        silent: true,
+        total: 300,
+      })
+      const told = await settle(redis, crossing, settlement(key, 60, rules), 'openai')
+      expect({ ...told, claims: [] }).to.deep.equal({ ...again, crossed: [100, 120], total: 150 })
+      const nothing = await settle(redis, below, settlement(key, 90, rules), 'openai')
+      expect({ ...nothing, claims: [] }).to.deep.equal({ ...again, crossed: [] })
+    })
+
     it('changes nothing before a crossing whose service it does not know', async () => {
       const key = newKey()
       const once = id()
