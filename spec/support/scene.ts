@@ -10,6 +10,8 @@ export interface SceneOptions {
   /** How many, all on one Redis. */
   readonly gateways?: number
   readonly keyAuth?: boolean
+  /** How many keys there are for `newKey`; 40 unless told otherwise. */
+  readonly keys?: number
   /** Options of redis-server. */
   readonly redis?: readonly string[]
   readonly tap?: boolean
@@ -41,9 +43,16 @@ export class Scene {
   /** @param config of the plugin on the route, given the webhook's URL */
   static async start(
     config: (webhook: string) => Record<string, unknown>,
-    { gateways = 1, keyAuth = true, redis = [], tap = false, routes = () => ({}) }: SceneOptions = {},
+    {
+      gateways = 1,
+      keyAuth = true,
+      keys: count = 40,
+      redis = [],
+      tap = false,
+      routes = () => ({}),
+    }: SceneOptions = {},
   ): Promise<Scene> {
-    const keys = Array.from({ length: 40 }, (_, i) => `vk-${i}`)
+    const keys = Array.from({ length: count }, (_, i) => `vk-${i}`)
     const scene = new Scene(
       await PrivateRedis.start(redis),
       await Upstream.start(),
