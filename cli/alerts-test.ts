@@ -14,7 +14,7 @@ import { loggable } from '../plugins/virtual-key/outbox/target.ts'
 import { rfc3339 } from '../schema/alert.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
-import { secretsFrom } from './secrets.ts'
+import { secretsFrom, withSecretFile } from './secrets.ts'
 
 interface TestOptions extends ConnectionOptions {
   readonly url?: string
@@ -30,14 +30,10 @@ interface TestOptions extends ConnectionOptions {
  * from here.
  */
 export function addAlertTest(alerts: Command, log: Log, print: (text: string) => void): void {
-  withConnection(alerts.command('test'))
+  withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
     .description("sends a signed test event to a key's webhook: where its latest alert went, or --url")
     .argument('<key id>', 'the virtual key')
     .option('--url <url>', 'a webhook to test from here instead, without credentials')
-    .option(
-      '--secret-file <file>',
-      'with --url: signing secrets, one whsec_… a line; else from VIRTUAL_KEY_SECRETS',
-    )
     .option('--allow-private-networks', 'with --url: also send to private addresses')
     .addOption(new Option('--format <format>', 'with --url').choices(['json', 'slack']).default('json'))
     .option('--wait <seconds>', 'how long to wait for a dispatcher', seconds, 30)

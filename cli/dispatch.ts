@@ -10,10 +10,10 @@ import { Sender } from '../plugins/virtual-key/outbox/send.ts'
 import { connect } from '../plugins/virtual-key/redis.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
-import { secretsFrom } from './secrets.ts'
+import { secretsFrom, withSecretFile } from './secrets.ts'
 
 interface DispatchOptions extends ConnectionOptions {
-  readonly secretsFile?: string
+  readonly secretFile?: string
   readonly schedule?: string
 }
 
@@ -22,16 +22,15 @@ const PATIENCE = 8000
 
 /** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
 export function addDispatch(program: Command, print: (text: string) => void): void {
-  withConnection(program.command('dispatch'))
+  withSecretFile(withConnection(program.command('dispatch')))
     .description('delivers alerts until SIGTERM or SIGINT; needs the signing secrets, which are not in Redis')
-    .option('--secrets-file <file>', 'signing secrets, one whsec_… a line; else from VIRTUAL_KEY_SECRETS')
     .addOption(
       new Option('--schedule <times>', 'waits between attempts, such as 5s,5m,2h').env(
         'VIRTUAL_KEY_RETRY_SCHEDULE',
       ),
     )
     .action(async (options: DispatchOptions) => {
-      const signers = secretsFrom(options.secretsFile, process.env)
+      const signers = secretsFrom(options.secretFile, process.env)
       const schedule = options.schedule === undefined ? SCHEDULE : readSchedule(options.schedule)
       const log: Log = lineLog((line) => print(line.trimEnd()))
       const { redis } = connect(redisConfig(options, process.env), log)

@@ -7,7 +7,7 @@ import { report } from './doctor/report.ts'
 import { Seat } from './doctor/seat.ts'
 import { Failure } from './failure.ts'
 import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
-import { secretsFrom } from './secrets.ts'
+import { secretsFrom, withSecretFile } from './secrets.ts'
 
 interface DoctorOptions extends ConnectionOptions, AdminOptions {
   readonly send?: boolean
@@ -18,15 +18,11 @@ interface DoctorOptions extends ConnectionOptions, AdminOptions {
 
 /** `vk doctor`: looks at everything from where the operator sits, and says what to do. */
 export function addDoctor(program: Command, print: (text: string) => void): void {
-  withAdmin(withConnection(program.command('doctor')))
+  withSecretFile(withAdmin(withConnection(program.command('doctor'))), 'with --send: ')
     .description(
       'looks at Kong, Redis and the webhooks, and says what to do; exit code 1 where something fails',
     )
     .option('--send', 'send each webhook a signed test event instead of only asking whether it is there')
-    .option(
-      '--secret-file <file>',
-      'with --send: signing secrets, one whsec_… a line; else from VIRTUAL_KEY_SECRETS',
-    )
     .option('--timeout <seconds>', 'longest time for one check', seconds, 10)
     .option('--json', 'one JSON array')
     .action(async (options: DoctorOptions) => {

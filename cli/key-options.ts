@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FieldError, KEY_FIELDS, valueFrom } from '../plugins/virtual-key/registry/record.ts'
 import type { Field } from '../schema/fields.ts'
 import { type KeyField, type KeySettings, key } from '../schema/key.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
+import { inputFrom, OR_STDIN } from './input-file.ts'
 import { fromRfc3339 } from './time.ts'
 
 /** What `vk keys disable` and a request write: no options. */
@@ -31,7 +31,7 @@ export function withKeySettings(command: Command): Command {
   for (const name of SETTABLE) command.addOption(optionOf(name))
   return command
     .option('--expires-in <30d|12h|45m>', 'when it expires, from now on')
-    .option('--alert-webhook-file <file>', 'the webhook from a file, - = stdin: its path may be a secret')
+    .option('--alert-webhook-file <file>', `the webhook from a file, ${OR_STDIN}: its path may be a secret`)
 }
 
 /** The option by which an update clears fields. */
@@ -129,9 +129,5 @@ function webhook(url: string | true | undefined, file: string | undefined): stri
     return url === true ? undefined : url
   }
   if (url !== undefined) throw new Failure('give --alert-webhook or --alert-webhook-file, not both', 2)
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8').trim()
-  } catch (cause) {
-    throw new Failure(`--alert-webhook-file: ${(cause as Error).message}`, 2, { cause })
-  }
+  return inputFrom('--alert-webhook-file', file).trim()
 }

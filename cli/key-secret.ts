@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Failure } from './failure.ts'
+import { inputFrom } from './input-file.ts'
 
 /** The secret that a client sends. It is shown once and never logged; nothing but Kong keeps it. */
 export interface KeySecret {
@@ -18,17 +18,9 @@ const BYTES = 32
 export function keySecret(file: string | undefined): KeySecret {
   if (file === undefined)
     return { text: `${PREFIX}${randomBytes(BYTES).toString('base64url')}`, generated: true }
-  const text = read(file).replace(/\r?\n$/, '')
+  const text = inputFrom('--key-file', file).replace(/\r?\n$/, '')
   // What an HTTP header can carry, without the blanks at its ends that servers take off.
   if (!/^[\x21-\x7e]+$/.test(text))
     throw new Failure(`--key-file: its ${text.length} characters are not one word of printable ASCII`, 2)
   return { text, generated: false }
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8')
-  } catch (cause) {
-    throw new Failure(`--key-file: ${(cause as Error).message}`, 2, { cause })
-  }
 }

@@ -4,6 +4,7 @@ import type { Log } from '../plugins/virtual-key/log.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
+import { OR_STDIN } from './input-file.ts'
 import { type KeyOptions, settingsFrom, withKeySettings } from './key-options.ts'
 import { keySecret } from './key-secret.ts'
 import type { AdminApi } from './kong/admin-api.ts'
@@ -34,7 +35,7 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
     )
     .argument('<id>', "the key's id, which is its consumer's username")
     .option('--ttl <90d|12h|30m>', 'how long the credential works')
-    .option('--key-file <file>', 'the key itself, - = stdin; else one is drawn and shown, once')
+    .option('--key-file <file>', `the key itself, ${OR_STDIN}; else one is drawn and shown, once`)
   withRegistryChoice(withProvisioning(withKeySettings(create))).action(
     async (id: string, options: CreateOptions) => {
       if (id === '') throw new Failure('the id is empty', 2)

@@ -10,6 +10,7 @@ import { Importer, type Tally } from './import/importer.ts'
 import { Provisioner } from './import/provisioner.ts'
 import { type FileFormat, rowsOf } from './import/rows.ts'
 import { writeEntry } from './import/write-entry.ts'
+import { OR_STDIN } from './input-file.ts'
 import { json } from './json.ts'
 import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
 
@@ -38,7 +39,7 @@ const BETWEEN_PROGRESS = 1000
 export function addKeysImport(keys: Command, log: Log, print: (text: string) => void): void {
   withAdmin(withConnection(keys.command('import')))
     .description('writes keys from a file: CSV with a header, or one JSON object a line')
-    .argument('<file>', 'the file, - = stdin')
+    .argument('<file>', `the file, ${OR_STDIN}`)
     .addOption(
       new Option('--format <format>', 'else by the file name, else by the first character').choices([
         'csv',

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
+import { OR_STDIN } from './input-file.ts'
 import { json } from './json.ts'
 import { keySecret } from './key-secret.ts'
 import { adminFrom } from './kong/admin-connection.ts'
@@ -24,7 +25,7 @@ export function addKeysRotate(keys: Command, log: Log, print: (text: string) => 
     .argument('<id>', 'the virtual key')
     .option('--overlap <24h|30m|0>', 'how long the old ones still work; 0 = not at all', '24h')
     .option('--ttl <90d|12h|30m>', 'how long the new one works')
-    .option('--key-file <file>', 'the new key itself, - = stdin; else one is drawn and shown, once')
+    .option('--key-file <file>', `the new key itself, ${OR_STDIN}; else one is drawn and shown, once`)
   withProvisioning(rotate).action(async (id: string, options: RotateOptions) => {
     const overlap = secondsFrom('--overlap', options.overlap, 0)
     const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }

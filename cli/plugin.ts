@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
 import { Failure } from './failure.ts'
+import { OR_STDIN } from './input-file.ts'
 import { adminFrom } from './kong/admin-connection.ts'
 import type { Gateway } from './kong/applying.ts'
 import type { Plan } from './kong/changes.ts'
@@ -30,7 +31,7 @@ export function addPlugin(program: Command, log: Log, print: (text: string) => v
     .description(
       'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls',
     )
-    .option('--config <file>', 'its configuration as a JSON object, - = stdin')
+    .option('--config <file>', `its configuration as a JSON object, ${OR_STDIN}`)
     .option(
       '--set <name=value>',
       'one field of it, such as webhook.timeout=5000; may be repeated',

@@ -1,7 +1,16 @@
-import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
 import type { Signers } from '../plugins/virtual-key/outbox/dispatcher.ts'
 import { type SigningKey, signingKey } from '../plugins/virtual-key/outbox/sign.ts'
 import { Failure } from './failure.ts'
+import { inputFrom, OR_STDIN } from './input-file.ts'
+
+/** The option that names the file. @param when it is looked at, such as `with --send: ` */
+export function withSecretFile(command: Command, when = ''): Command {
+  return command.option(
+    '--secret-file <file>',
+    `${when}signing secrets, one whsec_… a line, ${OR_STDIN}; else from VIRTUAL_KEY_SECRETS`,
+  )
+}
 
 /**
  * Signing secrets for a process that has no plugin configuration: from a file, else from VIRTUAL_KEY_SECRETS. One `whsec_…` a line
@@ -10,7 +19,7 @@ import { Failure } from './failure.ts'
  * @throws Failure that tells the line but never a secret
  */
 export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): Signers {
-  const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : readSecrets(file)
+  const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : inputFrom('--secret-file', file)
   const all: SigningKey[] = []
   const own = new Map<string, SigningKey[]>()
   for (const [i, line] of text.split(/[\n,]/).entries()) {
@@ -29,13 +38,5 @@ function parse(secret: string, line: number): SigningKey {
     return signingKey(secret)
   } catch (cause) {
     throw new Failure(`signing secrets, line ${line}: ${(cause as Error).message}`, 2, { cause })
-  }
-}
-
-function readSecrets(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (cause) {
-    throw new Failure(`signing secrets: ${(cause as Error).message}`, 2, { cause })
   }
 }

@@ -1,4 +1,5 @@
 import type { AdminApi } from '../kong/admin-api.ts'
+import { path } from '../kong/path.ts'
 import { type Configuration, configurationFrom } from './configuration.ts'
 import { Precedence, type Route } from './precedence.ts'
 
@@ -55,7 +56,7 @@ async function consumerNames(
   const found = await Promise.all(
     [...ids]
       .slice(0, MOST_NAMES)
-      .map((id) => admin.get<{ id: string; username?: string | null }>(`/consumers/${id}`)),
+      .map((id) => admin.get<{ id: string; username?: string | null }>(path`/consumers/${id}`)),
   )
   return new Map(found.flatMap((one) => (one?.username ? [[one.id, one.username] as const] : [])))
 }

@@ -1,4 +1,4 @@
-import { AUTHENTICATORS } from './authenticators.ts'
+import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
 import type { PluginEntity } from './gateway.ts'
 
 export interface Route {
@@ -52,7 +52,7 @@ export class Precedence {
 
   /** The plugins that can tell who calls. They run before anybody is known. */
   authenticators(route: Route): PluginEntity[] {
-    return AUTHENTICATORS.flatMap((name) => this.on(route, name) ?? [])
+    return AUTHENTICATORS.flatMap(({ name }) => this.on(route, name) ?? [])
   }
 
   /** Routes whose requests get this configuration. A consumer's applies only where somebody is known. */

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import type { Field } from '../../schema/fields.ts'
 import { Failure } from '../failure.ts'
+import { inputFrom } from '../input-file.ts'
 import { json } from '../json.ts'
 import type { PluginConfig } from './entities.ts'
 import { fieldAt, isReference, isSecret } from './shown.ts'
@@ -25,18 +25,10 @@ export function configFrom(file: string | undefined, sets: readonly string[]): P
 }
 
 function configFile(file: string): Config {
-  const value = parsed('--config', read(file))
+  const value = parsed('--config', inputFrom('--config', file))
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Failure('--config: it is no JSON object', 2)
   return value as Config
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8')
-  } catch (cause) {
-    throw new Failure(`--config: ${(cause as Error).message}`, 2, { cause })
-  }
 }
 
 /** V8 repeats the text that it cannot read, which may hold secrets. */

@@ -1,3 +1,4 @@
+import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
 import { type Gateway, pluginFor } from './applying.ts'
 import { type Plan, type Scope, scopeText } from './changes.ts'
 import { configChanges, fieldChanges } from './config-changes.ts'
@@ -10,9 +11,6 @@ export interface Place {
   readonly route?: Route
   readonly service?: Service
 }
-
-/** Kong's other plugins that say who calls. Two of them on one route must both be content. Source: Kong 3.9, plugin hub. */
-const AUTHENTICATION = ['basic-auth', 'hmac-auth', 'jwt', 'ldap-auth', 'oauth2', 'session']
 
 /** virtual-key with these values, and key-auth where nothing says who calls: after it, for Kong may refuse a value. */
 export function enablePlan(place: Place, config: PluginConfig, keyAuth: boolean, gateway: Gateway): Plan {
@@ -57,7 +55,7 @@ function keyAuthPlan(place: Place, gateway: Gateway): Plan {
   }
   if (pluginFor('key-auth', plugins, route) !== undefined)
     return { ...none, kept: [`plugin key-auth, from further out than ${scopeText(scope)}`] }
-  const other = AUTHENTICATION.find((name) => pluginFor(name, plugins, route) !== undefined)
+  const other = AUTHENTICATORS.find(({ name }) => pluginFor(name, plugins, route) !== undefined)?.name
   if (other !== undefined)
     return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
   // Else Kong hands the client's key on to the upstream, which is somebody else's.

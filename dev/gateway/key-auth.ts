@@ -1,3 +1,4 @@
+import { authenticator } from '../../schema/kong/authenticators.ts'
 import type { Consumer, Credential, Declaration, PluginConfiguration } from './entities.ts'
 import { type Exchange, errorAnswer } from './exchange.ts'
 import type { GatewayPlugin } from './gateway-plugin.ts'
@@ -46,8 +47,7 @@ type Verdict =
 /** Kong's key-auth: finds the consumer by key, or answers 401. */
 export function keyAuth(declaration: Pick<Declaration, 'consumers' | 'credentials'>): GatewayPlugin {
   return {
-    name: 'key-auth',
-    priority: 1250,
+    ...authenticator('key-auth'),
     schema: { fields: FIELDS, onConsumer: false },
     access: (exchange, configuration) => {
       const config = configOf(configuration)

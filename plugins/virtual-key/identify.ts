@@ -7,7 +7,7 @@ export type Identification =
   | { readonly by: 'header'; readonly name: string }
 
 /** Longer names would let a client fill Redis through `identify_by: header`. Unit: UTF-16 code units. */
-const LONGEST_ID = 256
+export const LONGEST_ID = 256
 
 /** The key id of the request in progress, undefined without a key. One PDK call, or two where headers are needed. */
 export async function identify(kong: Kong, how: Identification): Promise<string | undefined> {

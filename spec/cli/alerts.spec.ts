@@ -230,7 +230,7 @@ describe('vk', () => {
     [2, 'is not host:port', ['alerts', 'list', '--cluster-nodes', 'localhost']],
     [2, 'credentials do not belong', ['alerts', 'test', 'k', '--url', 'http://a:hidden@example.com']],
     [2, 'retry schedule', ['dispatch', '--schedule', '5 days']],
-    [2, 'signing secrets', ['dispatch', '--secrets-file', '/no/such/file']],
+    [2, '--secret-file', ['dispatch', '--secret-file', '/no/such/file']],
   ]
   for (const [code, message, args] of exits)
     it(`${args.join(' ')} ends with ${code}`, async () => {

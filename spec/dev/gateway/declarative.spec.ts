@@ -89,6 +89,11 @@ plugins:
       'consumers: [{ username: a, plugins: [{ name: key-auth }] }]',
       'consumers[1].plugins[1].consumer: value must be null',
     ],
+    [
+      'plugins: [{ name: openid-connect }]',
+      "plugins[1]: plugin 'openid-connect' is not supported by the development gateway, which finds out who calls by key-auth",
+    ],
+    ['plugins: [{ name: cors }]', "plugins[1]: plugin 'cors' is not supported by the development gateway"],
     ['consumers: [{ username: a }, { username: a }]', `UNIQUE violation detected on '{username="a"}'`],
     ['keyauth_credentials: [{ key: a }]', 'keyauth_credentials[1].consumer: required field missing'],
     ['plugins: [{ name: script, config: { lable: a } }]', 'plugins[1] (script): config.lable: unknown field'],
