@@ -11,6 +11,7 @@ import { finishScript } from './outbox/finish.ts'
 import { renewScript } from './outbox/renew.ts'
 import { requeueScript } from './outbox/requeue.ts'
 import { tidyScript } from './outbox/tidy.ts'
+import { Redial } from './redial.ts'
 import { resetKeyScript, writeKeyScript } from './registry/write.ts'
 
 export interface Link {
@@ -21,6 +22,9 @@ export interface Link {
 
 /** Longest pause between two tries to connect. Unit: milliseconds. */
 const LONGEST_PAUSE = 500
+
+/** Between two looks whether Redis has read its data. Unit: milliseconds. */
+const LOADING_PAUSE = 500
 
 /** Tries of one command on a cluster, 100 ms apart where a node is away. */
 const MOST_REDIRECTIONS = 4
@@ -43,9 +47,15 @@ const SCRIPTS = [
  * to wait, to queue or to go on is the ledger's decision.
  */
 export function connect(config: RedisConfig, log: Log): Link {
-  const redis = clientOf(config)
+  const address = addressOf(config)
+  const redial = new Redial(
+    () => performance.now(),
+    (reason) =>
+      log.warn(`Redis at ${address} may not be the master any more, so it is connected to anew: ${reason}`),
+  )
+  const redis = clientOf(config, redial)
   define(redis, SCRIPTS)
-  tell(redis, log, addressOf(config))
+  tell(redis, log, address)
   // A failure is told by the event 'error', and the client goes on trying.
   const opened = redis.connect().catch(() => undefined)
   return { redis, opened: Promise.race([opened, sleep(config.timeout, undefined, { ref: false })]) }
@@ -57,7 +67,7 @@ function pause(times: number): number {
 }
 
 /** What holds for a connection to any node. */
-function optionsOf(config: RedisConfig) {
+function optionsOf(config: RedisConfig, redial: Redial) {
   return {
     connectTimeout: config.timeout,
     commandTimeout: config.timeout,
@@ -68,6 +78,8 @@ function optionsOf(config: RedisConfig) {
     maxRetriesPerRequest: 0,
     lazyConnect: true,
     retryStrategy: pause,
+    maxLoadingRetryTime: LOADING_PAUSE,
+    reconnectOnError: (error: Error) => redial.after(error),
     connectionName: 'virtual-key',
     db: config.database,
     ...(config.username ? { username: config.username } : {}),
@@ -84,8 +96,8 @@ function optionsOf(config: RedisConfig) {
 }
 
 /** A client for the nodes of a cluster, for the master that sentinels name, or for one address. */
-function clientOf(config: RedisConfig): Connection {
-  const options = optionsOf(config)
+function clientOf(config: RedisConfig, redial: Redial): Connection {
+  const options = optionsOf(config, redial)
   const { host, port, cluster_nodes, sentinel_master, sentinel_username, sentinel_password } = config
   const nodes = cluster_nodes ?? []
   if (nodes.length > 0) {

@@ -2,18 +2,24 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 
 /**
  * Stands between a client and Redis and can swallow replies: Redis has run the command, and nobody hears of it. `hung`: nothing
- * passes at all, and no connection is closed, as when a host has lost its power.
+ * passes at all, and no connection is closed, as when a host has lost its power. `target`: port that new connections lead to, while
+ * the old ones stay, as with a virtual IP that moves to another host.
  */
 export class SwallowingProxy {
+  target: number
   swallow = false
   hung = false
   #server: Server | undefined
   readonly #sockets = new Set<Socket>()
   swallowed = 0
 
+  private constructor(target: number) {
+    this.target = target
+  }
+
   static async start(port: number): Promise<SwallowingProxy> {
-    const proxy = new SwallowingProxy()
-    proxy.#server = createServer((client) => proxy.#join(client, dial(port, '127.0.0.1')))
+    const proxy = new SwallowingProxy(port)
+    proxy.#server = createServer((client) => proxy.#join(client, dial(proxy.target, '127.0.0.1')))
     await new Promise<void>((resolve) => proxy.#server?.listen(0, '127.0.0.1', resolve))
     return proxy
   }

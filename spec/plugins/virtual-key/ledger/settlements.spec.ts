@@ -322,6 +322,32 @@ describe('isFinal', () => {
       'ERR Error running script (call to f_1a): @user_script:9: -OOM command not allowed when used memory',
     ],
     [false, 'ERR Error running script (call to f_1a): Script killed by user with SCRIPT KILL'],
+    [true, 'ERR user_script:1: attempt to compare nil with number script: 1a, on @user_script:1.'],
+    [
+      false,
+      "ERR The user executing the script can't run this command or subcommand script: 1a, on @user_script:1.",
+    ],
+    [
+      false,
+      "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: 1a",
+    ],
+    [
+      false,
+      "ERR Error running script (call to f_1a): @user_script:9: @user_script: 9: -READONLY You can't write against a read only replica.",
+    ],
+    [
+      false,
+      'ERR Error running script (call to f_1a): @user_script: 9: Unknown Redis command called from Lua script',
+    ],
+    [false, 'NOREPLICAS Not enough good replicas to write. script: 1a, on @user_script:1.'],
+    [
+      false,
+      'MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.',
+    ],
+    [false, "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."],
+    [false, 'TRYAGAIN Multiple keys request during rehashing of slot'],
+    [false, 'CLUSTERDOWN Hash slot not served'],
+    [false, 'UNKILLABLE Sorry the script already executed write commands against the dataset.'],
     [false, 'ERR max number of clients reached'],
     [false, 'READONLY You can’t write against a read only replica.'],
     [false, 'LOADING Redis is loading the dataset in memory'],
