@@ -1,7 +1,5 @@
 import type { Uncounted } from './metrics.ts'
-
-/** Unit: milliseconds. */
-const PAUSE = 60_000
+import { Throttle } from './throttled-log.ts'
 
 /** What an operator reads about each reason; the number of responses goes in front. */
 const WORDS: Record<Complaint, string> = {
@@ -22,24 +20,17 @@ export type Complaint = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
 
 /** Log lines about what was not counted: the first of each reason at once, then at most one a minute with their number. */
 export class Complaints {
-  readonly #clock: () => number
-  readonly #open = new Map<Complaint, { since: number; count: number }>()
+  readonly #throttle: Throttle<Complaint>
 
   /** @param clock milliseconds since 1970 */
   constructor(clock: () => number) {
-    this.#clock = clock
+    this.#throttle = new Throttle(clock)
   }
 
   /** Notes one more. Returns the line to log now, if any. */
   add(reason: Complaint): string | undefined {
-    const now = this.#clock()
-    const open = this.#open.get(reason)
-    if (open !== undefined && now - open.since < PAUSE) {
-      open.count++
-      return undefined
-    }
-    const count = (open?.count ?? 0) + 1
-    this.#open.set(reason, { since: now, count: 0 })
+    const count = this.#throttle.add(reason)
+    if (count === undefined) return undefined
     const thing = reason === 'unchecked' ? 'request' : 'response'
     return `${reason}: ${count} ${thing}${count === 1 ? '' : 's'} ${WORDS[reason]}`
   }

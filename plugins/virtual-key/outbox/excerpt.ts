@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream'
+import { UNSAFE } from '../safe-text.ts'
 
 /** Most of a response body that is read, for the log. Unit: bytes. */
 export const MOST_BODY = 4096
 /** Most of it that an attempt keeps. Unit: characters. */
 const MOST_KEPT = 500
+const UNSAFE_RUN = new RegExp(`[${UNSAFE}]+`, 'gu')
 
 /**
  * The start of a response body as one line. A receiver that never ends it, or breaks it off, has answered all the same.
@@ -29,8 +31,5 @@ export function printable(text: string, hidden: readonly string[] = []): string 
   const shown = hidden
     .filter((secret) => secret !== '')
     .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-  return shown
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
-    .trim()
-    .slice(0, MOST_KEPT)
+  return shown.replace(UNSAFE_RUN, ' ').trim().slice(0, MOST_KEPT)
 }

@@ -16,8 +16,11 @@ export function callable(url: string): URL {
   return target
 }
 
-/** Source: IANA's special-purpose address registries for IPv4 and IPv6. */
-const PRIVATE = blockList([
+/**
+ * IPv4 networks that are not public, and addresses of cloud metadata services, which hand out credentials to whoever can reach them.
+ * Source of the networks: https://www.iana.org/assignments/iana-ipv4-special-registry
+ */
+const NOT_PUBLIC = blockList([
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -26,26 +29,41 @@ const PRIVATE = blockList([
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
   ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
   ['192.168.0.0', 16],
   ['198.18.0.0', 15],
   ['198.51.100.0', 24],
   ['203.0.113.0', 24],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
-  ['::', 96],
-  ['64:ff9b::', 112],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
+  // In a network of its own that belongs to Microsoft, and so public by IANA's registry.
+  // https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+  ['168.63.129.16', 32],
+  // Inside the networks above; named so that a shorter list of those would not open them.
+  // AWS, Google, Azure, Oracle, DigitalOcean, OpenStack. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+  ['169.254.169.254', 32],
+  // Credentials of ECS tasks and EKS pods. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+  ['169.254.170.2', 32],
+  ['169.254.170.23', 32],
+  // Tencent. https://cloud.tencent.com/document/product/213/4934
+  ['169.254.0.23', 32],
+  // Alibaba. https://www.alibabacloud.com/help/en/ecs/user-guide/view-instance-metadata
+  ['100.100.100.200', 32],
+
+  // IPv6: the special networks inside of 2000::/3. https://www.iana.org/assignments/iana-ipv6-special-registry
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
   ['3fff::', 20],
-  ['5f00::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
+  // AWS, EC2 and EKS pods. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+  ['fd00:ec2::254', 128],
+  ['fd00:ec2::23', 128],
+  // Google. https://cloud.google.com/compute/docs/metadata/querying-metadata
+  ['fd20:ce::254', 128],
 ])
+
+/** All that is assigned as global unicast; whatever else IPv6 may come to mean is not called. RFC 4291, section 2.4; IANA. */
+const UNICAST = blockList([['2000::', 3]])
 
 function blockList(subnets: ReadonlyArray<readonly [string, number]>): BlockList {
   const list = new BlockList()
@@ -53,13 +71,16 @@ function blockList(subnets: ReadonlyArray<readonly [string, number]>): BlockList
   return list
 }
 
-/** Private, loopback, link-local (cloud metadata too), multicast, reserved, or an IPv6 form that carries such an IPv4 address. */
+/**
+ * Whether an address is anything but public unicast: private, loopback, link-local, multicast, reserved, a cloud's metadata service,
+ * or an IPv6 form that carries such an IPv4 address.
+ */
 export function isPrivate(address: string): boolean {
   const bare = address.replace(/^\[|\]$|%.*$/g, '')
   const carried = carriedIPv4(bare)
-  if (carried !== undefined) return PRIVATE.check(carried, 'ipv4')
-  const family = isIP(bare)
-  return family === 0 || PRIVATE.check(bare, family === 6 ? 'ipv6' : 'ipv4')
+  if (carried !== undefined) return NOT_PUBLIC.check(carried, 'ipv4')
+  if (isIPv6(bare)) return !UNICAST.check(bare, 'ipv6') || NOT_PUBLIC.check(bare, 'ipv6')
+  return isIP(bare) === 0 || NOT_PUBLIC.check(bare, 'ipv4')
 }
 
 /**
