@@ -1,9 +1,9 @@
-import { type Config, config as configFields } from '../../schema/config.ts'
-import { kongFields } from '../../schema/fields.ts'
+import type { Config } from '../../schema/config.ts'
 import { Account } from './account.ts'
 import { NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
 import { changeBody, RequestBody } from './ask/body.ts'
 import { isCompletion, usageWish } from './ask/include-usage.ts'
+import type { Phases } from './description.ts'
 import { type Escape, examine, MOST_HEADERS } from './escape.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
@@ -15,11 +15,13 @@ import { keyNote } from './tap/key.ts'
 import { NOTE } from './tap/lua.ts'
 import { HELD, noteText } from './tap/note.ts'
 
+export { Name, Priority, Schema, Version } from './description.ts'
+
 /**
  * The Kong plugin: phases that translate between Kong and the decisions in the other files, and the place where fail-open or
  * fail-closed is decided. kong-pdk swallows an exception in a phase and Kong proxies the request, so nothing may escape unseen.
  */
-export class Plugin {
+export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => Promise<void>> {
   readonly #settings: Settings
   readonly #account: Account
   readonly #gate: Gate
@@ -129,9 +131,3 @@ function exit(kong: Kong, { status, error, headers }: Rejection): Promise<void> 
     ...headers,
   })
 }
-
-export const Name = 'virtual-key'
-export const Version = '0.1.0'
-/** After key-auth (1250), so that the consumer is known; before the plugins that rewrite requests and answers (ai-proxy, 770). */
-export const Priority = 900
-export const Schema = kongFields(configFields)

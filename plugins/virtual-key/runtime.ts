@@ -1,6 +1,5 @@
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
-import { CriticalLines } from './critical-lines.ts'
 import { Estimator } from './estimate/estimator.ts'
 import { Requests } from './estimate/requests.ts'
 import { fingerprint } from './keys.ts'
@@ -8,14 +7,15 @@ import { Admissions } from './ledger/admissions.ts'
 import { KnownTotals } from './ledger/known.ts'
 import type { Connection } from './ledger/script.ts'
 import { newSettler, Settlements } from './ledger/settlements.ts'
-import { lineLog } from './log.ts'
-import { Metrics } from './metrics.ts'
 import { Dispatcher } from './outbox/dispatcher.ts'
 import { SCHEDULE } from './outbox/outcome.ts'
 import { scheduleFrom } from './outbox/schedule.ts'
 import { Sender } from './outbox/send.ts'
 import type { SigningKey } from './outbox/sign.ts'
 import { connect } from './redis.ts'
+import { log, metrics } from './telemetry.ts'
+
+export { criticalLines, log, metrics } from './telemetry.ts'
 
 /**
  * What belongs to the process and not to an instance, because instances come and go without notice: one set of connections for
@@ -36,12 +36,6 @@ const LINGER = 120_000
 const PATIENCE = 10_000
 
 export const clock = (): number => Date.now()
-export const criticalLines = new CriticalLines()
-export const log = lineLog(
-  (line) => process.stdout.write(line),
-  (message) => criticalLines.add(message),
-)
-export const metrics = new Metrics()
 export const complaints = new Complaints(clock)
 export const estimator = new Estimator()
 export const requests = new Requests()

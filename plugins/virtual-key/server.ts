@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import * as plugin from './index.ts'
-import { closeRuntimes, log, metrics } from './runtime.ts'
+import * as description from './description.ts'
+import { Mishaps } from './server/mishaps.ts'
+import { watchParent } from './server/orphan.ts'
+import { pluginInfo } from './server/plugin-info.ts'
 import { PluginServer } from './server/plugin-server.ts'
 import { serve } from './server/serve.ts'
+import { log, metrics } from './telemetry.ts'
 
 /**
  * The plugin server process that Kong starts. Options as those of kong-js-pluginserver:
@@ -11,7 +14,10 @@ import { serve } from './server/serve.ts'
  *   --kong-prefix DIR [--sock-name NAME]     serves on the unix socket DIR/NAME (START_CMD)
  */
 
-/** Time to finish phases in flight, and then deliveries and settlements. Kong kills after 10 s or so. Unit: milliseconds. */
+/**
+ * Time to finish phases in flight, and then deliveries and settlements. Kong itself leaves 0.1 s between SIGTERM and SIGKILL, in which
+ * phases end and what was sent is sent; the rest is for whoever runs the plugin server in another way. Unit: milliseconds.
+ */
 const PATIENCE = 4000
 /** How often counters are logged, if they changed. Unit: milliseconds. */
 const REPORT = 60_000
@@ -24,16 +30,11 @@ const { values: options } = parseArgs({
   },
 })
 
-const logger = { debug: () => undefined, info: () => undefined, warn: log.warn, error: log.error }
-const server = new PluginServer(plugin, logger)
-
-async function dump(): Promise<void> {
-  process.stdout.write(JSON.stringify([await server.GetPluginInfo(plugin.Name)]))
-  server.close()
-}
-
 async function start(): Promise<void> {
+  const load = async () => (await import('./index.ts')).Plugin
+  const server = new PluginServer(description.Name, load, log)
   const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
+  log.info(`serving, process ${process.pid}`)
   let reported = ''
   const report = () => {
     const counters = metrics.toString()
@@ -42,22 +43,31 @@ async function start(): Promise<void> {
   }
   setInterval(report, REPORT).unref()
   let stopping = false
-  const stop = async () => {
+  const stop = async (code: number) => {
     if (stopping) return
     stopping = true
     setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
-    await serving.stop(PATIENCE)
-    await closeRuntimes(PATIENCE)
-    report()
-    process.exit(0)
+    try {
+      await serving.stop(PATIENCE)
+      const { closeRuntimes } = await import('./runtime.ts')
+      await closeRuntimes(PATIENCE)
+      report()
+    } finally {
+      process.exit(code)
+    }
   }
-  process.on('SIGTERM', () => void stop())
-  process.on('SIGINT', () => void stop())
-  log.info(`serving, process ${process.pid}`)
+  process.on('SIGTERM', () => void stop(0))
+  process.on('SIGINT', () => void stop(0))
+  new Mishaps(log, () => void stop(1)).watch()
+  watchParent(log.warn, () => void stop(0))
+  // Kong can connect already; its first request does not wait for this then.
+  await load()
 }
 
-const ended = options.dump ? dump() : start()
-ended.catch((error: Error) => {
-  process.stderr.write(`virtual-key error: ${error.message}\n`)
-  process.exit(1)
-})
+if (options.dump) process.stdout.write(JSON.stringify([pluginInfo(description)]))
+else {
+  start().catch((error: Error) => {
+    process.stderr.write(`virtual-key error: ${error.message}\n`)
+    process.exit(1)
+  })
+}

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { lineLog } from '../../plugins/virtual-key/log.ts'
+import { pluginInfo } from '../../plugins/virtual-key/server/plugin-info.ts'
 import { PluginServer } from '../../plugins/virtual-key/server/plugin-server.ts'
 import { serve } from '../../plugins/virtual-key/server/serve.ts'
 
@@ -11,7 +12,8 @@ class Empty {
   async log(): Promise<void> {}
 }
 
-const plugin = { Name: 'empty', Plugin: Empty, Version: '0.1.0', Priority: 900, Schema: [] }
+const Phases = ['log', 'access', 'response']
+const plugin = { Name: 'empty', Version: '0.1.0', Priority: 900, Phases, Schema: [] }
 const { values: options } = parseArgs({
   options: {
     dump: { type: 'boolean', default: false },
@@ -20,13 +22,13 @@ const { values: options } = parseArgs({
   },
 })
 const log = lineLog((line) => process.stdout.write(line))
-const server = new PluginServer(plugin, { debug: () => undefined, ...log })
 
 async function main(): Promise<void> {
   if (options.dump) {
-    process.stdout.write(JSON.stringify([await server.GetPluginInfo(plugin.Name)]))
-    return server.close()
+    process.stdout.write(JSON.stringify([pluginInfo(plugin)]))
+    return
   }
+  const server = new PluginServer(plugin.Name, async () => Empty, log)
   const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
   log.info(`serving, process ${process.pid}`)
   process.once('SIGTERM', () => void serving.stop(1000).then(() => process.exit(0)))

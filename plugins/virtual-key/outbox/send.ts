@@ -1,4 +1,4 @@
-import { Agent, buildConnector, request, type Dispatcher as Undici } from 'undici'
+import type { Agent, buildConnector, Dispatcher as Undici } from 'undici'
 import { excerpt, MOST_BODY, printable } from './excerpt.ts'
 import type { Tried } from './outcome.ts'
 import { retryAfter } from './retry-after.ts'
@@ -13,10 +13,17 @@ export interface Post {
   readonly allowPrivateNetworks: boolean
 }
 
+/** undici, and the connections it keeps. */
+interface Client {
+  readonly request: typeof import('undici').request
+  readonly open: Agent
+  readonly guarded: Agent
+}
+
 /** Sends webhook requests over kept connections. Redirects are not followed. */
 export class Sender {
-  readonly #open = new Agent({ connections: 32 })
-  readonly #guarded = new Agent({ connections: 32, connect: guardedConnector() })
+  /** Made by the first attempt: a start that loads undici takes 50 ms longer, in which Kong finds nobody. */
+  #client: Promise<Client> | undefined
   readonly #clock: () => number
 
   constructor(clock: () => number) {
@@ -52,9 +59,11 @@ export class Sender {
     }
   }
 
-  #request(post: Post, target: URL, authorization: string | undefined): Promise<Undici.ResponseData> {
+  async #request(post: Post, target: URL, authorization: string | undefined): Promise<Undici.ResponseData> {
     const { headers, body, timeout, allowPrivateNetworks } = post
-    return request(target, {
+    this.#client ??= newClient()
+    const { request, open, guarded } = await this.#client
+    return await request(target, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -63,7 +72,7 @@ export class Sender {
         ...headers,
       },
       body,
-      dispatcher: allowPrivateNetworks ? this.#open : this.#guarded,
+      dispatcher: allowPrivateNetworks ? open : guarded,
       headersTimeout: timeout,
       bodyTimeout: timeout,
       signal: AbortSignal.timeout(timeout),
@@ -72,13 +81,23 @@ export class Sender {
 
   /** Breaks off what is still on its way. */
   async close(): Promise<void> {
-    await Promise.all([this.#open.destroy(), this.#guarded.destroy()])
+    const client = await this.#client
+    await Promise.all([client?.open.destroy(), client?.guarded.destroy()])
+  }
+}
+
+async function newClient(): Promise<Client> {
+  const { Agent, buildConnector, request } = await import('undici')
+  const connect = guarded(buildConnector({ lookup: publicLookup }))
+  return {
+    request,
+    open: new Agent({ connections: 32 }),
+    guarded: new Agent({ connections: 32, connect }),
   }
 }
 
 /** Judges literal addresses, for which no name is looked up, and leaves names to the look-up. */
-function guardedConnector(): buildConnector.connector {
-  const connect = buildConnector({ lookup: publicLookup })
+function guarded(connect: buildConnector.connector): buildConnector.connector {
   return (options, callback) => {
     try {
       refuseAddress(options.hostname)

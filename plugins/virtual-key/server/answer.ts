@@ -1,6 +1,6 @@
 import { decode, Encoder } from '@msgpack/msgpack'
-import type { Step } from 'kong-pdk/server.js'
-import type { PluginServer } from './plugin-server.ts'
+import { isLast } from './phase-run.ts'
+import type { PluginServer, Step } from './plugin-server.ts'
 
 /** Kept, because each new one takes 2 KB; `encode` returns a copy. An undefined member is left out, which Kong reads as nil. */
 const encoder = new Encoder({ ignoreUndefined: true })
@@ -13,21 +13,40 @@ const PROTO = Buffer.from('\xa9__proto__', 'latin1')
 const HARMLESS = Buffer.from('\xa9__PROTO__', 'latin1')
 
 /** MessagePack-RPC: type (0 = request, 1 = response), id, then method and arguments, or error and result. */
-type Request = readonly [type: 0, id: number, method: string, args: readonly unknown[]]
+type Request = readonly [type: 0, id: number, method: string, args: readonly [argument: never]]
 
-type Method = (this: PluginServer, ...args: readonly unknown[]) => Promise<Step>
+type Method = (server: PluginServer, argument: never) => object | Promise<object | Step>
 
-/**
- * Answers one message from Kong. kong-pdk's listener does the same, but for its debug log it turns the arguments of every message
- * into JSON, a response body's bytes one by one: more than 20 ms of the only thread for a body of 100 KB.
- * An error of the method is Kong's answer, and Kong looks for "no plugin instance" at its start. Rejects only for bytes that are no request.
- */
-export async function answer(server: PluginServer, message: Uint8Array): Promise<Uint8Array> {
-  const [, id, method, args] = decodeRequest(message)
+const step: Method = (server, argument) => server.step(argument)
+
+/** Kong names the type of a PDK call's result in the method; MessagePack says it anyway. */
+const METHODS: ReadonlyMap<string, Method> = new Map([
+  ['plugin.StartInstance', (server, argument) => server.startInstance(argument)],
+  ['plugin.CloseInstance', (server, argument) => server.closeInstance(argument)],
+  ['plugin.HandleEvent', (server, argument) => server.handleEvent(argument)],
+  ['plugin.StepError', (server, argument) => server.stepError(argument)],
+  ...['', 'MultiMap', 'Service', 'Route', 'Consumer', 'Credential', 'Plugin', 'MemoryStats'].map(
+    (type) => [`plugin.Step${type}`, step] as const,
+  ),
+])
+
+export interface Answer {
+  readonly bytes: Uint8Array
+  /** A phase has ended with it: Kong sends nothing more for that phase. */
+  readonly endsPhase: boolean
+}
+
+/** Answers one message from Kong; an error of the method is the answer. Rejects only for bytes that are no request. */
+export async function answer(server: PluginServer, message: Uint8Array): Promise<Answer> {
+  const [, id, name, [argument]] = decodeRequest(message)
   try {
-    return encoder.encode([1, id, null, await call(server, method, args)])
+    const method = METHODS.get(name)
+    if (method === undefined) throw new Error(`method ${name} not implemented`)
+    const result = await method(server, argument)
+    const endsPhase = 'Data' in result && isLast(result.Data)
+    return { bytes: encoder.encode([1, id, null, result]), endsPhase }
   } catch (error) {
-    return encoder.encode([1, id, (error as Error).message, null])
+    return { bytes: encoder.encode([1, id, (error as Error).message, null]), endsPhase: false }
   }
 }
 
@@ -41,12 +60,4 @@ function decodeRequest(message: Uint8Array): Request {
     for (; at >= 0; at = copy.indexOf(PROTO, at)) HARMLESS.copy(copy, at)
     return decode(copy) as Request
   }
-}
-
-function call(server: PluginServer, method: string, args: readonly unknown[]): Promise<Step> {
-  const [namespace, name] = method.split('.')
-  const found = (server as unknown as Record<string, Method | undefined>)[name ?? '']
-  if (namespace !== 'plugin' || typeof found !== 'function')
-    throw new Error(`method ${method} not implemented`)
-  return found.call(server, ...args)
 }

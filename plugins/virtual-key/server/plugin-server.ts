@@ -1,73 +1,144 @@
 import { randomInt } from 'node:crypto'
-import mod from 'kong-pdk/lib/mod.js'
-import Server, { type Logger, type Step } from 'kong-pdk/server.js'
+import type { Log } from '../log.ts'
+import { stackOf } from './mishaps.ts'
+import { isLast, type Next, PhaseRun } from './phase-run.ts'
+import type { PluginClass } from './plugin-info.ts'
 
 /**
  * Kong resets every instance of the plugin in every worker when one was dropped, so one is dropped only when Kong must have
- * forgotten it long ago. kong-pdk's own limit is one minute. Unit: seconds.
+ * forgotten it long ago. kong-pdk's own limit is one minute. Unit: milliseconds.
  */
-const INSTANCE_IDLE = 86_400
+const INSTANCE_IDLE = 86_400_000
 /** Unit: milliseconds. */
 const SWEEP = 60_000
 
-/** PDK calls that end the request on Kong's side: no Step follows them. */
-const ENDING = new Set(['kong.response.exit', 'kong.response.error'])
+/** A configuration of the plugin in one of Kong's workers. */
+interface Instance {
+  readonly phases: Readonly<Record<string, ((kong: object) => unknown) | undefined>>
+  readonly config: unknown
+  /** Unit: milliseconds since 1970. */
+  lastUsed: number
+}
 
-/** kong-pdk's server for this one plugin, with its leak and its aliasing mended. */
-export class PluginServer extends Server {
+/** What Kong gets of a phase, and the event by which its answer finds the phase again. */
+export interface Step {
+  readonly Data: Next
+  readonly EventId: number
+}
+
+/**
+ * Kong's conversation with one plugin: instances of its configurations, and phases of requests (events) that run on them. What a
+ * method throws is Kong's answer, and Kong looks for "no plugin instance" in it. The members are named as Kong spells them.
+ * Source: Kong 3.9, kong/runloop/plugin_servers/rpc/mp_rpc.lua; kong-pdk 0.6.0, server.js.
+ */
+export class PluginServer {
+  readonly #name: string
+  readonly #load: () => Promise<PluginClass>
+  readonly #log: Log
+  readonly #instances = new Map<number, Instance>()
+  readonly #events = new Map<number, PhaseRun>()
+  readonly #sweep: NodeJS.Timeout
+  // Kong keeps the ids of a server that died. Counting on from 0, a new process would take one route's instance for another's,
+  // and one request's event for another's; from its own seed it knows none of them and Kong starts over. Below 2^31 the ids
+  // stay integers in every MessagePack and Lua.
+  #instanceId = randomInt(2 ** 30)
+  #eventId = randomInt(2 ** 30)
   /** The event ids that were next at the last two sweeps, the older one first. */
   #watermarks: readonly number[] = []
 
-  constructor(plugin: object & { readonly Name: string }, logger: Logger) {
-    super(undefined, logger, SWEEP)
-    this.plugins.set(plugin.Name, new mod.Module(plugin.Name, undefined, plugin))
-    // Kong keeps the ids of a server that died. Counting on from 0, a new process would take one route's instance for another's,
-    // and one request's event for another's; from its own seed it knows none of them and Kong starts over. Below 2^31 the ids
-    // stay integers in every MessagePack and Lua.
-    this.instanceID = randomInt(2 ** 30)
-    this.eventID = randomInt(2 ** 30)
+  /** @param load of the plugin; instances wait for it, so that Kong finds somebody who listens as early as can be */
+  constructor(name: string, load: () => Promise<PluginClass>, log: Log) {
+    this.#name = name
+    this.#load = load
+    this.#log = log
+    this.#sweep = setInterval(() => this.#forgetAbandoned(), SWEEP)
+    this.#sweep.unref()
   }
 
-  override clearExpiredPlugins(interval: number): NodeJS.Timeout {
-    const timer = setInterval(() => {
-      for (const [id, instance] of this.instances) {
-        if (instance.isExpired(INSTANCE_IDLE)) this.instances.delete(id)
-      }
-      this.#forgetAbandoned()
-    }, interval)
-    return timer.unref()
+  /** Phases under way. */
+  get running(): number {
+    return this.#events.size
+  }
+
+  /** @throws what the plugin's constructor throws, and Error for another plugin's name */
+  async startInstance(start: { readonly Name: string; readonly Config: string }): Promise<object> {
+    const { Name, Config } = start
+    if (Name !== this.#name) throw new Error(`plugin ${Name} is not loaded`)
+    const config: unknown = JSON.parse(Config)
+    const Plugin = await this.#load()
+    const phases = new Plugin(config as never) as Instance['phases']
+    const now = Date.now()
+    const id = this.#instanceId++
+    this.#instances.set(id, { phases, config, lastUsed: now })
+    return { Name, Id: id, Config: config, StartTime: now / 1000 }
+  }
+
+  /** @throws Error for an instance that is not known */
+  closeInstance(id: number): object {
+    const { config } = this.#instance(id)
+    this.#instances.delete(id)
+    return { Name: this.#name, Id: id, Config: config }
+  }
+
+  /** Starts a phase. @throws Error for an instance that is not known */
+  handleEvent(event: { readonly InstanceId: number; readonly EventName: string }): Promise<Step> {
+    const { InstanceId, EventName } = event
+    const instance = this.#instance(InstanceId)
+    instance.lastUsed = Date.now()
+    const id = this.#eventId++
+    const run = new PhaseRun(
+      (kong) => instance.phases[EventName]?.(kong),
+      (error) => this.#log.error(`phase ${EventName} failed: ${stackOf(error)}`),
+    )
+    this.#events.set(id, run)
+    return this.#step(id, run)
+  }
+
+  /** Kong's answer to a PDK call. @throws Error for an event that is not known */
+  step({ EventId, Data }: { readonly EventId: number; readonly Data?: unknown }): Promise<Step> {
+    const run = this.#event(EventId)
+    run.answer(Data, undefined)
+    return this.#step(EventId, run)
+  }
+
+  /** Kong's error of a PDK call. @throws Error for an event that is not known */
+  stepError({ EventId, Data }: { readonly EventId: number; readonly Data?: unknown }): Promise<Step> {
+    const run = this.#event(EventId)
+    run.answer(undefined, Data)
+    return this.#step(EventId, run)
+  }
+
+  close(): void {
+    clearInterval(this.#sweep)
+  }
+
+  async #step(id: number, run: PhaseRun): Promise<Step> {
+    const Data = await run.next()
+    if (isLast(Data)) this.#events.delete(id)
+    return { Data, EventId: id }
+  }
+
+  #instance(id: number): Instance {
+    const instance = this.#instances.get(id)
+    if (instance === undefined) throw new Error(`no plugin instance #${id}`)
+    return instance
+  }
+
+  #event(id: number): PhaseRun {
+    const run = this.#events.get(id)
+    if (run === undefined) throw new Error(`event id ${id} not found`)
+    return run
   }
 
   /**
-   * Forgets events that Kong gave up: where a PDK call raises on its side it answers the client and never comes back, and it waits
-   * for no phase longer than a minute.
+   * Forgets instances that Kong must have forgotten, and events that it gave up: where a PDK call raises on its side it answers the
+   * client and never comes back, and it waits for no phase longer than a minute.
    */
   #forgetAbandoned(): void {
+    const idle = Date.now() - INSTANCE_IDLE
+    for (const [id, { lastUsed }] of this.#instances) if (lastUsed < idle) this.#instances.delete(id)
     const [oldest = Number.NEGATIVE_INFINITY] = this.#watermarks
-    for (const id of this.events.keys()) {
-      if (id < oldest) this.events.delete(id)
-    }
-    this.#watermarks = [...this.#watermarks, this.eventID].slice(-2)
-  }
-
-  override async HandleEvent(event: {
-    readonly InstanceId: number
-    readonly EventName: string
-  }): Promise<Step> {
-    return this.#forgetEnded(await super.HandleEvent(event))
-  }
-
-  override async step(
-    data: { readonly Data?: unknown; readonly EventId: number },
-    isError: boolean,
-  ): Promise<Step> {
-    return this.#forgetEnded(await super.step(data, isError))
-  }
-
-  /** kong-pdk forgets only an event that made at least one call and returned; each other one would stay for ever. */
-  #forgetEnded(step: Step): Step {
-    const call = step.Data as { readonly Method?: string } | 'ret'
-    if (call === 'ret' || ENDING.has(call.Method ?? '')) this.events.delete(step.EventId)
-    return step
+    for (const id of this.#events.keys()) if (id < oldest) this.#events.delete(id)
+    this.#watermarks = [...this.#watermarks, this.#eventId].slice(-2)
   }
 }

@@ -6,13 +6,14 @@ import { encode } from '@msgpack/msgpack'
 import { expect } from 'chai'
 import sinon from 'sinon'
 import { lineLog } from '../../../../plugins/virtual-key/log.ts'
+import type { PluginClass } from '../../../../plugins/virtual-key/server/plugin-info.ts'
 import { PluginServer } from '../../../../plugins/virtual-key/server/plugin-server.ts'
 import { type Serving, serve } from '../../../../plugins/virtual-key/server/serve.ts'
 import { SHARED } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
 import { Wire } from '../../../support/wire.ts'
 
-const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+const QUIET = lineLog(() => undefined)
 const RECORDINGS = join(SHARED, 'kong', 'rpc')
 
 /** What a phase may do: return at once, ask Kong, exit, throw. */
@@ -29,7 +30,7 @@ class Sample {
   }
 }
 
-const SAMPLE = { Name: 'sample', Plugin: Sample, Version: '1', Priority: 1, Schema: [] }
+const newServer = (log = QUIET) => new PluginServer('sample', async () => Sample, log)
 
 describe('PluginServer', () => {
   let folder: string
@@ -42,12 +43,9 @@ describe('PluginServer', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'virtual-key-spec-'))
     socketPath = join(folder, 'js.sock')
-    server = new PluginServer(SAMPLE, QUIET)
-    serving = await serve(
-      server,
-      socketPath,
-      lineLog((line) => lines.push(line)),
-    )
+    const log = lineLog((line) => lines.push(line))
+    server = newServer(log)
+    serving = await serve(server, socketPath, log)
     wire = await Wire.open(socketPath)
     lines.length = 0
   })
@@ -67,24 +65,24 @@ describe('PluginServer', () => {
       for (const phase of ['access', 'response', 'log', 'preread'])
         await wire.phase(instance, phase, () => 'POST')
     }
-    expect(server.events.size).to.equal(0)
+    expect(server.running).to.equal(0)
   })
 
   it('forgets an event that Kong gave up, but none that may still go on', async () => {
     const clock = sinon.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     try {
-      const given = new PluginServer(SAMPLE, QUIET)
-      const { Id } = (await given.StartInstance({ Name: 'sample', Config: '{}' })) as { Id: number }
-      const waiting = () => given.HandleEvent({ InstanceId: Id, EventName: 'response' })
+      const given = newServer()
+      const { Id } = (await given.startInstance({ Name: 'sample', Config: '{}' })) as { Id: number }
+      const waiting = () => given.handleEvent({ InstanceId: Id, EventName: 'response' })
       clock.tick(60_000)
       await waiting()
       clock.tick(60_000)
-      expect(given.events.size).to.equal(1)
+      expect(given.running).to.equal(1)
       await waiting()
       clock.tick(60_000)
-      expect(given.events.size).to.equal(2)
+      expect(given.running).to.equal(2)
       clock.tick(60_000)
-      expect(given.events.size).to.equal(1)
+      expect(given.running).to.equal(1)
       given.close()
     } finally {
       clock.restore()
@@ -93,15 +91,54 @@ describe('PluginServer', () => {
 
   it('counts its ids from a seed of its own, so that a server started anew knows none of the old ones', async () => {
     const instance = await newInstance()
-    const other = new PluginServer(SAMPLE, QUIET)
-    expect(other.instances.has(instance)).to.equal(false)
-    expect(other.instanceID).not.to.equal(server.instanceID)
-    expect(other.eventID).not.to.equal(server.eventID)
-    for (const id of [server.instanceID, server.eventID]) expect(id).to.be.within(0, 2 ** 31 - 1)
-    const event = { InstanceId: instance, EventName: 'access' }
-    const error = await other.HandleEvent(event).catch((thrown: Error) => thrown.message)
+    const path = join(folder, 'other.sock')
+    const other = await serve(newServer(), path, QUIET)
+    const wireToOther = await Wire.open(path)
+    const event = { InstanceId: instance, EventName: 'response' }
+    const error = await wireToOther.call('plugin.HandleEvent', event).catch((thrown: Error) => thrown.message)
     expect(error).to.match(/^no plugin instance/)
-    other.close()
+    const { EventId } = (await wire.call('plugin.HandleEvent', event)) as { EventId: number }
+    for (const id of [instance, EventId]) expect(id).to.be.within(0, 2 ** 31 - 1)
+    const unknown = await wireToOther
+      .call('plugin.Step', { EventId })
+      .catch((thrown: Error) => thrown.message)
+    expect(unknown).to.equal(`event id ${EventId} not found`)
+    wireToOther.close()
+    await other.stop(1000)
+  })
+
+  it('logs what a phase throws with its stack, and the phase ends', async () => {
+    await wire.phase(await newInstance(), 'preread', () => undefined)
+    expect(lines.join('')).to.match(/phase preread failed: Error: thrown in a phase \| at Sample\.preread /)
+  })
+
+  it('answers calls in their order, also those that a phase does not await one by one', async () => {
+    const seen: unknown[] = []
+    class Eager {
+      async access(kong: { request: { getMethod(): Promise<string>; getPath(): Promise<string> } }) {
+        seen.push(...(await Promise.all([kong.request.getMethod(), kong.request.getPath()])))
+      }
+    }
+    const path = join(folder, 'eager.sock')
+    const eager = await serve(new PluginServer('eager', async () => Eager, QUIET), path, QUIET)
+    const kong = await Wire.open(path)
+    const { Id } = (await kong.call('plugin.StartInstance', { Name: 'eager', Config: '{}' })) as {
+      Id: number
+    }
+    const calls = await kong.phase(Id, 'access', (method) => method)
+    expect(calls).to.deep.equal(['kong.request.get_method', 'kong.request.get_path'])
+    expect(seen).to.deep.equal(calls)
+    kong.close()
+    await eager.stop(1000)
+  })
+
+  it("throws Kong's error of a call into the phase", async () => {
+    const InstanceId = await newInstance()
+    const asked = { InstanceId, EventName: 'response' }
+    const { EventId } = (await wire.call('plugin.HandleEvent', asked)) as { EventId: number }
+    const step = await wire.call('plugin.StepError', { EventId, Data: 'not in this phase' })
+    expect(step).to.deep.equal({ EventId, Data: 'ret' })
+    expect(lines.join('')).to.contain('not in this phase')
   })
 
   it('answers an unknown instance in the words that make Kong start over', async () => {
@@ -170,14 +207,9 @@ describe('PluginServer', () => {
     if (files.length === 0) it(`skipped: there are no recordings in ${RECORDINGS}`)
     for (const file of files) {
       it(file, async () => {
-        const probe = require(join(RECORDINGS, 'probe.js')) as object & { Name: string }
-        const probing = new PluginServer(probe, QUIET)
+        const probe = require(join(RECORDINGS, 'probe.js')) as { Name: string; Plugin: PluginClass }
         const path = join(folder, 'probe.sock')
-        const probed = await serve(
-          probing,
-          path,
-          lineLog(() => undefined),
-        )
+        const probed = await serve(new PluginServer(probe.Name, async () => probe.Plugin, QUIET), path, QUIET)
         const kong = await Wire.open(path)
         try {
           const ids = new Ids()

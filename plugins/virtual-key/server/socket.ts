@@ -1,0 +1,151 @@
+import { readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { basename, dirname, join } from 'node:path'
+import type { Log } from '../log.ts'
+
+/** How often the path is looked at; a look is one stat. Unit: milliseconds. */
+const LOOK = 250
+/** What fits into `sun_path`; the rest of a longer path would be cut off in silence. Unit: bytes. */
+const LONGEST_PATH = process.platform === 'linux' ? 107 : 103
+
+/**
+ * The unix socket at which Kong finds the plugin server. When Kong reloads, a second plugin server starts while the first still
+ * serves, so two processes share the path for some seconds and the last to start has it.
+ *
+ * A listener that closes takes the path that it was bound to out of the file system, by name, whoever has that name by then. So
+ * each process binds `<path>.<process id>` and renames that to `<path>`: what it takes away when it closes is a name that nobody has,
+ * and there is no moment at which nobody listens. Whoever else takes the path away (a plugin server without this care, an operator,
+ * or two starts that overtook each other and of which the wrong one ended) takes it for 250 ms: then a process that lost it to
+ * nobody who listens puts it back.
+ */
+export class SharedSocket {
+  readonly #path: string
+  readonly #accept: (socket: Socket) => void
+  readonly #log: Log
+  #listener: Server | undefined
+  #inode: number | undefined
+  #looking: NodeJS.Timeout | undefined
+  #closed = false
+  #lost = false
+  /** Why the path could not be put back, as it was last told. */
+  #failure = ''
+
+  private constructor(path: string, accept: (socket: Socket) => void, log: Log) {
+    this.#path = path
+    this.#accept = accept
+    this.#log = log
+  }
+
+  /** Resolves when Kong can connect. @throws Error when it cannot listen there */
+  static async open(path: string, accept: (socket: Socket) => void, log: Log): Promise<SharedSocket> {
+    const shared = new SharedSocket(path, accept, log)
+    removeNamesOfDead(path)
+    await shared.#bind()
+    shared.#lookLater()
+    return shared
+  }
+
+  /** Whether another process, which listens, has the path: whoever connects anew reaches that one. */
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** Takes no more connections; those that are open stay. The path stays, because it may be another's. */
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#looking)
+    this.#listener?.close()
+  }
+
+  async #bind(): Promise<void> {
+    const own = `${this.#path}.${process.pid}`
+    if (Buffer.byteLength(own) > LONGEST_PATH) {
+      throw new Error(`the socket path ${own} is longer than ${LONGEST_PATH} bytes: choose a shorter prefix`)
+    }
+    this.#listener?.close()
+    const listener = createServer(this.#accept)
+    this.#listener = listener
+    remove(own)
+    await new Promise<void>((resolve, reject) => {
+      listener.once('listening', resolve)
+      listener.once('error', reject)
+      listener.listen(own)
+    })
+    listener.on('error', (error) => this.#log.error(`accepting connections from Kong: ${error.message}`))
+    if (this.#closed) return
+    this.#inode = inodeOf(own)
+    renameSync(own, this.#path)
+  }
+
+  #lookLater(): void {
+    if (this.#closed) return
+    this.#looking = setTimeout(() => void this.#look().finally(() => this.#lookLater()), LOOK)
+    this.#looking.unref()
+  }
+
+  async #look(): Promise<void> {
+    if (inodeOf(this.#path) === this.#inode) {
+      this.#lost = false
+      return
+    }
+    this.#lost = await listens(this.#path)
+    if (this.#lost || this.#closed) return
+    try {
+      await this.#bind()
+      this.#failure = ''
+      this.#log.warn('the socket that Kong connects to was gone, and is there again')
+    } catch (error) {
+      const { message } = error as Error
+      if (message !== this.#failure) this.#log.error(`the socket that Kong connects to is gone: ${message}`)
+      this.#failure = message
+    }
+  }
+}
+
+/** A process that was killed between binding and renaming leaves its name behind. Ids of live processes, whatever they run, are left. */
+function removeNamesOfDead(path: string): void {
+  const prefix = `${basename(path)}.`
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(prefix) ? name.slice(prefix.length) : ''
+    if (/^[1-9]\d*$/.test(pid) && !isAlive(Number(pid))) remove(join(dirname(path), name))
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path).ino
+  } catch {
+    return undefined
+  }
+}
+
+/** A file that a dead process left refuses, so only a connection proves that somebody listens. */
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
+    })
+  })
+}
