@@ -95,6 +95,24 @@ function optionsOf(config: RedisConfig, redial: Redial) {
   } satisfies RedisOptions
 }
 
+/**
+ * Has a client give up only when it is told to. ioredis 6.0 ends for good where sentinels announce another master while it is
+ * connecting: the announcement closes what is not open yet (seen in every second failover of a killed master).
+ */
+function tryForEver(redis: Redis): Redis {
+  const disconnect = redis.disconnect.bind(redis)
+  let closed = false
+  redis.disconnect = (reconnect = false) => {
+    if (!reconnect) closed = true
+    disconnect(reconnect)
+  }
+  redis.on('end', () => {
+    // A failure is told by the event 'error', and the next 'end' comes back here.
+    if (!closed) redis.connect().catch(() => undefined)
+  })
+  return redis
+}
+
 /** A client for the nodes of a cluster, for the master that sentinels name, or for one address. */
 function clientOf(config: RedisConfig, redial: Redial): Connection {
   const options = optionsOf(config, redial)
@@ -113,7 +131,7 @@ function clientOf(config: RedisConfig, redial: Redial): Connection {
     )
   }
   if (!sentinel_master) return new Redis({ ...options, host, port })
-  return new Redis({
+  const redis = new Redis({
     ...options,
     name: sentinel_master,
     sentinels: (config.sentinel_nodes ?? []).map((node) => ({ host: node.host, port: node.port })),
@@ -126,6 +144,7 @@ function clientOf(config: RedisConfig, redial: Redial): Connection {
     ...(sentinel_password ? { sentinelPassword: sentinel_password } : {}),
     ...(options.tls ? { enableTLSForSentinelMode: true, sentinelTLS: options.tls } : {}),
   })
+  return tryForEver(redis)
 }
 
 /** Says once that Redis went away and once that it is back, not at every try to connect. */
