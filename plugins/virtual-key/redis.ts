@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisConfig } from '../../schema/config.ts'
+import { heartbeatScript } from './heartbeat.ts'
 import { admitScript } from './ledger/admit.ts'
 import { releaseScript } from './ledger/reserve.ts'
 import { type Connection, define } from './ledger/script.ts'
@@ -40,6 +41,7 @@ const SCRIPTS = [
   tidyScript,
   writeKeyScript,
   resetKeyScript,
+  heartbeatScript,
 ]
 
 /**

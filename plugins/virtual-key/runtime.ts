@@ -2,6 +2,7 @@ import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
 import { Estimator } from './estimate/estimator.ts'
 import { Requests } from './estimate/requests.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { fingerprint } from './keys.ts'
 import { Admissions } from './ledger/admissions.ts'
 import { KnownTotals } from './ledger/known.ts'
@@ -14,6 +15,7 @@ import { Sender } from './outbox/send.ts'
 import type { SigningKey } from './outbox/sign.ts'
 import { connect } from './redis.ts'
 import { log, metrics } from './telemetry.ts'
+import { ThrottledLog } from './throttled-log.ts'
 
 export { criticalLines, log, metrics } from './telemetry.ts'
 
@@ -26,6 +28,7 @@ export interface Runtime {
   readonly settlements: Settlements
   readonly admissions: Admissions
   readonly dispatcher: Dispatcher
+  readonly heartbeat: Heartbeat
   /** Ids of the configurations that use it. */
   readonly users: Set<string>
 }
@@ -55,7 +58,10 @@ export function runtimeFor(user: string, config: RedisConfig): Runtime {
   for (const [other, { users }] of runtimes) {
     if (other !== address && users.delete(user) && users.size === 0) closeUnused(other)
   }
-  runtime.users.add(user)
+  if (!runtime.users.has(user)) {
+    runtime.users.add(user)
+    void runtime.heartbeat.beat()
+  }
   return runtime
 }
 
@@ -91,8 +97,18 @@ function open(config: RedisConfig): Runtime {
   const known = new KnownTotals()
   const settlements = new Settlements({ link, settler, known, metrics, log, deliver })
   const admissions = new Admissions({ link, settler, known, deliver })
+  const users = new Set<string>()
+  const heartbeat = new Heartbeat({
+    redis,
+    processId: settler,
+    configurations: users,
+    waiting: () => settlements.waiting,
+    lastSettled: () => settlements.lastSettled,
+    trouble: new ThrottledLog(log, () => performance.now()),
+  })
   dispatcher.start()
-  return { redis, settlements, admissions, dispatcher, users: new Set() }
+  heartbeat.start()
+  return { redis, settlements, admissions, dispatcher, heartbeat, users }
 }
 
 /** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
@@ -121,7 +137,11 @@ export async function closeRuntimes(patience: number): Promise<void> {
   sender = undefined
 }
 
-async function close({ redis, settlements, dispatcher }: Runtime, patience: number): Promise<void> {
+async function close(
+  { redis, settlements, dispatcher, heartbeat }: Runtime,
+  patience: number,
+): Promise<void> {
+  heartbeat.stop()
   await settlements.stop(patience / 2)
   await dispatcher.stop(patience / 2)
   redis.disconnect()

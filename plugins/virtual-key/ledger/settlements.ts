@@ -55,6 +55,7 @@ export class Settlements {
   /** Why settlements wait, once that has been said. */
   #trouble: string | undefined
   #stopped = false
+  #lastSettled: number | undefined
 
   constructor(options: SettlementsOptions) {
     this.#options = options
@@ -63,6 +64,11 @@ export class Settlements {
 
   get waiting(): number {
     return this.#waiting.size
+  }
+
+  /** When Redis last had one, in milliseconds since 1970; undefined: not yet. */
+  get lastSettled(): number | undefined {
+    return this.#lastSettled
   }
 
   /** Whether Redis answers, as far as is known without asking. Waits only while the process's first connection is being made. */
@@ -125,6 +131,7 @@ export class Settlements {
     } else {
       metrics.add('duplicates')
     }
+    this.#lastSettled = Date.now()
     metrics.add('settled')
     metrics.add('tokens', settlement.tokens)
     if (settlement.estimated) {
