@@ -1,0 +1,151 @@
+import type { Redis } from 'ioredis'
+import {
+  keyName,
+  partitionOf,
+  reservationsName,
+  reservedName,
+  schemaName,
+  totalName,
+} from '../../plugins/virtual-key/keys.ts'
+import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/ledger/admit.ts'
+import { release } from '../../plugins/virtual-key/ledger/reserve.ts'
+import { type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
+import { windowAt, windowsAt } from '../../plugins/virtual-key/window.ts'
+import type { Situation } from './all-or-nothing.ts'
+import { settlement, silentTarget, terms } from './settlement.ts'
+
+const KEY = 'vk-abc'
+const TOTAL = totalName(KEY, 'total')
+const DAY = windowAt('day', Date.now())
+const ID = { settler: 'me', sequence: 9 }
+
+/** What the key's requests under way hold. */
+async function hold(admin: Redis, ...reservations: string[]): Promise<void> {
+  for (const [i, one] of reservations.entries())
+    await admin.zadd(reservationsName(KEY), Date.now() + 100_000 + i, one)
+  await admin.pexpire(reservationsName(KEY), 2 * LONGEST_HOLD)
+  const sum = reservations.reduce((all, one) => all + Number(one.split(' ')[1]), 0)
+  await admin.set(reservedName(KEY), sum, 'PX', 2 * LONGEST_HOLD)
+}
+
+/** One of which the process that holds it has died. */
+async function expired(admin: Redis): Promise<void> {
+  await hold(admin, 'other-1 20')
+  await admin.zadd(reservationsName(KEY), 1, 'dead-1 30')
+  await admin.set(reservedName(KEY), 50, 'PX', 2 * LONGEST_HOLD)
+}
+
+async function register(admin: Redis, ...fields: string[]): Promise<void> {
+  await admin.hset(keyName(KEY), 'created_at', '1', ...fields)
+}
+
+function settling(title: string, own: Partial<Settlement>, prepare: Situation['prepare']): Situation {
+  const rules = { threshold: 0, thresholds: [100, 120], percents: [] }
+  return {
+    title: `vkSettle: ${title}`,
+    handsOverLater: true,
+    prepare,
+    act: (redis) => settle(redis, ID, settlement(KEY, 50, { rules, ...own }), 'openai'),
+  }
+}
+
+function asking(title: string, own: Partial<Question>, prepare: Situation['prepare']): Situation {
+  const alert = { key_id: KEY, timestamp: '2026-04-06T19:00:00Z' }
+  const question = { ...terms(KEY, { budget: 100, ...own }), refuseUnknown: false, alert, ...own }
+  return {
+    title: `vkAdmit: ${title}`,
+    handsOverLater: true,
+    prepare,
+    act: (redis) => admit(redis, 'me', question, 'openai'),
+  }
+}
+
+const nothing = async () => undefined
+const everyWindow = { registry: true, windows: windowsAt(Date.now()) }
+
+/** Every branch of the scripts that count and admit. */
+export const LEDGER_SITUATIONS: readonly Situation[] = [
+  settling('the first of a data set', {}, nothing),
+  settling('the first of a day', { windows: [DAY] }, nothing),
+  settling('below the threshold', {}, (admin) => admin.set(TOTAL, 10)),
+  settling('below the threshold of a day', { windows: [DAY] }, (admin) =>
+    admin.set(totalName(KEY, DAY.label), 10),
+  ),
+  settling('crosses two thresholds', {}, (admin) => admin.set(TOTAL, 80)),
+  settling('crosses two thresholds of a day', { windows: [DAY] }, (admin) =>
+    admin.set(totalName(KEY, DAY.label), 80),
+  ),
+  settling('crosses where there is no webhook', { target: silentTarget() }, (admin) => admin.set(TOTAL, 80)),
+  settling('crosses by the registry', everyWindow, async (admin) => {
+    await register(admin, 'window', 'month', 'alert_threshold', '60', 'alert_webhook', 'https://a.example/')
+    await admin.set(totalName(KEY, windowAt('month', Date.now()).label), 50)
+  }),
+  settling('gives back what its request holds', { reservation: 'me-1 30' }, async (admin) => {
+    await admin.set(TOTAL, 10)
+    await hold(admin, 'me-1 30', 'other-1 20')
+  }),
+  settling('gives back the last that is held, and crosses', { reservation: 'me-1 30' }, async (admin) => {
+    await admin.set(TOTAL, 80)
+    await hold(admin, 'me-1 30')
+  }),
+  settling('gives back where the sum of what is held is lost', { reservation: 'me-1 30' }, async (admin) => {
+    await hold(admin, 'me-1 30', 'other-1 20')
+    await admin.del(reservedName(KEY))
+  }),
+  {
+    handsOverLater: true,
+    title: 'vkSettle: puts back what Redis has lost',
+    prepare: (admin) => admin.set(TOTAL, 10),
+    act: (redis) =>
+      settle(redis, ID, settlement(KEY, 50), 'openai', new Map([[TOTAL, { epoch: 3, total: 120 }]])),
+  },
+  {
+    title: 'vkSettle: a repetition',
+    async prepare(admin) {
+      await admin.set(TOTAL, 80)
+    },
+    async act(redis) {
+      return settle(redis, ID, settlement(KEY, 10), 'openai')
+    },
+  },
+  asking('passes', {}, (admin) => admin.set(TOTAL, 10)),
+  asking('holds what it may need', { reservation: 'me-1 30' }, (admin) => admin.set(TOTAL, 10)),
+  asking('holds, and what a dead request held comes free', { reservation: 'me-1 30' }, expired),
+  asking('holds where the sum of what is held is lost', { reservation: 'me-1 30' }, async (admin) => {
+    await hold(admin, 'other-1 20')
+    await admin.del(reservedName(KEY))
+  }),
+  asking('uses a one-shot key up, and holds', { ...everyWindow, reservation: 'me-1 30' }, (admin) =>
+    register(admin, 'one_shot', '1'),
+  ),
+  asking('is the first that the budget refuses', {}, (admin) => admin.set(TOTAL, 100)),
+  asking('is the first that the budget refuses, of a registered key', everyWindow, async (admin) => {
+    await register(admin, 'token_budget', '50', 'alert_webhook', 'https://a.example/')
+    await admin.set(TOTAL, 100)
+  }),
+  asking('is the first that the budget refuses, without a webhook', { target: silentTarget() }, (admin) =>
+    admin.set(TOTAL, 100),
+  ),
+  asking('is refused, and what a dead request held comes free', { reservation: 'me-1 30' }, async (admin) => {
+    await admin.set(TOTAL, 75)
+    await expired(admin)
+  }),
+  {
+    title: 'vkRelease: one of two',
+    prepare: (admin) => hold(admin, 'me-1 30', 'other-1 20'),
+    act: (redis) => release(redis, KEY, 'me-1 30'),
+  },
+  {
+    title: 'vkRelease: the last',
+    prepare: (admin) => hold(admin, 'me-1 30'),
+    act: (redis) => release(redis, KEY, 'me-1 30'),
+  },
+  {
+    title: 'vkRelease: where the sum is lost',
+    async prepare(admin) {
+      await hold(admin, 'me-1 30', 'other-1 20')
+      await admin.del(reservedName(KEY))
+    },
+    act: (redis) => release(redis, KEY, 'me-1 30'),
+  },
+]

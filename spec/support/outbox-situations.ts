@@ -1,0 +1,122 @@
+import type { Redis } from 'ioredis'
+import { DISPATCHERS, outboxNames } from '../../plugins/virtual-key/keys.ts'
+import { type Claim, claim } from '../../plugins/virtual-key/outbox/claim.ts'
+import { finish } from '../../plugins/virtual-key/outbox/finish.ts'
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import { renew } from '../../plugins/virtual-key/outbox/renew.ts'
+import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
+import { tidy } from '../../plugins/virtual-key/outbox/tidy.ts'
+import type { Situation } from './all-or-nothing.ts'
+
+const PARTITION = 3
+const NAMES = outboxNames(PARTITION)
+const RECORD: AlertRecord = {
+  keyId: 'vk-abc',
+  url: 'https://alerts.example.com/hook',
+  timeout: 1000,
+  allowPrivateNetworks: false,
+  format: 'json',
+  attempts: [],
+  payload: '{}',
+}
+const JSON_OF_IT = JSON.stringify(RECORD)
+const ATTEMPT = { at: 1, duration: 2, status: 200 }
+
+/** Puts an alert into the outbox. */
+async function add(admin: Redis, streamId: string, id: string): Promise<void> {
+  await admin.xadd(NAMES.outbox, streamId, 'id', id)
+  await admin.hset(NAMES.alerts, id, JSON_OF_IT)
+}
+
+/** Makes the consumer own every alert that nobody owns yet. */
+async function take(admin: Redis, consumer: string): Promise<void> {
+  await admin
+    .xgroup('CREATE', NAMES.outbox, DISPATCHERS, '0', 'MKSTREAM')
+    .catch((error: Error) => (error.message.startsWith('BUSYGROUP') ? undefined : Promise.reject(error)))
+  await admin.xreadgroup('GROUP', DISPATCHERS, consumer, 'STREAMS', NAMES.outbox, '>')
+}
+
+function held(streamId: string, id: string): Claim {
+  return { partition: PARTITION, streamId, id, json: JSON_OF_IT, record: RECORD }
+}
+
+/** Every branch of the outbox's scripts that writes. */
+export const OUTBOX_SITUATIONS: readonly Situation[] = [
+  {
+    title: 'vkClaim: a new alert, one whose owner died, one that is due, and an entry without a record',
+    async prepare(admin) {
+      await add(admin, '1-1', 'left')
+      await take(admin, 'dead')
+      await add(admin, '2-1', 'new')
+      await admin.xadd(NAMES.outbox, '3-1', 'id', 'nothing')
+      await admin.hset(NAMES.alerts, 'due', JSON_OF_IT)
+      await admin.zadd(NAMES.retry, 1, 'due')
+    },
+    // No lease: everything that somebody owns counts as left behind after one millisecond.
+    async act(redis) {
+      await new Promise((wake) => setTimeout(wake, 5))
+      return claim(redis, PARTITION, 'me', 1, 10)
+    },
+  },
+  {
+    title: 'vkClaim: a stream that has no group yet',
+    prepare: (admin) => add(admin, '1-1', 'new'),
+    act: (redis) => claim(redis, PARTITION, 'me', 15_000, 10),
+  },
+  {
+    title: 'vkClaim: a retry that is due, and no stream',
+    async prepare(admin) {
+      await admin.hset(NAMES.alerts, 'due', JSON_OF_IT)
+      await admin.zadd(NAMES.retry, 1, 'due')
+    },
+    act: (redis) => claim(redis, PARTITION, 'me', 15_000, 10),
+  },
+  {
+    title: 'vkRenew: two claims',
+    async prepare(admin) {
+      await add(admin, '1-1', 'one')
+      await add(admin, '2-1', 'two')
+      await take(admin, 'me')
+    },
+    act: (redis) => renew(redis, PARTITION, 'me', [held('1-1', 'one'), held('2-1', 'two')]),
+  },
+  ...(
+    [{ state: 'delivered' }, { state: 'retry', delay: 60_000 }, { state: 'dead', reason: 'no' }] as const
+  ).flatMap((outcome): Situation[] => [
+    {
+      title: `vkFinish: ${outcome.state}`,
+      async prepare(admin) {
+        await add(admin, '1-1', 'one')
+        await take(admin, 'me')
+      },
+      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, ATTEMPT),
+    },
+    {
+      title: `vkFinish: ${outcome.state}, and Redis has lost it`,
+      prepare: async () => undefined,
+      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, ATTEMPT),
+    },
+  ]),
+  {
+    title: 'vkRequeue: a dead alert',
+    prepare: (admin) => admin.xadd(NAMES.dead, '1-1', 'id', 'one', 'record', JSON_OF_IT),
+    act: (redis) => requeue(redis, PARTITION, 'one', RECORD, '1-1'),
+  },
+  {
+    title: 'vkRequeue: a new alert',
+    prepare: async () => undefined,
+    act: (redis) => requeue(redis, PARTITION, 'one', RECORD),
+  },
+  {
+    title: 'vkTidy: one consumer that is gone',
+    async prepare(admin) {
+      await add(admin, '1-1', 'one')
+      await take(admin, 'me')
+      await admin.xgroup('CREATECONSUMER', NAMES.outbox, DISPATCHERS, 'gone')
+    },
+    async act(redis) {
+      await new Promise((wake) => setTimeout(wake, 5))
+      return tidy(redis, PARTITION, 1)
+    },
+  },
+]
