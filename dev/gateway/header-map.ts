@@ -50,11 +50,11 @@ export class HeaderMap {
   /** Lower-case name and values of the first `max` headers; Kong never hands out more. */
   *entries(max = Number.POSITIVE_INFINITY): Generator<[string, string[]]> {
     let left = max
-    for (const [key, { values }] of this.#entries) {
+    for (const { name, values } of this.#entries.values()) {
       if (left <= 0) return
       const some = values.slice(0, left)
       left -= some.length
-      yield [key, some]
+      yield [name.toLowerCase(), some]
     }
   }
 

@@ -17,6 +17,8 @@ const BODY_BUFFER = 8192
 export const requestMethods: PdkMethods = {
   'kong.request.get_method': { phases: ['access', 'response'], call: ({ exchange }) => exchange.method },
   'kong.request.get_path': { phases: ['access', 'response'], call: ({ exchange }) => exchange.path },
+  'kong.request.get_path_with_query': { phases: EVERYWHERE, call: ({ exchange }) => exchange.uri },
+  'kong.request.get_raw_query': { phases: EVERYWHERE, call: ({ exchange }) => exchange.query ?? '' },
   'kong.request.get_header': {
     phases: EVERYWHERE,
     call: ({ exchange }, [name]) => single(exchange.headers.get(text(name, 'header name'))),
@@ -45,6 +47,17 @@ export const requestMethods: PdkMethods = {
         throw new PdkRaise(`request body file too big: ${body.length} > ${allowed}`)
       }
       return body
+    },
+  },
+  'kong.request.get_body': {
+    phases: ['access', 'response'],
+    call: async ({ exchange }, [type, , max]) => {
+      if (type !== 'multipart/form-data') throw new PdkRaise(`${String(type)} is not supported here`)
+      const body = exchange.newBody ?? (await exchange.readBody())
+      const inFile = body.length > BODY_BUFFER && !exchange.newBody
+      const allowed = typeof max === 'number' ? max : -1
+      // A type without a boundary has no parts.
+      return inFile && (allowed < 0 || (allowed > 0 && body.length > allowed)) ? undefined : []
     },
   },
   'kong.service.request.set_header': {

@@ -1,10 +1,11 @@
 import type { PluginConfiguration } from './entities.ts'
-import type { Exchange } from './exchange.ts'
+import { type Exchange, JSON_TYPE } from './exchange.ts'
 import type { GatewayPlugin } from './gateway-plugin.ts'
 import type { Log } from './log.ts'
 import { Lua, type LuaValue } from './lua.ts'
 import { responseHeaders } from './pdk-response.ts'
 import type { FieldEntry } from './plugin-info.ts'
+import { unescapedBytes } from './query-string.ts'
 
 const functions = { type: 'array', required: true, default: [], elements: { type: 'string' } } as const
 /** The phases that this gateway runs; another one is refused by name. */
@@ -98,6 +99,16 @@ class Program {
         return exchange.headers.get(name)
       case 'set request header':
         return void exchange.headers.set(name, String(second))
+      case 'query':
+        return exchange.query ?? ''
+      case 'exit':
+        exchange.answer = {
+          status: Number(first),
+          body: second as Buffer,
+          headers: [['Content-Type', JSON_TYPE]],
+          source: 'exit',
+        }
+        return undefined
       case 'set body':
         exchange.newBody = first as Buffer
         return undefined
@@ -115,6 +126,8 @@ class Program {
         return (first as Buffer).toString('base64')
       case 'escape':
         return encodeURIComponent(name)
+      case 'unescape':
+        return unescapedBytes((first as Buffer).toString('latin1'))
     }
     throw new Error(`${what} is not supported by the development gateway`)
   }
@@ -143,6 +156,7 @@ ngx = setmetatable({
   req = { get_method = function() return host("method") end },
   encode_base64 = function(text) return host("base64", text) end,
   escape_uri = function(text) return host("escape", tostring(text)) end,
+  unescape_uri = function(text) return host("unescape", text) end,
 }, { __index = function(_, name)
   if name == "status" then return host("status") end
   if name ~= "ctx" then error("ngx." .. name .. " is not supported by the development gateway") end
@@ -164,7 +178,9 @@ kong = {
   request = {
     get_header = function(name) return host("request header", name) end,
     get_raw_body = function() return host("body") end,
+    get_raw_query = function() return host("query") end,
   },
+  response = { exit = function(status, body) host("exit", status, body) end },
   service = { request = {
     set_header = function(name, value) host("set request header", name, value) end,
     set_raw_body = function(body) host("set body", body) end,

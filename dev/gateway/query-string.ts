@@ -26,10 +26,14 @@ export function withoutArgument(query: string | undefined, name: string): string
     .join('&')
 }
 
-/** As nginx does: a broken escape stays as it is. */
 function unescaped(text: string): string {
+  return unescapedBytes(text).toString('utf8')
+}
+
+/** As nginx does: a broken escape stays as it is. */
+export function unescapedBytes(text: string): Buffer {
   const bytes = text
     .replaceAll('+', ' ')
     .replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return Buffer.from(bytes, 'latin1').toString('utf8')
+  return Buffer.from(bytes, 'latin1')
 }

@@ -13,6 +13,29 @@ export const MISSING_KEY: Rejection = { status: 401, error: 'missing key' }
 export const UNAVAILABLE: Rejection = { status: 503, error: 'token accounting unavailable' }
 export const TOO_MANY_HEADERS: Rejection = { status: 431, error: 'too many request headers' }
 export const NO_WEBSOCKET: Rejection = { status: 400, error: 'websocket upgrade not supported' }
+export const METHOD_OVERRIDE: Rejection = { status: 400, error: 'method override not supported' }
+export const UNDERSCORED: Rejection = { status: 400, error: 'header names with underscores not supported' }
+export const NO_JSON_OBJECT: Rejection = { status: 400, error: 'request body is not one JSON object' }
+export const NOT_UTF8: Rejection = { status: 415, error: 'request body is not UTF-8' }
+export const UNREADABLE_BODY_ENCODING: Rejection = {
+  status: 415,
+  error: 'content-encoding of the request body not supported',
+}
+export const UNREADABLE_BODY_TYPE: Rejection = {
+  status: 415,
+  error: 'content-type of the request body not supported',
+}
+export const BODY_TOO_LARGE: Rejection = { status: 413, error: 'request body too large' }
+/** The body would have to be changed, and is too large for that without the tap. */
+export const STREAM_TOO_LARGE: Rejection = {
+  status: 413,
+  error: 'request body too large to stream without stream_options.include_usage',
+}
+
+/** Servers differ in which value of a member they obey. */
+export function ambiguous(member: string): Rejection {
+  return { status: 400, error: `member ${member} of the request body is ambiguous` }
+}
 
 const REJECTIONS: Readonly<Record<Refused, Rejection>> = {
   unknown: { status: 401, error: 'invalid key' },

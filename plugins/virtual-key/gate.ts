@@ -1,6 +1,7 @@
 import { rfc3339 } from '../../schema/alert.ts'
 import { MISSING_KEY, type Rejection, rejectionOf, UNAVAILABLE } from './admit.ts'
 import type { RequestBody } from './ask/body.ts'
+import { isObject } from './ask/request-object.ts'
 import { identify } from './identify.ts'
 import type { Kong } from './kong.ts'
 import { serviceLabel } from './label.ts'
@@ -45,6 +46,7 @@ export class Gate {
     if (!asking) return undefined
     const at = clock()
     const question = await this.#question(kong, keyId, body, at)
+    if ('status' in question) return question
     const decision = await admissions.decide(
       question,
       async () => (/^(GET|HEAD)$/.test(await kong.request.getMethod()) ? 'read' : 'write'),
@@ -70,11 +72,13 @@ export class Gate {
     await (trouble instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
-  async #question(kong: Kong, keyId: string, body: RequestBody, at: number): Promise<Question> {
+  async #question(kong: Kong, keyId: string, body: RequestBody, at: number): Promise<Question | Rejection> {
     const { reserve, requireKey } = this.#settings
     // Over HTTP/2 no header need tell of a body, so that without one only the method says whether tokens will be spent.
     const spends = reserve !== undefined && (body.present || (await kong.request.getMethod()) === 'POST')
-    const wanted = spends ? (declaredMost(await body.read()) ?? reserve) : undefined
+    const object = spends ? await body.object() : 'none'
+    if (typeof object === 'object' && 'status' in object) return object
+    const wanted = spends ? (isObject(object) ? declaredMost(object, reserve) : reserve) : undefined
     const reservation =
       wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
     return {

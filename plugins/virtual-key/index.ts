@@ -1,8 +1,9 @@
 import type { Config } from '../../schema/config.ts'
 import { Account } from './account.ts'
-import { NO_WEBSOCKET, type Rejection, TOO_MANY_HEADERS, UNAVAILABLE } from './admit.ts'
-import { changeBody, RequestBody } from './ask/body.ts'
-import { isCompletion, usageWish } from './ask/include-usage.ts'
+import { NO_WEBSOCKET, type Rejection, UNAVAILABLE } from './admit.ts'
+import { RequestBody } from './ask/body.ts'
+import { spliced } from './ask/include-usage.ts'
+import { usageChange } from './ask/usage-change.ts'
 import type { Phases } from './description.ts'
 import { type Escape, examine, MOST_HEADERS } from './escape.ts'
 import { Gate, type Hold } from './gate.ts'
@@ -68,16 +69,15 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     if (criticalLines.pending) await sayCritical(kong)
     const headers = await kong.request.getHeaders(MOST_HEADERS)
     const request = examine(headers)
-    if (request.tooMany) return exit(kong, TOO_MANY_HEADERS)
-    if (request.websocket) {
-      metrics.add('refused_websocket')
-      return exit(kong, NO_WEBSOCKET)
-    }
+    if (request.refusal) return refuse(kong, request.refusal)
     const body = new RequestBody(kong, request)
     const passed = await this.#gate.pass(kong, body)
-    if (passed && 'status' in passed) return exit(kong, passed)
+    if (passed && 'status' in passed) return refuse(kong, passed)
     try {
-      await this.#proxy(kong, headers, request, body, passed)
+      const refusal = await this.#proxy(kong, headers, request, body, passed)
+      if (refusal === undefined) return
+      if (passed) this.#gate.letGo(passed)
+      await refuse(kong, refusal)
     } catch (error) {
       if (passed) this.#gate.letGo(passed)
       throw error
@@ -91,10 +91,10 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     request: Escape,
     body: RequestBody,
     passed: Hold | undefined,
-  ): Promise<void> {
+  ): Promise<Rejection | undefined> {
     const { tapped, identification, askForUsage, estimate } = this.#settings
-    const asking = askForUsage && body.readable && isCompletion(await kong.request.getPath())
-    const wish = asking ? usageWish(await body.read()) : undefined
+    const wish = askForUsage ? await usageChange(kong, body, tapped) : undefined
+    if (wish && 'status' in wish) return wish
     if (tapped) {
       const kept = estimate && body.measured ? { request: requests.keep(await body.read()) } : {}
       const held = passed ? { reservation: passed.reservation } : {}
@@ -103,16 +103,29 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       await kong.ctx.shared.set(NOTE, noteText(note, change))
     } else {
       if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
-      if (wish) await changeBody(kong, await body.read(), wish)
+      if (wish) await kong.service.request.setRawBody(spliced(await body.read(), wish))
       else if (!request.hasBody && (await kong.request.getMethod()) !== 'POST') {
         // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
-        return kong.nginx.setCtx('buffered_proxying', false)
+        await kong.nginx.setCtx('buffered_proxying', false)
+        return undefined
       }
     }
-    const { acceptEncoding } = request
+    const { acceptEncoding, hidden } = request
     if (acceptEncoding !== undefined) await kong.service.request.setHeader('accept-encoding', acceptEncoding)
+    for (const name of hidden) await kong.service.request.clearHeader(name)
+    return undefined
   }
 }
+
+/** Refusals by admission are in the metrics already, each under its reason. */
+function refuse(kong: Kong, refusal: Rejection): Promise<void> {
+  if (refusal === NO_WEBSOCKET) metrics.add('refused_websocket')
+  else if (UNCOUNTABLE.has(refusal.status)) metrics.add('refused_uncountable')
+  return exit(kong, refusal)
+}
+
+/** Statuses of requests that could not be counted as they are. */
+const UNCOUNTABLE = new Set([400, 413, 415, 431])
 
 /** One line for each request, so that no client waits for many. */
 async function sayCritical(kong: Kong): Promise<void> {

@@ -8,10 +8,12 @@ export interface Kong {
     /** Values are always arrays; names are in lower case. `max` values at most, 1 to 1000, and Kong's own default is fewer. */
     getHeaders(max: number): Promise<Record<string, string[]>>
     getMethod(): Promise<string>
-    /** Normalized, without the query. */
-    getPath(): Promise<string>
-    /** Kong answers 500 for a body that is longer. `limit`: bytes */
+    /** Path and query as they stand in the request line. */
+    getPathWithQuery(): Promise<string>
+    /** Kong answers 500 for a body that is longer, and this never. `limit`: bytes */
     getRawBody(limit: number): Promise<Uint8Array | undefined>
+    /** A form's parts. undefined: no such form, or longer than `limit` bytes */
+    getBody(type: 'multipart/form-data', maxArguments: number, limit: number): Promise<object | undefined>
   }
   readonly client: {
     getConsumer(): Promise<Consumer | undefined>
@@ -24,6 +26,7 @@ export interface Kong {
   readonly service: {
     readonly request: {
       setHeader(name: string, value: string): Promise<void>
+      clearHeader(name: string): Promise<void>
       /** Kong writes the Content-Length anew. */
       setRawBody(body: Uint8Array): Promise<void>
     }

@@ -25,6 +25,8 @@ export type Counter =
   | 'attempts_failed'
   | 'buried'
   | 'refused_websocket'
+  /** Requests that could not be counted, or not be reserved for, as they were: 400, 413, 415 and 431. */
+  | 'refused_uncountable'
   /** Requests whose key Redis could not be asked about. */
   | 'unchecked'
   | `refused_${Refused}`

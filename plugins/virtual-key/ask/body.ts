@@ -1,49 +1,77 @@
+import { BODY_TOO_LARGE } from '../admit.ts'
+import type { Escape } from '../escape.ts'
 import type { Kong } from '../kong.ts'
-import { CHANGE } from '../tap/lua.ts'
-import { changeText } from '../tap/note.ts'
-import { type Splice, spliced } from './include-usage.ts'
+import { type Inspected, isFile, requestObject, unreadable } from './request-object.ts'
 
 /** Largest request body that is looked at. Unit: bytes. */
 export const LARGEST = 8 * 1024 * 1024
 
-/** Kong takes 10 ms or so to read a message of this size from a plugin server, and 20 s for one of LARGEST. Unit: bytes. */
-const LARGEST_SENT = 256 * 1024
-
-/** The body of the request in progress, asked for when the first one wants it: one PDK call, or none. */
+/** The body of the request in progress, asked for when the first one wants it, and once. */
 export class RequestBody {
   readonly #kong: Kong
-  readonly #length: number | undefined
-  /** There is one, as far as the request's headers tell. */
-  readonly present: boolean
-  #read: Promise<Uint8Array> | undefined
+  readonly #request: Escape
+  #read: Promise<Uint8Array | undefined> | undefined
+  #object: Promise<Inspected> | undefined
 
-  /** `length`: in bytes; undefined = not declared, so that it may be any. */
-  constructor(kong: Kong, { hasBody, length }: { hasBody: boolean; length: number | undefined }) {
+  constructor(kong: Kong, request: Escape) {
     this.#kong = kong
-    this.#length = length
-    this.present = hasBody
+    this.#request = request
   }
 
-  /** It is no longer than what is looked at, as far as is known. */
-  get readable(): boolean {
-    return this.#length === undefined || (this.#length > 0 && this.#length <= LARGEST)
+  /** There is one, as far as the request's headers tell. */
+  get present(): boolean {
+    return this.#request.hasBody
   }
 
-  /** Its length is known too, so that reading it cannot fail. */
+  /** It is declared to be. */
+  get empty(): boolean {
+    return this.#request.length === 0
+  }
+
+  /** Its length is declared, and no more than what is looked at. */
   get measured(): boolean {
-    return this.#length !== undefined && this.readable
+    const { length } = this.#request
+    return length !== undefined && length > 0 && length <= LARGEST
   }
 
-  /** Empty where it may not be read. */
-  read(): Promise<Uint8Array> {
-    if (!this.readable) return Promise.resolve(new Uint8Array())
-    this.#read ??= this.#kong.request.getRawBody(LARGEST).then((body) => body ?? new Uint8Array())
+  /** Empty where it is longer than what is looked at. One PDK call for a body of declared length, else two. */
+  async read(): Promise<Uint8Array> {
+    return (await this.#bytes()) ?? new Uint8Array()
+  }
+
+  /** The JSON object that it is, or the refusal of one that nobody can be sure to read as the upstream does. */
+  object(): Promise<Inspected> {
+    this.#object ??= this.#inspect()
+    return this.#object
+  }
+
+  async #inspect(): Promise<Inspected> {
+    const refusal = unreadable(this.#request)
+    if (refusal) return refusal
+    const bytes = await this.#bytes()
+    if (bytes !== undefined) return requestObject(bytes, this.#request)
+    return isFile(this.#request.contentType) ? 'none' : BODY_TOO_LARGE
+  }
+
+  /** undefined: longer than what is looked at. */
+  #bytes(): Promise<Uint8Array | undefined> {
+    this.#read ??= this.#ask()
     return this.#read
   }
-}
 
-/** Changes the body of a request that is not tapped; a long one only where the route has the tap all the same. One PDK call. */
-export async function changeBody(kong: Kong, body: Uint8Array, splice: Splice): Promise<void> {
-  if (body.length <= LARGEST_SENT) return kong.service.request.setRawBody(spliced(body, splice))
-  return kong.ctx.shared.set(CHANGE, changeText({ ...splice, length: body.length }))
+  async #ask(): Promise<Uint8Array | undefined> {
+    const { length } = this.#request
+    if (this.empty) return new Uint8Array()
+    if (length === undefined ? await this.#tooLong() : length > LARGEST) return undefined
+    const bytes = await this.#kong.request.getRawBody(LARGEST)
+    return bytes !== undefined && bytes.length > LARGEST ? undefined : (bytes ?? new Uint8Array())
+  }
+
+  /**
+   * Of a body of no declared length (chunked, HTTP/2). Asked for the bytes of one that is longer than the limit, Kong answers the client
+   * 500 and the plugin never; asked for the parts of a form it says nil. Where there is no boundary it takes nothing apart.
+   */
+  async #tooLong(): Promise<boolean> {
+    return (await this.#kong.request.getBody('multipart/form-data', 1, LARGEST)) === undefined
+  }
 }

@@ -1,5 +1,5 @@
-import { membersAt, type Place } from '../ask/members.ts'
-import { leading } from '../usage/framing/sniff.ts'
+import { type Member, membersAt, Names } from '../ask/members.ts'
+import type { RequestObject } from '../ask/request-object.ts'
 
 /** Members that bound what an answer may cost, by API: the members of the request, then those of objects in it. */
 const BOUNDS = [
@@ -8,46 +8,50 @@ const BOUNDS = [
   'max_output_tokens',
   'max_tokens_to_sample',
   'max_gen_len',
+  'max_new_tokens',
 ]
 const NESTED: Readonly<Record<string, readonly string[]>> = {
-  generationConfig: ['maxOutputTokens', 'candidateCount'],
-  generation_config: ['max_output_tokens', 'candidate_count'],
-  inferenceConfig: ['maxTokens'],
-  textGenerationConfig: ['maxTokenCount'],
+  generation_config: ['max_output_tokens'],
+  inference_config: ['max_tokens', 'max_new_tokens'],
+  text_generation_config: ['max_token_count'],
   options: ['num_predict'],
-  parameters: ['max_new_tokens', 'maxOutputTokens'],
+  parameters: ['max_new_tokens', 'max_output_tokens'],
 }
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
-const NESTED_ANSWERS = ['candidateCount', 'candidate_count']
-/** Longer text is no number that anybody means: it may be a message of megabytes. Unit: bytes. */
+const NESTED_ANSWERS = ['candidate_count', 'num_return_sequences', 'best_of']
+/** Longer text is no number that anybody means, but a server that reads it may find any. Unit: bytes. */
 const LONGEST_NUMBER = 1024
 
+const TOP = new Names([...BOUNDS, ...ANSWERS, ...Object.keys(NESTED)])
+const INSIDE = new Map(
+  Object.entries(NESTED).map(([name, bounds]) => [name, new Names([...bounds, ...NESTED_ANSWERS])]),
+)
+
 /**
- * The most tokens that a request lets its answer have, all of its answers together; undefined: it sets no bound. Of several bounds
- * the largest, because which one the upstream obeys is not known here. The prompt is not part of it.
+ * The most tokens that a request lets its answer have, all of its answers together; `byDefault` where it sets no bound, or one that is
+ * no number. Of several bounds, and of several readings of one, the largest, because which one the upstream obeys is not known here.
+ * The prompt is not part of it.
  * Source: API references of OpenAI (chat, completions, responses), Anthropic, Gemini, Bedrock (Converse, Titan, Llama), Ollama, TGI.
  */
-export function declaredMost(request: Uint8Array): number | undefined {
-  const bytes = Buffer.from(request.buffer, request.byteOffset, request.byteLength)
-  const top = membersAt(bytes, leading(bytes), [...BOUNDS, ...ANSWERS, ...Object.keys(NESTED)])
-  if (top === undefined) return undefined
-  const bounds = numbers(bytes, top.places, BOUNDS)
-  const answers = numbers(bytes, top.places, ANSWERS)
-  for (const [name, members] of Object.entries(NESTED)) {
-    const place = top.places.get(name)
-    const inside = place && membersAt(bytes, place.from, members)
-    if (inside === undefined) continue
-    bounds.push(
-      ...numbers(
-        bytes,
-        inside.places,
-        members.filter((one) => !NESTED_ANSWERS.includes(one)),
-      ),
-    )
-    answers.push(...numbers(bytes, inside.places, NESTED_ANSWERS))
+export function declaredMost({ bytes, open }: RequestObject, byDefault: number): number {
+  const top = membersAt(bytes, open, TOP)?.found ?? new Map<string, readonly Member[]>()
+  const bounds: number[] = []
+  const answers: number[] = []
+  const read = (found: ReadonlyMap<string, readonly Member[]>): void => {
+    for (const [name, members] of found) {
+      if (ANSWERS.includes(name) || NESTED_ANSWERS.includes(name)) {
+        answers.push(...readings(bytes, members).filter((answer) => answer !== undefined))
+      } else if (!(name in NESTED)) {
+        bounds.push(...readings(bytes, members).map((bound) => bound ?? byDefault))
+      }
+    }
   }
-  if (bounds.length === 0) return undefined
+  read(top)
+  for (const [name, names] of INSIDE) {
+    for (const { from } of top.get(name) ?? []) read(membersAt(bytes, from, names)?.found ?? new Map())
+  }
+  if (bounds.length === 0) bounds.push(byDefault)
   return capped(capped(Math.max(...bounds)) * capped(Math.max(1, ...answers)))
 }
 
@@ -56,13 +60,20 @@ function capped(tokens: number): number {
   return Math.min(tokens, Number.MAX_SAFE_INTEGER)
 }
 
-/** The members that are numbers of at least 0, whole ones however they are written; a lenient server reads "100" too. */
-function numbers(bytes: Buffer, places: ReadonlyMap<string, Place>, names: readonly string[]): number[] {
-  return names.flatMap((name) => {
-    const place = places.get(name)
-    if (place === undefined || place.to - place.from > LONGEST_NUMBER) return []
-    const [, digits] = /^"?(\d[\d.eE+-]*)"?$/.exec(bytes.toString('latin1', place.from, place.to)) ?? []
-    const value = Math.ceil(Number(digits))
-    return value >= 0 ? [value] : []
-  })
+/**
+ * The numbers of at least 0 that some members are, whole ones however they are written; a lenient server reads "100" too. undefined: it is
+ * another number, such as Ollama's -1 for no bound, or none. A single null is as good as a member that is not there.
+ */
+function readings(bytes: Buffer, members: readonly Member[]): (number | undefined)[] {
+  const texts = members.map(({ from, to }) =>
+    bytes.toString('latin1', from, Math.min(to, from + LONGEST_NUMBER + 1)),
+  )
+  return texts.length === 1 && texts[0] === 'null' ? [] : texts.map(numberOf)
+}
+
+function numberOf(text: string): number | undefined {
+  if (text.length > LONGEST_NUMBER) return /^"?[\d.+\s_-]/.test(text) ? Number.MAX_SAFE_INTEGER : undefined
+  const [, digits = ''] = /^"?\s*\+?(\d[\d.eE+_-]*)\s*"?$/.exec(text) ?? []
+  const value = digits === '' ? Number.NaN : Math.ceil(Number(digits.replaceAll('_', '')))
+  return value >= 0 ? value : undefined
 }

@@ -1,3 +1,4 @@
+import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
 import { USAGE_HEADERS } from '../usage/index.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
@@ -9,13 +10,16 @@ const BLOCK = 4 * 1024
 /** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
 const SLOTS = 256
 
-/**
- * Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). CHANGE: a change of the request's body alone,
- * for a request that is not tapped. TAPPED: what the tap tells the plugin's log phase.
- */
+/** Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). TAPPED: what the tap tells the plugin's log phase. */
 export const NOTE = 'vk_note'
-export const CHANGE = 'vk_change'
 export const TAPPED = 'vk_tapped'
+
+function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
+  const entries = Object.entries(lists).map(
+    ([name, items]) => `${name} = { ${items.map((item) => `"${item}"`).join(', ')} }`,
+  )
+  return `{ ${entries.join(', ')} }`
+}
 
 /**
  * The tap: Lua for the bundled plugin post-function, by its phase. It runs in Kong's sandbox (untrusted_lua = sandbox), which
@@ -25,6 +29,7 @@ export const TAPPED = 'vk_tapped'
  *              route buffering stays on and the plugin counts in its response phase: slower to the client, never for free.
  *              The request's body is changed here as the plugin found out (ask/), because Kong's reader of what a plugin server
  *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
+ *              A request whose query hides usage is refused here, where looking at it costs nothing (ask/hiding.ts).
  *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
@@ -32,7 +37,26 @@ export const TAPPED = 'vk_tapped'
  */
 export const tapLua = {
   access: `
-local ngx, kong, match, sub = ngx, kong, string.match, string.sub
+local ngx, kong, lower, match, sub = ngx, kong, string.lower, string.match, string.sub
+local HIDING = ${luaTable(HIDING)}
+local OVERRIDING = ${luaTable(OVERRIDING)}
+
+local function harmless(starts, value)
+  if not starts or value == "" then return true end
+  for i = 1, #starts do
+    if sub(value, 1, #starts[i]) == starts[i] then return true end
+  end
+  return false
+end
+
+local function hiding(query)
+  local parameters = ngx.req.get_method() == "GET" and OVERRIDING or HIDING
+  for pair in string.gmatch(query, "[^&;]+") do
+    local name, value = match(pair, "^([^=]*)=?(.*)")
+    name = string.gsub(lower(ngx.unescape_uri(name)), "^%$", "")
+    if not harmless(parameters[name], lower(ngx.unescape_uri(value))) then return name end
+  end
+end
 
 local function change(wish)
   local length, from, to, text = match(wish, "^(%d+) (%d+) (%d+) ([^\\n]+)")
@@ -45,9 +69,14 @@ end
 
 return function()
   local note = kong.ctx.shared.${NOTE}
-  local wish = note or kong.ctx.shared.${CHANGE}
-  if wish then change(wish) end
   if not note then return end
+  local query = kong.request.get_raw_query()
+  local name = query ~= "" and hiding(query)
+  if name then
+    local body = '{"error":"${hidingRefusal("' .. name .. '").error}"}'
+    return kong.response.exit(400, body, { ["content-type"] = "application/json" })
+  end
+  change(note)
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
   ctx.vk_tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }

@@ -35,7 +35,8 @@ describe('PDK calls of one request', () => {
   const answers: Record<string, unknown> = {
     'request.getHeaders': headers,
     'request.getMethod': 'POST',
-    'request.getPath': '/v1/chat/completions',
+    'request.getPathWithQuery': '/v1/chat/completions',
+    'request.getBody': [],
     'request.getRawBody': body,
     'client.getConsumer': { id: '1', username: 'vk-abc' },
     'client.getCredential': { id: '2' },
@@ -75,7 +76,7 @@ describe('PDK calls of one request', () => {
     const made = await calls({ body: 'tapped', ask_for_usage: true, estimate: true }, 'access', 'log')
     expect(made).to.deep.equal([
       'request.getHeaders',
-      'request.getPath',
+      'request.getPathWithQuery',
       'request.getRawBody',
       'ctx.shared.set',
       'ctx.shared.get',
@@ -144,7 +145,13 @@ describe('PDK calls of one request', () => {
     }
     answers['request.getHeaders'] = {}
     const asked = ['request.getHeaders', 'client.getConsumer', 'request.getMethod']
-    expect(await calls(reserve, 'access')).to.deep.equal([...asked, 'request.getRawBody', 'ctx.shared.set'])
+    expect(await calls(reserve, 'access')).to.deep.equal([
+      ...asked,
+      // Whether it is too long: of a longer one getRawBody never tells.
+      'request.getBody',
+      'request.getRawBody',
+      'ctx.shared.set',
+    ])
     answers['request.getMethod'] = 'GET'
     expect(await calls(reserve, 'access')).to.deep.equal([...asked, 'ctx.shared.set'])
   })

@@ -1,10 +1,12 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
+import type { Rejection } from '../../../../plugins/virtual-key/admit.ts'
 import { isCompletion, spliced, usageWish } from '../../../../plugins/virtual-key/ask/include-usage.ts'
+import { leading } from '../../../../plugins/virtual-key/usage/framing/sniff.ts'
 
-function withUsageAsked(request: Buffer): Buffer | undefined {
-  const splice = usageWish(request)
-  return splice && spliced(request, splice)
+function withUsageAsked(request: Buffer): Buffer | Rejection | undefined {
+  const wish = usageWish({ bytes: request, open: leading(request) })
+  return wish === undefined || 'status' in wish ? wish : spliced(request, wish)
 }
 
 describe('ask_for_usage', () => {
@@ -37,13 +39,13 @@ describe('ask_for_usage', () => {
       '{"stream\\u005foptions":{"include\\u005fusage":0},"stream":true}',
       '{"stream\\u005foptions":{"include\\u005fusage":true},"stream":true}',
     ],
-    'the last of two': [
-      '{"stream":true,"stream_options":{"include_usage":true},"stream_options":{"include_usage":false}}',
-      '{"stream":true,"stream_options":{"include_usage":true},"stream_options":{"include_usage":true}}',
-    ],
     'what a lenient server takes for true': [
       '{"stream":"True"}',
       '{"stream_options":{"include_usage":true},"stream":"True"}',
+    ],
+    'what Python takes for true': [
+      '{"stream":[0]}',
+      '{"stream_options":{"include_usage":true},"stream":[0]}',
     ],
     'a stream inside of a message': [
       '{"messages":[{"content":"\\"stream\\":true}"}],"stream":true}',
@@ -57,24 +59,36 @@ describe('ask_for_usage', () => {
   }
 
   const left = [
-    '',
     '{}',
-    '[]',
-    'null',
     '{"stream":false}',
     '{"stream":null}',
-    '{"stream":true,"stream":false}',
     '{"stream":true,"stream_options":{"include_usage":true}}',
     '{"messages":[{"stream":true}]}',
-    '{"stream":true',
-    '{"stream":true,}',
-    '{"stream":true "x":1}',
-    '{stream:true}',
     '{"a":"\\"stream\\":true"}',
   ]
   for (const request of left) {
     it(`${JSON.stringify(request)}: stays as it is`, () => {
       expect(withUsageAsked(Buffer.from(request))).to.equal(undefined)
+    })
+  }
+
+  const unclear: ReadonlyArray<[member: string, request: string]> = [
+    ['stream', '{"stream":true,"stream":false}'],
+    ['stream', '{"stream":false,"Stream":true}'],
+    ['stream', '{"\u017ftream":true}'],
+    ['stream', '{"\\u017Ftream":true}'],
+    ['stream', '{"stream\\u0000":true}'],
+    ['stream_options', '{"stream":true,"Stream_Options":{"include_usage":true}}'],
+    ['stream_options', '{"stream":true,"streamOptions":{"include_usage":true}}'],
+    ['stream_options', '{"stream":true,"stream_options":{"include_usage":true},"stream_options":{}}'],
+    ['include_usage', '{"stream":true,"stream_options":{"include_usage":true,"Include_Usage":false}}'],
+  ]
+  for (const [member, request] of unclear) {
+    it(`${request}: is refused, because servers differ in what they read`, () => {
+      expect(withUsageAsked(Buffer.from(request))).to.deep.equal({
+        status: 400,
+        error: `member ${member} of the request body is ambiguous`,
+      })
     })
   }
 
@@ -102,13 +116,11 @@ describe('ask_for_usage', () => {
       Buffer.from('","stream":true}'),
     ])
     const started = performance.now()
-    const sent = withUsageAsked(request)
+    const sent = withUsageAsked(request) as Buffer
     expect(performance.now() - started).to.be.below(500)
-    expect(sent?.subarray(sent.length - request.length + 1).equals(request.subarray(1))).to.equal(true)
+    expect(sent.subarray(sent.length - request.length + 1).equals(request.subarray(1))).to.equal(true)
     const brackets = Buffer.from(`{"a":${'['.repeat(4_000_000)}${']'.repeat(4_000_000)},"stream":true}`)
-    expect(withUsageAsked(brackets)?.length).to.equal(brackets.length + 40)
-    const members = Buffer.from(`{${'"a":1,'.repeat(1_300_000)}"stream":true}`)
-    expect(withUsageAsked(members)?.length).to.equal(members.length + 40)
+    expect(withUsageAsked(brackets)).to.have.length(brackets.length + 40)
     expect(performance.now() - started).to.be.below(5000)
   })
 
@@ -118,9 +130,20 @@ describe('ask_for_usage', () => {
       '/v1/completions',
       '/openai/deployments/x/chat/completions',
       '/completions/',
+      '/v1/chat/completions?x=/v1/messages',
+      '/v1/chat/%63ompletions',
+      '/v1/chat/Completions//',
+      '/v1/x/../chat/completions/.',
+      '/v1/chat%2Fcompletions;v=1',
     ])
       expect(isCompletion(path), path).to.equal(true)
-    for (const path of ['/v1/messages', '/v1/responses', '/api/chat', '/v1/chat/completions/x'])
+    for (const path of [
+      '/v1/messages',
+      '/v1/responses',
+      '/api/chat',
+      '/v1/chat/completions/x',
+      '/v1/models?x=/completions',
+    ])
       expect(isCompletion(path), path).to.equal(false)
   })
 })

@@ -1,11 +1,18 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { declaredMost } from '../../../../plugins/virtual-key/reserve/declared.ts'
+import { leading } from '../../../../plugins/virtual-key/usage/framing/sniff.ts'
 
-const declared = (request: unknown) => declaredMost(Buffer.from(JSON.stringify(request)))
+const DEFAULT = 1234
+
+const declared = (request: unknown) => mostOf(Buffer.from(JSON.stringify(request)))
+
+function mostOf(bytes: Buffer): number {
+  return declaredMost({ bytes, open: leading(bytes) }, DEFAULT)
+}
 
 describe('declaredMost', () => {
-  const cases: Array<[what: string, request: unknown, most: number | undefined]> = [
+  const cases: Array<[what: string, request: unknown, most: number]> = [
     ['OpenAI chat, old', { messages: [], max_tokens: 100 }, 100],
     ['OpenAI chat, new', { max_completion_tokens: 200 }, 200],
     ['OpenAI Responses', { max_output_tokens: 300 }, 300],
@@ -28,36 +35,55 @@ describe('declaredMost', () => {
     ['Claude 2', { max_tokens_to_sample: 25 }, 25],
     ['Llama', { max_gen_len: 35 }, 35],
     ['Vertex', { parameters: { maxOutputTokens: 45 } }, 45],
-    ['answers alone bound nothing', { n: 3, generationConfig: { candidateCount: 2 } }, undefined],
+    [
+      'answers alone cost several times what is held by default',
+      { n: 3, generationConfig: { candidateCount: 2 } },
+      3 * DEFAULT,
+    ],
     ['less than one answer is one', { max_tokens: 100, n: 0 }, 100],
     ['a part of a token is one', { max_tokens: 0.5 }, 1],
-    ['nothing', { messages: [] }, undefined],
-    ['Ollama without a bound', { options: { num_predict: -1 } }, undefined],
-    ['no number', { max_tokens: null }, undefined],
+    ['nothing', { messages: [] }, DEFAULT],
+    ['Ollama without a bound', { options: { num_predict: -1 } }, DEFAULT],
+    ['no bound behind a small one', { max_tokens: 5, options: { num_predict: -1 } }, DEFAULT],
+    ['null', { max_tokens: null }, DEFAULT],
+    ['null beside a bound of another name', { max_tokens: 5, max_completion_tokens: null }, 5],
+    ['no number', { max_tokens: 'many' }, DEFAULT],
+    ['a number as Python reads it', { max_tokens: ' +1_500 ' }, 1500],
+    ['in letters that Go takes for the same', { max_tokens: 5, MAX_TOKENſ: 700 }, 700],
+    ['in letters that protobuf takes for the same', { generation_config: { maxOutputTokens: 9 } }, 9],
     [
       'a bound that only a message speaks of',
       { messages: [{ content: '"max_tokens": 5', max_tokens: 5 }] },
-      undefined,
+      DEFAULT,
     ],
     ['too many', { max_tokens: 1e300, n: 128 }, Number.MAX_SAFE_INTEGER],
-    ['an array', [{ max_tokens: 5 }], undefined],
   ]
   for (const [what, request, most] of cases) it(what, () => expect(declared(request)).to.equal(most))
 
-  it('of repeated members the last one, as every JSON parser', () =>
-    expect(declaredMost(Buffer.from('{"max_tokens":1,"max_tokens":7}'))).to.equal(7))
+  it('of repeated members the largest, whichever the upstream obeys', () => {
+    expect(mostOf(Buffer.from('{"max_tokens":1,"max_tokens":7}'))).to.equal(7)
+    expect(mostOf(Buffer.from('{"max_tokens":7,"max_tokens":1}'))).to.equal(7)
+    expect(mostOf(Buffer.from('{"max_tokens":7,"max_tokens":null}'))).to.equal(DEFAULT)
+    expect(mostOf(Buffer.from('{"max_tokens":1,"n":9,"n":1}'))).to.equal(9)
+    expect(
+      mostOf(
+        Buffer.from('{"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":7}}'),
+      ),
+    ).to.equal(7)
+  })
 
   it('a number is what every JSON parser reads, however it is written', () => {
-    const most = (text: string) => declaredMost(Buffer.from(` {"max_tokens":${text}}`))
+    const most = (text: string) => mostOf(Buffer.from(` {"max_tokens":${text}}`))
     expect(most(`1.${'0'.repeat(40)}e5`)).to.equal(100_000)
     expect(most('5000000e-2')).to.equal(50_000)
     expect(most(`${'9'.repeat(400)}`)).to.equal(Number.MAX_SAFE_INTEGER)
     expect(most('0,"n":1e999')).to.equal(0)
-    expect(most('1-1')).to.equal(undefined)
+    expect(most('1-1')).to.equal(DEFAULT)
+    expect(most(`1.${'0'.repeat(2000)}e1`)).to.equal(Number.MAX_SAFE_INTEGER)
   })
 
   it('a name written with escapes is that name', () =>
-    expect(declaredMost(Buffer.from('{"max\\u005ftokens":7}'))).to.equal(7))
+    expect(mostOf(Buffer.from('{"max\\u005ftokens":7}'))).to.equal(7))
 
   it('no request, however broken, makes it throw, and what it returns is a number of tokens', () => {
     fc.assert(
@@ -67,8 +93,8 @@ describe('declaredMost', () => {
           fc.json().map((text) => Buffer.from(text)),
         ),
         (bytes) => {
-          const most = declaredMost(bytes)
-          return most === undefined || (most >= 0 && most <= Number.MAX_SAFE_INTEGER)
+          const most = mostOf(Buffer.from(bytes))
+          return most >= 0 && most <= Number.MAX_SAFE_INTEGER
         },
       ),
     )
