@@ -67,7 +67,9 @@ export class AllOrNothing {
   static async open(server: PrivateRedis): Promise<AllOrNothing> {
     const admin = new Redis(server.port)
     await allow(admin)
-    const monitor = await new Redis(server.port).monitor()
+    const source = new Redis(server.port)
+    const monitor = await source.monitor()
+    source.disconnect()
     const { redis } = await connected(server.port, { username: USER, password: PASSWORD })
     return new AllOrNothing(admin, monitor, redis)
   }

@@ -1,12 +1,5 @@
 import type { Redis } from 'ioredis'
-import {
-  keyName,
-  partitionOf,
-  reservationsName,
-  reservedName,
-  schemaName,
-  totalName,
-} from '../../plugins/virtual-key/keys.ts'
+import { keyName, reservationsName, reservedName, totalName } from '../../plugins/virtual-key/keys.ts'
 import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/ledger/admit.ts'
 import { release } from '../../plugins/virtual-key/ledger/reserve.ts'
 import { type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
