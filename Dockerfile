@@ -1,5 +1,7 @@
-# Kong Gateway 3.9.1 with Node and the built plugin. Build stage `build` also serves the sample upstream and inbox.
+# Kong Gateway 3.9 (the newest patch) with Node and the built plugin. Build stage `build` also serves the sample upstream and inbox.
 ARG NODE=24-bookworm-slim
+# The maintained open-source line: its tag moves to the newest patch, and so to the security patches of nginx.
+ARG KONG=3.9
 
 FROM node:${NODE} AS build
 WORKDIR /opt/virtual-key
@@ -11,7 +13,7 @@ RUN npm run build
 FROM build AS production
 RUN npm prune --omit=dev && rm -rf dist/dev dist/spec
 
-FROM kong:3.9.1
+FROM kong:${KONG}
 USER root
 # Node's binary needs the C++ runtime, which Kong's image does not promise.
 RUN apt-get update && apt-get install -y --no-install-recommends libstdc++6 && rm -rf /var/lib/apt/lists/*

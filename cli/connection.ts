@@ -8,6 +8,8 @@ import { Failure } from './failure.ts'
 export interface ConnectionOptions {
   readonly redisUrl: string
   readonly clusterNodes?: string
+  readonly sentinelMaster?: string
+  readonly sentinelNodes?: string
 }
 
 /** The options by which every command finds Redis. */
@@ -27,6 +29,17 @@ export function withConnection(command: Command): Command {
         'nodes of a Redis Cluster to start from; replaces host and port',
       ).env('REDIS_CLUSTER_NODES'),
     )
+    .addOption(
+      new Option(
+        '--sentinel-master <name>',
+        'master to ask the sentinels for; replaces host and port. REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD let in to them',
+      ).env('REDIS_SENTINEL_MASTER'),
+    )
+    .addOption(
+      new Option('--sentinel-nodes <host:port,…>', 'sentinels, with --sentinel-master').env(
+        'REDIS_SENTINEL_NODES',
+      ),
+    )
 }
 
 /**
@@ -34,7 +47,7 @@ export function withConnection(command: Command): Command {
  * @throws Failure for what is no address, and for a password among the arguments, where every user of the machine could read it
  */
 export function redisConfig(
-  { redisUrl, clusterNodes }: ConnectionOptions,
+  { redisUrl, clusterNodes, sentinelMaster, sentinelNodes }: ConnectionOptions,
   env: NodeJS.ProcessEnv,
 ): RedisConfig {
   const url = URL.canParse(redisUrl) ? new URL(redisUrl) : undefined
@@ -57,16 +70,37 @@ export function redisConfig(
     timeout: 5000,
     ...(username === '' ? {} : { username }),
     ...(password === '' ? {} : { password }),
-    ...(clusterNodes === undefined ? {} : { cluster_nodes: nodesFrom(clusterNodes) }),
+    ...(clusterNodes === undefined
+      ? {}
+      : { cluster_nodes: nodesFrom('cluster', clusterNodes).map(({ host, port }) => ({ ip: host, port })) }),
+    ...sentinels(sentinelMaster, sentinelNodes, env),
   }
 }
 
-function nodesFrom(text: string): Array<{ ip: string; port: number }> {
+function sentinels(
+  master: string | undefined,
+  nodes: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Pick<RedisConfig, 'sentinel_master' | 'sentinel_nodes' | 'sentinel_username' | 'sentinel_password'> {
+  if (master === undefined && nodes === undefined) return {}
+  if (master === undefined || nodes === undefined)
+    throw new Failure('--sentinel-master and --sentinel-nodes go together', 2)
+  const { REDIS_SENTINEL_USERNAME: username, REDIS_SENTINEL_PASSWORD: password } = env
+  return {
+    sentinel_master: master,
+    sentinel_nodes: nodesFrom('sentinel', nodes),
+    ...(username ? { sentinel_username: username } : {}),
+    ...(password ? { sentinel_password: password } : {}),
+  }
+}
+
+/** @param kind for the message */
+function nodesFrom(kind: string, text: string): Array<{ host: string; port: number }> {
   return text.split(',').map((node) => {
-    const [, ip, port] = /^\s*\[?([^\s[\]]+?)\]?:(\d{1,5})\s*$/.exec(node) ?? []
-    if (ip === undefined || port === undefined)
-      throw new Failure(`cluster node "${node}" is not host:port`, 2)
-    return { ip, port: Number(port) }
+    const [, host, port] = /^\s*\[?([^\s[\]]+?)\]?:(\d{1,5})\s*$/.exec(node) ?? []
+    if (host === undefined || port === undefined)
+      throw new Failure(`${kind} node "${node}" is not host:port`, 2)
+    return { host, port: Number(port) }
   })
 }
 

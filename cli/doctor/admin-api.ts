@@ -1,34 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { AdminError } from '../kong/admin-api.ts'
+import { newestVersion, releaseState } from '../../schema/kong/releases.ts'
 import type { AdminStatus } from './admin-status.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import type { Seat } from './seat.ts'
+import type { KongNode, Seat } from './seat.ts'
 
 export interface AdminFacts extends AdminStatus {
-  /** Kong's own answer to `GET /`; absent: it did not give one. */
-  readonly node?: { readonly version?: string; readonly configuration?: { readonly database?: string } }
+  /** Kong's own answer to `GET /`; absent: it was not asked. */
+  readonly node?: KongNode
 }
-
-/** Asked at once, so that they take connections of their own, and with them several of Kong's workers. */
-const TRIES = 4
 
 /** undefined: no Admin API is named. */
 async function probe(seat: Seat): Promise<AdminFacts | undefined> {
   const { admin } = seat.options
   if (admin === undefined) return undefined
   const status = await seat.adminStatus(admin)
-  if (status.trouble !== undefined) return status
-  // Kong 3.9.1 answers 500 in the worker that started the plugin server: it cannot write down its own configuration there.
-  const tries = Array.from({ length: TRIES }, () =>
-    admin.api.get<NonNullable<AdminFacts['node']>>('/').catch((error: unknown) => {
-      if (error instanceof AdminError) return undefined
-      throw error
-    }),
-  )
-  const patience = sleep(seat.step, [], { ref: false })
-  const node = (await Promise.race([Promise.all(tries), patience])).find((one) => one !== undefined)
-  return { ...status, ...(node === undefined ? {} : { node }) }
+  return status.trouble === undefined ? { ...status, node: await seat.node() } : status
 }
 
 export function judgeAdmin(facts: AdminFacts | undefined): Judged[] {
@@ -40,9 +26,24 @@ export function judgeAdmin(facts: AdminFacts | undefined): Judged[] {
   const dbless = facts.node?.configuration?.database === 'off' || facts.dbless
   const where = dbless ? ', without a database: its configuration is its kong.yml' : ''
   if (version === undefined) return [warn(`it answers, but does not tell its version${where}`)]
-  const [major = 0] = version.split('.').map(Number)
-  if (major < 3) return [fail(`Kong ${version}${where}`, 'Kong 3.0 or newer is needed; 3.9.1 is tested')]
-  return [ok(`Kong ${version}${where}`)]
+  const found = `Kong ${version}${where}`
+  switch (releaseState(version)) {
+    case 'unusable':
+      return [fail(found, `Kong 3.0 or newer is needed; ${newestVersion()} is tested`)]
+    case 'old':
+      return [warn(`${found}: its line is not maintained any more`, `go to Kong ${newestVersion()}`)]
+    case 'holes':
+      return [
+        warn(
+          `${found}: it lacks security patches that ${newestVersion()} has`,
+          `go to Kong ${newestVersion()}`,
+        ),
+      ]
+    case 'unknown':
+      return [ok(found, `newer than ${newestVersion()}, the newest that this version was tried on`)]
+    case 'current':
+      return [ok(found)]
+  }
 }
 
 /** Whether Kong can be asked, and which one it is. */

@@ -8,6 +8,7 @@ import { memory } from './memory.ts'
 import { outbox } from './outbox.ts'
 import { persistence } from './persistence.ts'
 import { plugin } from './plugin.ts'
+import { pluginServers } from './plugin-servers.ts'
 import { redis } from './redis.ts'
 import { sameRedis } from './same-redis.ts'
 import { schema } from './schema.ts'
@@ -25,6 +26,7 @@ export const CHECKS: readonly Check[] = [
   redis,
   memory,
   persistence,
+  pluginServers,
   schema,
   clock,
   outbox,

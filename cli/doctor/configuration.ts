@@ -24,7 +24,7 @@ export interface Configuration {
 
 /** Where a Redis is. */
 export interface RedisPlace {
-  /** host:port; several of a cluster. */
+  /** host:port; several of a cluster; what each sentinel calls its master. */
   readonly addresses: readonly string[]
   readonly database: number
 }
@@ -56,13 +56,17 @@ export function placeOf(redis: {
   readonly port?: number
   readonly database?: number
   readonly cluster_nodes?: Config['redis']['cluster_nodes'] | null
+  readonly sentinel_master?: string | null | undefined
+  readonly sentinel_nodes?: Config['redis']['sentinel_nodes'] | null
 }): RedisPlace {
-  const nodes = redis.cluster_nodes ?? []
+  const nodes = (redis.cluster_nodes ?? []).map(({ ip, port }) => `${ip}:${port}`)
+  const sentinels = (redis.sentinel_nodes ?? []).map(
+    ({ host, port }) => `${redis.sentinel_master} of sentinel ${host}:${port}`,
+  )
+  const plain = [`${redis.host ?? '127.0.0.1'}:${redis.port ?? 6379}`]
   return {
     addresses:
-      nodes.length > 0
-        ? nodes.map(({ ip, port }) => `${ip}:${port}`)
-        : [`${redis.host ?? '127.0.0.1'}:${redis.port ?? 6379}`],
+      [nodes, redis.sentinel_master ? sentinels : [], plain].find((some) => some.length > 0) ?? plain,
     database: redis.database ?? 0,
   }
 }

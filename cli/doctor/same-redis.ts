@@ -1,3 +1,4 @@
+import { SILENT } from '../../plugins/virtual-key/heartbeat.ts'
 import { check } from './check.ts'
 import { type Configuration, placeOf, type RedisPlace } from './configuration.ts'
 import { type Judged, ok, skipped, warn } from './finding.ts'
@@ -6,28 +7,36 @@ import { several } from './wording.ts'
 
 export interface SameRedisFacts {
   readonly here: RedisPlace
-  readonly configurations: ReadonlyArray<Pick<Configuration, 'scope' | 'redis'>>
+  readonly configurations: ReadonlyArray<Pick<Configuration, 'id' | 'scope' | 'redis'>>
+  /** Configurations that a living plugin server has seen, as it tells the Redis that is looked at here. */
+  readonly seen: ReadonlySet<string>
 }
 
 async function probe(seat: Seat): Promise<SameRedisFacts> {
   const { configurations } = await seat.gateway()
+  // Where it cannot be asked, that is the finding of another check.
+  const processes = await seat.processes().catch(() => [])
+  const living = processes.filter(({ silent }) => silent < SILENT)
   return {
     here: placeOf(seat.options.redis),
+    seen: new Set(living.flatMap((one) => one.configurations)),
     configurations: configurations.filter(({ enabled }) => enabled),
   }
 }
 
-export function judgeSameRedis({ here, configurations }: SameRedisFacts): Judged[] {
+export function judgeSameRedis({ here, configurations, seen }: SameRedisFacts): Judged[] {
   if (configurations.length === 0) return [skipped('virtual-key is not enabled')]
   const elsewhere = new Map<string, string[]>()
-  for (const { scope, redis } of configurations) {
-    if (!same(redis, here)) elsewhere.set(named(redis), [...(elsewhere.get(named(redis)) ?? []), scope])
+  for (const { id, scope, redis } of configurations) {
+    // Its plugin server tells so itself: the same Redis, seen from elsewhere.
+    if (!same(redis, here) && !seen.has(id))
+      elsewhere.set(named(redis), [...(elsewhere.get(named(redis)) ?? []), scope])
   }
   if (elsewhere.size === 0) return [ok(`every configuration uses ${named(here)}`)]
   return [...elsewhere].map(([place, scopes]) =>
     warn(
-      `${several(scopes)}: keeps its totals in ${place}, looked at here is ${named(here)}`,
-      'it may be the same, seen from elsewhere; else name that one by --redis-url',
+      `${several(scopes)}: keeps its totals in ${place}, looked at here is ${named(here)}, where none of its plugin servers is heard of`,
+      'name that one by --redis-url; if it is the same, seen from elsewhere, send a request through virtual-key and look again',
     ),
   )
 }

@@ -1,11 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import { getGlobalDispatcher } from 'undici'
+import { type KnownProcess, knownProcesses } from '../../plugins/virtual-key/heartbeat.ts'
 import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
 import { lineLog } from '../../plugins/virtual-key/log.ts'
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { connect } from '../../plugins/virtual-key/redis.ts'
 import type { RedisConfig } from '../../schema/config.ts'
-import type { AdminApi } from '../kong/admin-api.ts'
+import { type AdminApi, AdminError } from '../kong/admin-api.ts'
 import { type AdminStatus, statusOf } from './admin-status.ts'
 import { type Gateway, readGateway } from './gateway.ts'
 import { type OutboxView, viewOutbox } from './outbox-view.ts'
@@ -33,6 +35,17 @@ export interface SeatOptions {
 }
 
 type Headers = Readonly<Record<string, string>>
+
+/** What a Kong node tells of itself. */
+export interface KongNode {
+  readonly version?: string
+  readonly configuration?: { readonly database?: string }
+  /** The machine's or container's name. */
+  readonly host?: string
+}
+
+/** Asked at once, so that they take connections of their own, and with them several of Kong's workers. */
+const TRIES = 4
 
 /** Where the operator sits: what can be seen from here. Each thing is looked at once, when the first check asks for it. */
 export class Seat {
@@ -96,6 +109,28 @@ export class Seat {
   /** @throws Away, ReplyError or a connection's Error */
   outbox(): Promise<OutboxView> {
     return this.#once('outbox', async () => viewOutbox(await this.redis()))
+  }
+
+  /** Plugin servers of which Redis has heard within a day. @throws Away, ReplyError or a connection's Error */
+  processes(): Promise<readonly KnownProcess[]> {
+    return this.#once('processes', async () => knownProcesses(await this.redis()))
+  }
+
+  /** Kong's own answer to `GET /`; empty where it gives none. @throws Away or Failure */
+  node(): Promise<KongNode> {
+    return this.#once('node', async () => {
+      const admin = await this.admin()
+      // Kong 3.9.1 answers 500 in the worker that started the plugin server: it cannot write down its own configuration there.
+      const tries = Array.from({ length: TRIES }, () =>
+        admin.get<{ hostname?: string } & KongNode>('/').catch((error: unknown) => {
+          if (error instanceof AdminError) return undefined
+          throw error
+        }),
+      )
+      const patience = sleep(this.step, [], { ref: false })
+      const found = (await Promise.race([Promise.all(tries), patience])).find((one) => one !== undefined)
+      return found?.hostname === undefined ? { ...found } : { ...found, host: found.hostname }
+    })
   }
 
   /** Whether there is anything at all to be seen from here. */

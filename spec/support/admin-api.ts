@@ -33,6 +33,9 @@ export class AdminApiDouble {
   readonly requests: AdminRequest[] = []
   /** `off`: a DB-less node, whose entities are what was written before. */
   database: 'postgres' | 'off' = 'postgres'
+  /** The machine's name, as in `GET /`. */
+  hostname = 'kong-double'
+  version = '3.9.3'
   /** `GET /` answers 500 on some workers of Kong 3.9.1. */
   rootFails = false
   /** What becomes of the nth write, counted from 1. */
@@ -107,7 +110,8 @@ export class AdminApiDouble {
         Object.entries(this.#plugins).map(([name, { version, priority }]) => [name, { version, priority }]),
       )
       const configuration = { database: this.database }
-      return { status: 200, body: { version: '3.9.1', plugins: { available_on_server }, configuration } }
+      const { hostname, version } = this
+      return { status: 200, body: { version, hostname, plugins: { available_on_server }, configuration } }
     }
     if (first === 'status') return { status: 200, body: { database: { reachable: true } } }
     if (first !== 'schemas' || second !== 'plugins') return undefined

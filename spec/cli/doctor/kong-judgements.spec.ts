@@ -21,11 +21,19 @@ describe('vk doctor, what it makes of Kong', () => {
       ['nobody there', { trouble: 'ECONNREFUSED', dbless: false }, 'fail', 'ECONNREFUSED'],
       [
         'Kong, as it says itself',
-        { node: { version: '3.9.1', configuration: { database: 'postgres' } }, dbless: false },
+        { node: { version: '3.9.3', configuration: { database: 'postgres' } }, dbless: false },
         'ok',
-        'Kong 3.9.1',
+        'Kong 3.9.3',
       ],
-      ['Kong, by its header only', { version: '3.9.1', dbless: true }, 'ok', '3.9.1, without a database'],
+      ['Kong, by its header only', { version: '3.9.3', dbless: true }, 'ok', '3.9.3, without a database'],
+      [
+        'one with known holes',
+        { version: '3.9.1', dbless: false },
+        'warn',
+        'lacks security patches that 3.9.3 has',
+      ],
+      ['one of an older line', { version: '3.8.1', dbless: false }, 'warn', 'not maintained any more'],
+      ['one that is newer than all that is known', { version: '3.11.0', dbless: false }, 'ok', 'Kong 3.11.0'],
       ['an older one', { version: '2.8.5', dbless: false }, 'fail', 'Kong 2.8.5'],
       ['the enterprise edition', { version: '3.10.0.1-enterprise-edition', dbless: false }, 'ok', '3.10.0.1'],
       ['one that hides its version', { dbless: false }, 'warn', 'does not tell its version'],
@@ -204,10 +212,20 @@ describe('vk doctor, what it makes of Kong', () => {
     ]
     for (const [name, redis, state, part] of cases)
       it(name, () =>
-        expectJudged(judgeSameRedis({ here, configurations: [{ scope: 'route chat', redis }] }), [
-          [state, part],
-        ]),
+        expectJudged(
+          judgeSameRedis({
+            here,
+            configurations: [{ id: 'a', scope: 'route chat', redis }],
+            seen: new Set(),
+          }),
+          [[state, part]],
+        ),
       )
+
+    it('another address, whose plugin server gives its signs of life here', () => {
+      const configurations = [{ id: 'a', scope: 'route chat', redis: place(0, 'redis.internal:6379') }]
+      expectJudged(judgeSameRedis({ here, configurations, seen: new Set(['a']) }), [['ok', 'uses']])
+    })
   })
 
   it('webhooks', () => {

@@ -63,7 +63,7 @@ describe('vk doctor on Kong', function () {
     await plugin('/routes/chat', 'post-function', TAP)
     const found = await visit()
     expect(found.code).to.equal(0)
-    expect(told(found, 'admin-api')).to.equal('ok: Kong 3.9.1')
+    expect(told(found, 'admin-api')).to.equal('ok: Kong 3.9.3')
     expect(told(found, 'plugin')).to.equal('ok: installed, with the fields of this version')
     expect(told(found, 'enabled')).to.match(
       /^ok: on (route chat, consumer vk-abc|consumer vk-abc, route chat)$/,
@@ -131,7 +131,7 @@ describe('vk doctor on Kong', function () {
     expect(told(await visit(), 'admin-api')).to.equal('warn: it answers, but does not tell its version')
     kong.rootFails = false
     kong.database = 'off'
-    expect(told(await visit(), 'admin-api')).to.match(/^ok: Kong 3\.9\.1, without a database/)
+    expect(told(await visit(), 'admin-api')).to.match(/^ok: Kong 3\.9\.3, without a database/)
   })
 
   it('shows the token to Kong alone', async () => {
@@ -158,7 +158,7 @@ describe('vk doctor on Kong', function () {
 
   it('that hangs in the middle holds up neither the other checks nor the end', async () => {
     const server = await httpServer(({ url }, _body, response) => {
-      if (url === '/status') response.writeHead(200, { server: 'kong/3.9.1' }).end('{}')
+      if (url === '/status') response.writeHead(200, { server: 'kong/3.9.3' }).end('{}')
     })
     const patient = new AdminApi({ url: server.url, tokenHeader: 'x' }).get('/plugins').then(
       () => undefined,
@@ -171,7 +171,7 @@ describe('vk doctor on Kong', function () {
     await server.close()
     if (found === undefined) throw new Error('the command waited for as long as a request may take')
     expect(found.code).to.equal(1)
-    expect(told(found, 'admin-api')).to.equal('ok: Kong 3.9.1')
+    expect(told(found, 'admin-api')).to.equal('ok: Kong 3.9.3')
     for (const check of ['plugin', 'tap'])
       expect(told(found, check)).to.equal('fail: it could not be looked at within 1 s')
     expect(told(found, 'memory')).to.equal('ok: noeviction, no limit')

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { ConfigError, settingsFrom } from '../../../plugins/virtual-key/settings.ts'
+import type { RedisConfig } from '../../../schema/config.ts'
 import { PLAIN_CONFIG as PLAIN } from '../../support/plain-config.ts'
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
@@ -45,6 +46,24 @@ describe('settingsFrom', () => {
       ConfigError,
       'config.alert_percents: [80]',
     )
+  })
+
+  describe('refuses a Redis that is in two places, or in none', () => {
+    const node = { host: '127.0.0.1', port: 26379 }
+    const cases: Record<string, Partial<RedisConfig>> = {
+      sentinel_nodes: { sentinel_master: 'llm' },
+      sentinel_master: { sentinel_nodes: [node] },
+      cluster_nodes: {
+        sentinel_master: 'llm',
+        sentinel_nodes: [node],
+        cluster_nodes: [{ ip: '127.0.0.1', port: 6379 }],
+      },
+    }
+    for (const [field, redis] of Object.entries(cases))
+      it(field, () => {
+        const config = { ...PLAIN, redis: { ...PLAIN.redis, ...redis } }
+        expect(() => settingsFrom(config)).to.throw(ConfigError, `config.redis.${field}`)
+      })
   })
 
   it('header names are compared in lower case, as Kong hands them over', () => {

@@ -1,0 +1,116 @@
+import { type KnownProcess, SILENT } from '../../plugins/virtual-key/heartbeat.ts'
+import { AdminError } from '../kong/admin-api.ts'
+import { check } from './check.ts'
+import { type Configuration, placeOf } from './configuration.ts'
+import { fail, type Judged, ok, skipped, warn } from './finding.ts'
+import { Away, type Seat } from './seat.ts'
+import { counted, lasting, several } from './wording.ts'
+
+export interface PluginServerFacts {
+  /** Plugin servers of which this Redis has heard within a day. */
+  readonly processes: readonly KnownProcess[]
+  /** Name of the machine whose Admin API was asked; absent: none was, or it does not tell. */
+  readonly host?: string
+  /** What is enabled in Kong and keeps its totals in this Redis, as far as its address tells; empty where Kong was not asked. */
+  readonly configurations: ReadonlyArray<Pick<Configuration, 'id' | 'scope'>>
+}
+
+async function probe(seat: Seat): Promise<PluginServerFacts> {
+  const processes = await seat.processes()
+  try {
+    const [{ host }, { configurations }] = await Promise.all([seat.node(), seat.gateway()])
+    const here = placeOf(seat.options.redis).addresses
+    const ours = configurations.filter(
+      ({ enabled, redis }) => enabled && redis.addresses.some((address) => here.includes(address)),
+    )
+    return { processes, configurations: ours, ...(host === undefined ? {} : { host }) }
+  } catch (error) {
+    // What is wrong with Kong is told by other checks; the signs of life are there all the same.
+    if (error instanceof Away || error instanceof AdminError) return { processes, configurations: [] }
+    throw error
+  }
+}
+
+/**
+ * A plugin server that Kong cannot reach any more serves nobody: Kong then proxies requests uncounted and says nothing. It is told by
+ * its silence. A plugin server meets its first configuration, and so its Redis, with the first request: until then it is silent too.
+ */
+export function judgePluginServers({ processes, host, configurations }: PluginServerFacts): Judged[] {
+  const living = processes.filter(({ silent }) => silent < SILENT)
+  const hosts = new Set(processes.map((one) => one.host))
+  if (host !== undefined && configurations.length > 0) hosts.add(host)
+  if (hosts.size === 0) return [skipped('no plugin server has been heard of within a day')]
+  const lost = [...hosts].filter((name) => !living.some((one) => one.host === name))
+  return [
+    ...(living.length > 0 ? [ok(living.map(described).join('; '))] : []),
+    ...lost.map((name) => judgeLost(name, name === host, lastSign(processes, name))),
+    ...judgeLiving(living, lost.includes(host ?? '') ? [] : configurations),
+  ]
+}
+
+/** @param asked the gateway whose Admin API answers, so that it certainly runs @param silent milliseconds; undefined: never heard of */
+function judgeLost(host: string, asked: boolean, silent: number | undefined): Judged {
+  if (silent === undefined) {
+    return warn(
+      `gateway ${host}: nothing has been heard of a plugin server`,
+      'send a request through virtual-key and look again; if nothing changes, requests pass uncounted: see its error log',
+    )
+  }
+  const finding = `gateway ${host}: its plugin server was last heard of ${lasting(silent)} ago`
+  if (asked) {
+    return fail(
+      `${finding}, and Kong runs: requests pass uncounted, unless none has come since Kong was started`,
+      'send a request through virtual-key and look again; if nothing changes, restart Kong, for a reload is not enough',
+    )
+  }
+  return warn(
+    `${finding}: it was stopped, or it does not count`,
+    'if it should run, look at it from there: vk doctor --admin-url',
+  )
+}
+
+function judgeLiving(
+  living: readonly KnownProcess[],
+  configurations: PluginServerFacts['configurations'],
+): Judged[] {
+  if (living.length === 0) return []
+  const seen = new Set(living.flatMap((one) => one.configurations))
+  const unseen = configurations.filter(({ id }) => !seen.has(id)).map(({ scope }) => scope)
+  const waiting = living.reduce((sum, one) => sum + one.waiting, 0)
+  const versions = [...new Set(living.map(({ version }) => version))].sort()
+  return [
+    ...(unseen.length === 0
+      ? []
+      : [
+          warn(
+            `no plugin server has seen the configuration of ${several(unseen)}`,
+            'no request has come there since the plugin servers started, or Kong lets them pass uncounted',
+          ),
+        ]),
+    ...(waiting === 0
+      ? []
+      : [
+          warn(
+            `${counted(waiting, 'usage record')} wait for Redis`,
+            'they are settled by themselves; where they do not become fewer, see the plugin server’s lines in Kong’s error log (level info)',
+          ),
+        ]),
+    ...(versions.length === 1
+      ? []
+      : [warn(`different versions run: ${versions.join(', ')}`, 'bring all gateways to the same one')]),
+  ]
+}
+
+function lastSign(processes: readonly KnownProcess[], host: string): number | undefined {
+  const signs = processes.filter((one) => one.host === host).map(({ silent }) => silent)
+  return signs.length === 0 ? undefined : Math.min(...signs)
+}
+
+function described({ host, pid, version, lastSettled, silent }: KnownProcess): string {
+  const settled =
+    lastSettled === undefined ? 'nothing settled yet' : `last settled ${new Date(lastSettled).toISOString()}`
+  return `${host}, process ${pid}, version ${version}: heard of ${lasting(silent)} ago, ${settled}`
+}
+
+/** Whether plugin servers live, and count what they should. */
+export const pluginServers = check('plugin-servers', probe, judgePluginServers)
