@@ -158,13 +158,7 @@ export class Account {
     }
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
       await complain(tell, 'schema_newer')
-    if (settled.state !== 'settled') return undefined
-    if (settled.crossed.length > 0 && settled.silent) {
-      await tell(
-        `key ${JSON.stringify(keyId)} crossed ${settled.crossed.join(', ')} with ${settled.total} tokens`,
-      )
-    }
-    return settled.standing
+    return settled.state === 'settled' ? settled.standing : undefined
   }
 }
 

@@ -20,6 +20,9 @@ export type Counter =
   | 'tokens_estimated'
   | 'crossings'
   | 'queued'
+  /** Usage records written to the spool, and those of an earlier process that were read from it. */
+  | 'spooled'
+  | 'spool_recovered'
   | 'duplicates'
   | 'delivered'
   | 'attempts_failed'

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
 import { Estimator } from './estimate/estimator.ts'
@@ -14,6 +15,9 @@ import { scheduleFrom } from './outbox/schedule.ts'
 import { Sender } from './outbox/send.ts'
 import type { SigningKey } from './outbox/sign.ts'
 import { connect } from './redis.ts'
+import { redisName } from './spool/redis-name.ts'
+import { SpoolFolder } from './spool/spool-folder.ts'
+import { UsageSpool } from './spool/usage-spool.ts'
 import { log, metrics } from './telemetry.ts'
 import { ThrottledLog } from './throttled-log.ts'
 
@@ -46,6 +50,12 @@ export const requests = new Requests()
 const signers = new Map<string, readonly SigningKey[]>()
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined
+let spoolFolder: SpoolFolder | undefined
+
+/** Before the first runtime is made: what waits for Redis is written down below Kong's prefix. Without this it is lost with the process. */
+export function spoolBelow(prefix: string): void {
+  spoolFolder ??= new SpoolFolder(join(prefix, 'virtual-key'))
+}
 
 /** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
 export function runtimeFor(user: string, config: RedisConfig): Runtime {
@@ -95,7 +105,17 @@ function open(config: RedisConfig): Runtime {
   })
   const deliver = dispatcher.take.bind(dispatcher)
   const known = new KnownTotals()
-  const settlements = new Settlements({ link, settler, known, metrics, log, deliver })
+  const spool =
+    spoolFolder &&
+    new UsageSpool({
+      folder: spoolFolder,
+      redis: redisName(config),
+      runtime: settler,
+      metrics,
+      log,
+      now: () => performance.now(),
+    })
+  const settlements = new Settlements({ link, settler, known, metrics, log, deliver, spool })
   const admissions = new Admissions({ link, settler, known, deliver })
   const users = new Set<string>()
   const heartbeat = new Heartbeat({
@@ -126,6 +146,11 @@ function retrySchedule(): readonly number[] {
 /** Makes a configuration's signing keys known to the dispatchers; the latest word of each configuration holds. */
 export function learnSigner(id: string, keys: readonly SigningKey[]): void {
   signers.set(id, keys)
+}
+
+/** At the very beginning of the end, because Kong kills 0.1 s after SIGTERM: every usage record that is not settled is written down. */
+export function secureRuntimes(): void {
+  for (const { settlements } of runtimes.values()) settlements.secure()
 }
 
 /** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */

@@ -31,7 +31,11 @@ const { values: options } = parseArgs({
 })
 
 async function start(): Promise<void> {
-  const load = async () => (await import('./index.ts')).Plugin
+  const load = async () => {
+    const { spoolBelow } = await import('./runtime.ts')
+    spoolBelow(options['kong-prefix'])
+    return (await import('./index.ts')).Plugin
+  }
   const server = new PluginServer(description.Name, load, log)
   const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
   log.info(`serving, process ${process.pid}`)
@@ -48,8 +52,9 @@ async function start(): Promise<void> {
     stopping = true
     setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
     try {
+      const { closeRuntimes, secureRuntimes } = await import('./runtime.ts')
+      secureRuntimes()
       await serving.stop(PATIENCE)
-      const { closeRuntimes } = await import('./runtime.ts')
       await closeRuntimes(PATIENCE)
       report()
     } finally {

@@ -11,10 +11,12 @@ export class PluginProcess {
   readonly child: ChildProcess
   readonly socket: string
   readonly #folder: string
+  readonly #passing: boolean
   #output = ''
 
-  private constructor(env: Readonly<Record<string, string>>) {
-    this.#folder = mkdtempSync(join(tmpdir(), 'virtual-key-process-'))
+  private constructor(env: Readonly<Record<string, string>>, prefix: string | undefined) {
+    this.#folder = prefix ?? mkdtempSync(join(tmpdir(), 'virtual-key-process-'))
+    this.#passing = prefix === undefined
     this.socket = join(this.#folder, 'js.sock')
     const [program = '', ...args] = pluginServerCommand().start(this.#folder, 'js.sock').split(' ')
     this.child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -23,9 +25,12 @@ export class PluginProcess {
     })
   }
 
-  /** @param env all of it: Kong starts a plugin server with an empty environment */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<PluginProcess> {
-    const server = new PluginProcess(env)
+  /**
+   * @param env all of it: Kong starts a plugin server with an empty environment
+   * @param prefix Kong's, which outlives the process; absent: a folder that goes with it
+   */
+  static async start(env: Readonly<Record<string, string>> = {}, prefix?: string): Promise<PluginProcess> {
+    const server = new PluginProcess(env, prefix)
     await until('the plugin server', () => server.output.includes('serving'))
     return server
   }
@@ -44,6 +49,6 @@ export class PluginProcess {
     const gone = new Promise((resolve) => this.child.once('exit', resolve))
     this.child.kill(signal)
     await gone
-    rmSync(this.#folder, { recursive: true, force: true })
+    if (this.#passing) rmSync(this.#folder, { recursive: true, force: true })
   }
 }

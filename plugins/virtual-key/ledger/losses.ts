@@ -17,7 +17,7 @@ export class Losses {
 
   add(keyId: string, tokens: number, reason: string): void {
     if (this.#timer === undefined) {
-      this.#log.error(`${tokens} tokens of key ${JSON.stringify(keyId)} are lost: ${reason}`)
+      this.#log.critical(`${tokens} tokens of key ${JSON.stringify(keyId)} are lost: ${reason}`)
       this.#timer = setTimeout(() => this.flush(), EVERY).unref()
       return
     }
@@ -31,7 +31,7 @@ export class Losses {
     clearTimeout(this.#timer)
     this.#timer = undefined
     if (this.#settlements === 0) return
-    this.#log.error(
+    this.#log.critical(
       `${this.#settlements} further settlements, ${this.#tokens} tokens, are lost: ${this.#reason}`,
     )
     this.#settlements = 0

@@ -146,6 +146,7 @@ return {'settled', exact(previous), exact(epoch), crossed, url ~= '' and 1 or 0,
 /**
  * Adds one response's usage to its key's total and appends the alerts of the thresholds it crosses, as one step.
  * @param service undefined = not known yet
+ * @param consumer gets the alerts: another process than the one that named the settlement may settle it
  * @throws SchemaError where Redis holds a newer schema: nothing was changed. ReplyError or a connection's Error; then it may or may not have been counted, and the same id is safe to send again.
  */
 export async function settle(
@@ -154,6 +155,7 @@ export async function settle(
   settlement: Settlement,
   service: string | undefined,
   known?: Seen,
+  consumer = id.settler,
 ): Promise<Settled> {
   const { keyId, alert } = settlement
   const partition = partitionOf(keyId)
@@ -172,7 +174,7 @@ export async function settle(
     redis,
     settleScript,
     termsKeys(settlement, [seen, crossedName(partition, id.settler, id.sequence)]),
-    termsArgs(settlement, id.settler, known, own, settlement.estimated),
+    termsArgs(settlement, consumer, known, own, settlement.estimated),
   )
   return settledFrom(settlement, partition, reply as Reply)
 }

@@ -43,6 +43,11 @@ export class WaitingRoom<T> {
     this.#size += queue.length - before
   }
 
+  /** Everything that waits, queue by queue. */
+  all(): T[] {
+    return this.#queues.flat()
+  }
+
   /** Empties every queue. */
   clear(): T[] {
     this.#size = 0

@@ -70,7 +70,7 @@ describe('Settlements', function () {
       expect(await spend(key, tokens, { thresholds: [10, 100, 200] })).to.include({ state: 'waiting' })
     expect(settlements.waiting).to.equal(19)
     expect(metrics.get('queued')).to.equal(19)
-    expect(lines.filter((line) => line.includes('settlements wait'))).to.have.length(1)
+    expect(lines.filter((line) => line.includes('usage records wait'))).to.have.length(1)
     await server.resume()
     await empty()
     expect(await total(key)).to.equal(210)
@@ -78,7 +78,7 @@ describe('Settlements', function () {
     expect(delivered.map(({ record }) => JSON.parse(record?.payload ?? '').total_tokens)).to.deep.equal([
       10, 105, 210,
     ])
-    expect(lines.some((line) => line.includes('no settlement waits any more'))).to.equal(true)
+    expect(lines.some((line) => line.includes('no usage record waits any more'))).to.equal(true)
     expect(await settlements.available()).to.equal(true)
   })
 
