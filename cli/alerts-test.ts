@@ -15,6 +15,7 @@ import { rfc3339 } from '../schema/alert.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
 import { secretsFrom, withSecretFile } from './secrets.ts'
+import { hasCredentials } from './url-credentials.ts'
 
 interface TestOptions extends ConnectionOptions {
   readonly url?: string
@@ -62,7 +63,7 @@ async function sendFromHere(
   options: TestOptions & { readonly url: string },
 ): Promise<Attempt> {
   const { url, secretFile, format, allowPrivateNetworks = false } = options
-  if (URL.canParse(url) && new URL(url).password !== '') {
+  if (hasCredentials(url)) {
     throw new Failure('credentials do not belong among the arguments', 2)
   }
   const keys = secretsFrom(secretFile, process.env).get('test') ?? []

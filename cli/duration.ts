@@ -1,4 +1,5 @@
 import { Failure } from './failure.ts'
+import { json } from './json.ts'
 
 /** Unit: seconds. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -7,15 +8,18 @@ const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_40
 const MOST = 100_000_000
 
 /**
- * `90d`, `12h`, `30m`, `45s` or a number of seconds, as seconds.
+ * `90d`, `12h`, `30m` or `45s` as seconds. A number alone could be meant as days as well, so a unit is asked for; 0 needs none.
  * @param least, most in seconds @throws Failure that names the option, with exit code 2
  */
 export function secondsFrom(option: string, text: string, least = 1, most = MOST): number {
-  const [, count, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? []
-  const seconds = Number(count) * (UNITS[unit] ?? 1)
+  const [, count, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
+  const factor = UNITS[unit ?? ''] ?? (Number(count) === 0 ? 0 : undefined)
+  if (unit === '' && factor === undefined)
+    throw new Failure(`${option}: ${text} has no unit: write ${text}d, ${text}h, ${text}m or ${text}s`, 2)
+  const seconds = Number(count) * (factor ?? Number.NaN)
   if (seconds >= least && seconds <= most) return seconds
   throw new Failure(
-    `${option}: ${JSON.stringify(text)} is no time such as 90d, 12h or 30m, up to ${most} seconds`,
+    `${option}: ${json(text)} is no time such as 90d, 12h or 30m, from ${shownSeconds(least)} to ${shownSeconds(most)}`,
     2,
   )
 }

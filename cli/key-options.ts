@@ -6,6 +6,7 @@ import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
 import { inputFrom, OR_STDIN } from './input-file.ts'
 import { fromRfc3339 } from './time.ts'
+import { hasCredentials } from './url-credentials.ts'
 
 /** What `vk keys disable` and a request write: no options. */
 type Written = 'disabled' | 'used_at'
@@ -120,7 +121,7 @@ function expiry(at: string | true | undefined, span: string | undefined, now: nu
 
 function webhook(url: string | true | undefined, file: string | undefined): string | undefined {
   if (file === undefined) {
-    if (typeof url === 'string' && URL.canParse(url) && new URL(url).password !== '') {
+    if (typeof url === 'string' && hasCredentials(url)) {
       throw new Failure(
         '--alert-webhook: credentials do not belong among the arguments, see --alert-webhook-file',
         2,

@@ -1,16 +1,19 @@
 import type { Command } from 'commander'
 import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
 import type { Log } from '../plugins/virtual-key/log.ts'
+import type { KeySettings } from '../schema/key.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
 import { OR_STDIN } from './input-file.ts'
+import { checkId } from './key-id.ts'
 import { type KeyOptions, settingsFrom, withKeySettings } from './key-options.ts'
 import { keySecret } from './key-secret.ts'
 import type { AdminApi } from './kong/admin-api.ts'
 import { adminFrom } from './kong/admin-connection.ts'
-import { applying } from './kong/applying.ts'
-import { createPlan, type KongState } from './kong/create-plan.ts'
+import { applyingTo } from './kong/applying.ts'
+import { createPlan, type KongState, type RegistryState } from './kong/create-plan.ts'
+import { joined } from './kong/joined.ts'
 import { carryOut } from './kong/provisioning.ts'
 import {
   type Provisioning,
@@ -18,9 +21,11 @@ import {
   withProvisioning,
   withRegistryChoice,
 } from './kong/provisioning-options.ts'
+import { rateCounter } from './kong/rate-limit-plan.ts'
 import { named, readConsumer, readGateway } from './kong/reading.ts'
 import { readRegistry, registryWrites } from './kong/registry-writes.ts'
 import { remarksOn } from './kong/remarks.ts'
+import { type BudgetKnown, budgetOf, percentNotes } from './percents.ts'
 
 type CreateOptions = ConnectionOptions &
   Provisioning &
@@ -38,7 +43,7 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
     .option('--key-file <file>', `the key itself, ${OR_STDIN}; else one is drawn and shown, once`)
   withRegistryChoice(withProvisioning(withKeySettings(create))).action(
     async (id: string, options: CreateOptions) => {
-      if (id === '') throw new Failure('the id is empty', 2)
+      checkId(id)
       const settings = settingsFrom(options, Date.now())
       const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
       const api = adminFrom(options)
@@ -46,13 +51,21 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
       if (options.keyFile === '-' && options.alertWebhookFile === '-')
         throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
       const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
-      const kong = api && (await readKong(api, id, options.service))
+      const kong = api && (await readKong(api, id, options))
       const inRegistry =
         options.registry ??
         (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
       const finish = async (redis: Connection | undefined) => {
         const registry = redis && (await readRegistry(redis, id))
-        const plan = createPlan(wanted, registry, kong)
+        const plan = joined(createPlan(wanted, registry, kong), {
+          changes: [],
+          kept: [],
+          notes: [
+            ...percentNotes(settings.alert_percents, budgetFor(settings, registry, kong)),
+            ...webhookNotes(settings, registry, kong),
+            ...(api === undefined && options.registry === undefined ? [ALONE] : []),
+          ],
+        })
         const means = {
           ...(api ? { api } : {}),
           ...(redis ? { registry: registryWrites(redis, log) } : {}),
@@ -65,6 +78,38 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
   )
 }
 
+/** A record alone is half of what the command is for, so it is asked for by name or told. */
+const ALONE =
+  'no --admin-url: this is a record of the registry alone, which counts where the plugin has registry: true; Kong gets no consumer and no key'
+
+function budgetFor(
+  { token_budget: own }: KeySettings,
+  registry: RegistryState | undefined,
+  kong: KongState | undefined,
+): BudgetKnown {
+  const configurations = kong?.applying.map(({ config }) => config)
+  // A record is good for configurations that come later, too.
+  const none = registry !== undefined && configurations?.length === 0
+  return budgetOf(own ?? registry?.record?.settings.token_budget, none ? undefined : configurations)
+}
+
+function webhookNotes(
+  settings: KeySettings,
+  registry: RegistryState | undefined,
+  kong: KongState | undefined,
+): string[] {
+  const { alert_threshold, alert_thresholds, alert_percents, alert_webhook } = settings
+  const wanted = [alert_threshold, alert_thresholds, alert_percents].some((one) => one !== undefined)
+  const somewhere =
+    alert_webhook !== undefined ||
+    registry?.record?.settings.alert_webhook !== undefined ||
+    !kong?.applying.length ||
+    kong.applying.some(({ config }) => typeof config.alert_webhook === 'string')
+  return wanted && !somewhere
+    ? ['no alert_webhook is set: crossings are counted and logged, and nobody is called']
+    : []
+}
+
 /** @throws Failure for what needs Kong */
 function checkAlone({ ttl, keyFile, registry }: CreateOptions): void {
   const [first] = [
@@ -75,11 +120,19 @@ function checkAlone({ ttl, keyFile, registry }: CreateOptions): void {
   if (first !== undefined) throw new Failure(`${first} is about Kong: give --admin-url too`, 2)
 }
 
-async function readKong(api: AdminApi, id: string, name: string | true | undefined): Promise<KongState> {
+async function readKong(
+  api: AdminApi,
+  id: string,
+  { service: name, registry }: Pick<CreateOptions, 'service' | 'registry'>,
+): Promise<KongState> {
   const [gateway, state] = await Promise.all([readGateway(api), readConsumer(api, id)])
   const service = typeof name === 'string' ? named('service', gateway.services, name) : undefined
-  const own = state.plugins.find((one) => one.name === 'virtual-key' && one.enabled)
-  const found =
-    own === undefined ? applying(gateway, service) : [{ where: `consumer ${id}`, config: own.config }]
-  return { ...state, applying: found, remarks: remarksOn(gateway, service, found) }
+  const found = applyingTo(id, state.plugins, gateway, service)
+  return {
+    ...state,
+    applying: found,
+    rateCounter: rateCounter(found),
+    service: service && (service.name ?? service.id),
+    remarks: remarksOn(gateway, service, found, registry === true),
+  }
 }

@@ -4,8 +4,10 @@ import type { Log } from '../plugins/virtual-key/log.ts'
 import { readKey } from '../plugins/virtual-key/registry/read.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
+import { json } from './json.ts'
 import { adminFrom } from './kong/admin-connection.ts'
 import { deletePlan } from './kong/delete-plan.ts'
+import { joined } from './kong/joined.ts'
 import { carryOut } from './kong/provisioning.ts'
 import {
   type Provisioning,
@@ -31,7 +33,14 @@ export function addKeysDelete(keys: Command, log: Log, print: (text: string) => 
     const kong = api && (await readConsumer(api, id))
     const inRegistry = options.registry ?? (api === undefined || (await usesRegistry(api)))
     const finish = async (redis: Connection | undefined) => {
-      const plan = deletePlan(id, redis && (await readKey(redis, id)), kong)
+      const record = redis && (await readKey(redis, id))
+      if (record === undefined && kong?.consumer === undefined)
+        throw new Failure(`there is no key ${json(id)}: ${absence(redis !== undefined, kong !== undefined)}`)
+      const plan = joined(deletePlan(id, record, kong), {
+        changes: [],
+        kept: [],
+        notes: api === undefined && options.registry === undefined ? [ALONE] : [],
+      })
       const means = { ...(api ? { api } : {}), ...(redis ? { registry: registryWrites(redis, log) } : {}) }
       const dryRun = options.dryRun === true || options.yes !== true
       await carryOut(plan, means, { options: { ...options, dryRun }, log, print })
@@ -40,6 +49,17 @@ export function addKeysDelete(keys: Command, log: Log, print: (text: string) => 
     }
     await (inRegistry ? connected(options, log, finish) : finish(undefined))
   })
+}
+
+const ALONE =
+  'no --admin-url: only the record goes; its consumer and credentials in Kong, if any, stay as they are'
+
+/** Where it was looked for, and where not. */
+function absence(inRegistry: boolean, inKong: boolean): string {
+  if (inRegistry && inKong) return 'neither the registry nor Kong knows it'
+  return inKong
+    ? 'Kong does not know it; no configuration reads the registry, which was not asked (--registry asks it)'
+    : 'it is not registered; Kong was not asked (--admin-url)'
 }
 
 /** Whether any route's requests have their settings from Redis. */

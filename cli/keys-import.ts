@@ -93,6 +93,7 @@ async function importFile(
       tell([` stopped after ${rowsIn(importer.tally)} rows; run it again, it writes only what differs`])
     throw error
   }
+  for (const note of kong?.notes ?? []) tell([` ${note}`])
   const { tally } = importer
   const prefix = dryRun ? 'dry run: ' : ''
   const texts = [summary(tally), ...(kong ? [kongSummary(kong.tally)] : [])]

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
 import type { Log } from '../plugins/virtual-key/log.ts'
+import { readKey } from '../plugins/virtual-key/registry/read.ts'
 import { resetKey, writeKey } from '../plugins/virtual-key/registry/write.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
@@ -16,9 +17,11 @@ import {
 import { unknownKey } from './keys-list.ts'
 import type { AdminApi } from './kong/admin-api.ts'
 import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
-import { noRateLimitPlan, rateLimitPlan } from './kong/key-plugins-plan.ts'
+import { applyingTo } from './kong/applying.ts'
 import { carryOut } from './kong/provisioning.ts'
-import { readConsumer } from './kong/reading.ts'
+import { noRateLimitPlan, rateCounter, rateLimitPlan } from './kong/rate-limit-plan.ts'
+import { readConsumer, readGateway } from './kong/reading.ts'
+import { budgetOf, percentNotes } from './percents.ts'
 
 type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
 
@@ -31,6 +34,7 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
     const changes = changesFrom(options)
     const api = adminFrom(options)
     return connected(options, log, async (redis) => {
+      for (const note of await notesOn(redis, id, changes)) log.warn(note)
       const changed = await change(redis, id, changes)
       print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
       if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, log, print)
@@ -66,6 +70,15 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
     )
 }
 
+/** @throws Failure with exit code 2 for percents of a budget of 0 */
+async function notesOn(redis: Connection, id: string, changes: KeyChanges): Promise<string[]> {
+  const { alert_percents: percents } = changes
+  if (percents === undefined) return []
+  const own =
+    'token_budget' in changes ? changes.token_budget : (await readKey(redis, id))?.settings.token_budget
+  return percentNotes(percents, budgetOf(own, undefined))
+}
+
 /** A rate limit is kept by Kong's own plugin, so that the record alone changes nothing. */
 async function limit(
   id: string,
@@ -79,7 +92,9 @@ async function limit(
   const state = await readConsumer(api, id)
   if (state.consumer === undefined)
     throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
-  const plan = minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state)
+  const counter = async () => rateCounter(applyingTo(id, state.plugins, await readGateway(api), undefined))
+  const plan =
+    minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
   await carryOut(plan, { api }, { options: {}, log, print })
 }
 

@@ -1,12 +1,15 @@
 import type { Command } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
+import { type ConnectionOptions, redisConfig, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
 import { OR_STDIN } from './input-file.ts'
 import { adminFrom } from './kong/admin-connection.ts'
 import type { Gateway } from './kong/applying.ts'
-import type { Plan } from './kong/changes.ts'
+import type { Plan, Scope } from './kong/changes.ts'
 import { configFrom } from './kong/config-options.ts'
+import type { Route, Service } from './kong/entities.ts'
 import { disablePlan, enablePlan, type Place } from './kong/plugin-plan.ts'
+import { pluginRedis } from './kong/plugin-redis.ts'
 import { carryOut } from './kong/provisioning.ts'
 import { type Provisioning, withProvisioning } from './kong/provisioning-options.ts'
 import { named, readGateway } from './kong/reading.ts'
@@ -17,7 +20,7 @@ interface PlaceOptions extends Provisioning {
   readonly global?: boolean
 }
 
-interface EnableOptions extends PlaceOptions {
+interface EnableOptions extends PlaceOptions, ConnectionOptions {
   readonly config?: string
   readonly set: readonly string[]
   readonly keyAuth: boolean
@@ -27,7 +30,7 @@ interface EnableOptions extends PlaceOptions {
 export function addPlugin(program: Command, log: Log, print: (text: string) => void): void {
   const plugin = program.command('plugin').description('where virtual-key is at work in Kong')
 
-  withPlace(plugin.command('enable'))
+  withConnection(withPlace(plugin.command('enable')))
     .description(
       'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls',
     )
@@ -39,10 +42,13 @@ export function addPlugin(program: Command, log: Log, print: (text: string) => v
       [],
     )
     .option('--no-key-auth', 'leaves key-auth alone')
-    .action((options: EnableOptions) => {
+    .action((options: EnableOptions, command: Command) => {
       const config = configFrom(options.config, options.set)
+      const named =
+        command.getOptionValueSource('redisUrl') !== 'default' || options.clusterNodes !== undefined
+      const redis = named ? pluginRedis(redisConfig(options, process.env)) : undefined
       return planned(options, log, print, (place, gateway) =>
-        enablePlan(place, config, options.keyAuth, gateway),
+        enablePlan({ place, config, redis, keyAuth: options.keyAuth }, gateway),
       )
     })
 
@@ -77,9 +83,17 @@ async function planned(
 }
 
 function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {
-  if (route !== undefined)
-    return { scope: { kind: 'route', name: route }, route: named('route', routes, route) }
-  if (service !== undefined)
-    return { scope: { kind: 'service', name: service }, service: named('service', services, service) }
+  if (route !== undefined) {
+    const found = named('route', routes, route)
+    return { scope: scopeOf('route', found), route: found }
+  }
+  if (service !== undefined) {
+    const found = named('service', services, service)
+    return { scope: scopeOf('service', found), service: found }
+  }
   return { scope: { kind: 'global' } }
+}
+
+function scopeOf(kind: 'route' | 'service', { id, name }: Route | Service): Scope {
+  return { kind, name: name ?? id, id }
 }

@@ -1,5 +1,6 @@
 import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/record.ts'
 import { type KeyField, key } from '../../schema/key.ts'
+import { unusableId } from '../key-id.ts'
 import type { KeyChanges } from '../key-options.ts'
 import { fromDatabase } from '../time.ts'
 import type { BadRow, Row } from './row.ts'
@@ -38,9 +39,8 @@ export function entryFrom({ line, values }: Row): Entry | BadRow[] {
   const bad: BadRow[] = []
   const settings: Partial<Record<KeyField, unknown>> = {}
   const id = values.get('id') ?? ''
-  if (id === '') bad.push({ line, field: 'id', problem: 'it is missing' })
-  // Redis would take half a character for another one, and two ids for the same.
-  if (/\p{Cs}/u.test(id)) bad.push({ line, field: 'id', problem: 'it holds half a character' })
+  const unusable = id === '' ? 'it is missing' : unusableId(id)
+  if (unusable !== undefined) bad.push({ line, field: 'id', problem: unusable })
   for (const name of KEY_FIELDS) {
     const text = values.get(name)
     // A key that was used in Kong stays used, whatever an older table says.

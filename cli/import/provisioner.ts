@@ -1,13 +1,15 @@
 import { Failure } from '../failure.ts'
 import { type AdminApi, AdminError } from '../kong/admin-api.ts'
 import { apply } from '../kong/apply.ts'
+import { applying } from '../kong/applying.ts'
 import type { Plan } from '../kong/changes.ts'
 import { consumerPlan } from '../kong/create-plan.ts'
 import { credentialPlan } from '../kong/credential-plan.ts'
 import { tagged } from '../kong/entities.ts'
 import { joined } from '../kong/joined.ts'
-import { rateLimitPlan } from '../kong/key-plugins-plan.ts'
-import { type ConsumerState, readConsumer } from '../kong/reading.ts'
+import { noSegment } from '../kong/path.ts'
+import { type RateCounter, rateCounter, rateLimitPlan } from '../kong/rate-limit-plan.ts'
+import { type ConsumerState, readConsumer, readGateway } from '../kong/reading.ts'
 import type { Entry } from './entry.ts'
 import type { BadRow } from './row.ts'
 
@@ -21,8 +23,12 @@ export interface ProvisioningOfImport {
 export class Provisioner {
   /** Keys with anything changed in Kong, credentials made, and keys that have none now. */
   readonly tally = { provisioned: 0, credentials: 0, without_credential: 0 }
+  /** What the operator should know, each once. */
+  readonly notes = new Set<string>()
   readonly #api: AdminApi
   readonly #options: ProvisioningOfImport
+
+  #counter: Promise<RateCounter> | undefined
 
   constructor(api: AdminApi, options: ProvisioningOfImport) {
     this.#api = api
@@ -40,7 +46,8 @@ export class Provisioner {
     if (problem) return { line, ...problem }
     try {
       const state = await readConsumer(this.#api, id)
-      const plan = planOf(entry, secret, state)
+      const plan = planOf(entry, secret, state, await this.#rateCounter(entry))
+      for (const note of plan.notes) this.notes.add(note)
       if (!this.#options.dryRun) await this.#apply(plan, secret ?? '')
       this.#count(plan, state)
       return undefined
@@ -49,6 +56,13 @@ export class Provisioner {
       if (error instanceof Failure && error.exitCode === 1) return { line, problem: error.message }
       throw error
     }
+  }
+
+  /** Asked for once, by the first key that has a rate limit. */
+  #rateCounter({ settings }: Entry): Promise<RateCounter> | undefined {
+    if (settings.rate_limit === undefined) return undefined
+    this.#counter ??= readGateway(this.#api).then((gateway) => rateCounter(applying(gateway, undefined)))
+    return this.#counter
   }
 
   async #apply({ changes }: Plan, secret: string): Promise<void> {
@@ -71,11 +85,16 @@ export class Provisioner {
 }
 
 /** The credential comes last: a key that works has its limits. */
-function planOf({ id, settings }: Entry, secret: string | undefined, state: ConsumerState): Plan {
+function planOf(
+  { id, settings }: Entry,
+  secret: string | undefined,
+  state: ConsumerState,
+  counter: RateCounter | undefined,
+): Plan {
   const rotated = state.credentials.some((one) => tagged(one))
   return joined(
     consumerPlan(id, state),
-    rateLimitPlan(id, settings.rate_limit, state),
+    counter && rateLimitPlan(id, settings.rate_limit, state, counter),
     secret !== undefined &&
       !rotated &&
       credentialPlan({ id, secret: { text: secret, generated: false } }, state),
@@ -84,7 +103,8 @@ function planOf({ id, settings }: Entry, secret: string | undefined, state: Cons
 
 /** Neither a path of the Admin API nor a header can carry everything. The secret is not shown. */
 function problemOf(id: string, secret: string | undefined): Omit<BadRow, 'line'> | undefined {
-  if (id === '.' || id === '..') return { field: 'id', problem: 'Kong has no path for it' }
+  const noPath = noSegment(id)
+  if (noPath !== undefined) return { field: 'id', problem: `Kong has no path for it: ${noPath}` }
   if (secret === undefined || /^[\x21-\x7e]+$/.test(secret)) return undefined
   return { field: 'key', problem: `its ${secret.length} characters are not one word of printable ASCII` }
 }

@@ -1,5 +1,6 @@
 import { request } from 'undici'
 import { Failure } from '../failure.ts'
+import { NotKong, notOfKong } from './not-kong.ts'
 
 /** How `vk` reaches Kong's Admin API. */
 export interface AdminAddress {
@@ -31,7 +32,8 @@ export class AdminError extends Error {
       unknown
     >
     const said = code === VIOLATION ? problems(fields).join('; ') : withoutValues(code, message)
-    super(`${method} ${path}: ${status} ${said}`.trimEnd())
+    const advice = status === 401 || status === 403 ? ': check KONG_ADMIN_TOKEN' : ''
+    super(`${method} ${path}: ${`${status} ${said}`.trimEnd()}${advice}`)
     this.status = status
     this.code = typeof code === 'number' ? code : undefined
   }
@@ -65,14 +67,24 @@ export class AdminApi {
     return body as T
   }
 
-  /** All pages of a list; empty where its owner is not found. */
+  /** All pages of a list that every Kong has. @throws NotKong where there is none */
   async all<T>(path: string): Promise<T[]> {
+    const found = await this.allOf<T>(path)
+    if (found === undefined) throw new NotKong(this.#base, `it has no ${path}`)
+    return found
+  }
+
+  /** All pages of a list that belongs to something; undefined: that is not found. */
+  async allOf<T>(path: string): Promise<T[] | undefined> {
     const found: T[] = []
-    for (let next: string | null = path; next !== null; ) {
-      const page: { data: T[]; next: string | null } | undefined = await this.get(next)
-      if (page === undefined) break
+    const seen = new Set<string>()
+    for (let next: string | null = path; next !== null && !seen.has(next); ) {
+      seen.add(next)
+      const page: { readonly data?: T[]; readonly next?: string | null } | undefined = await this.get(next)
+      if (page === undefined) return seen.size > 1 ? found : undefined
+      if (!Array.isArray(page.data)) throw new NotKong(this.#base, `its ${path} is no list`)
       found.push(...page.data)
-      next = page.next
+      next = page.next ?? null
     }
     return found
   }
@@ -90,9 +102,17 @@ export class AdminApi {
   }
 
   async #exchange(method: string, path: string, value?: unknown): Promise<{ status: number; body: unknown }> {
+    const { status, text } = await this.#request(method, this.#urlOf(path), value)
+    const body = jsonFrom(text)
+    const problem = notOfKong(status, text, body)
+    if (problem !== undefined) throw new NotKong(this.#base, problem)
+    return { status, body }
+  }
+
+  async #request(method: string, url: URL, value: unknown): Promise<{ status: number; text: string }> {
     const { token, tokenHeader } = this.#address
     try {
-      const { statusCode, body } = await request(`${this.#base}${path}`, {
+      const { statusCode, body } = await request(url, {
         method,
         headers: {
           accept: 'application/json',
@@ -103,10 +123,19 @@ export class AdminApi {
         headersTimeout: TIMEOUT,
         bodyTimeout: TIMEOUT,
       })
-      return { status: statusCode, body: jsonFrom(await body.text()) }
+      return { status: statusCode, text: await body.text() }
     } catch (cause) {
-      throw new Failure(`Kong's Admin API cannot be reached: ${(cause as Error).message}`, 3, { cause })
+      const { message, code, name } = cause as Error & { readonly code?: string }
+      throw new Failure(`Kong's Admin API cannot be reached: ${message || code || name}`, 3, { cause })
     }
+  }
+
+  /** Whoever built the path: one that an URL reads in another way, such as one with steps, is never asked for. */
+  #urlOf(path: string): URL {
+    const url = new URL(`${this.#base}${path}`)
+    if (url.href !== `${new URL(this.#base).href.replace(/\/$/, '')}${path}`)
+      throw new Error(`${JSON.stringify(path)} is another path as soon as it is an URL`)
+    return url
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { Failure } from '../failure.ts'
+import { hasCredentials } from '../url-credentials.ts'
 import { AdminApi } from './admin-api.ts'
 
 export interface AdminOptions {
@@ -31,7 +32,7 @@ export function adminFrom({ adminUrl, adminToken, adminTokenHeader }: AdminOptio
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new Failure("the Admin API's URL does not look like http://host:port", 2)
   }
-  if (url.username !== '' || url.password !== '') {
+  if (hasCredentials(adminUrl)) {
     throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
   }
   return new AdminApi({

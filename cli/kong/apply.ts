@@ -1,9 +1,12 @@
 import { Failure } from '../failure.ts'
+import { json } from '../json.ts'
 import type { AdminApi } from './admin-api.ts'
 import { AdminError } from './admin-api.ts'
-import type { Act, Change, Scope } from './changes.ts'
-import type { Credential } from './entities.ts'
-import { consumerPath } from './reading.ts'
+import { type Act, type Change, type Scope, scopeText } from './changes.ts'
+import type { Credential, Plugin } from './entities.ts'
+import { NotKong } from './not-kong.ts'
+import { path } from './path.ts'
+import { checkConsumer } from './reading.ts'
 
 /** What changes of the registry need. */
 export interface RegistryWrites {
@@ -48,9 +51,10 @@ export async function apply(changes: readonly Change[], means: Means): Promise<A
   return { states, dbless: false }
 }
 
-/** Kong has said that it will not: then it has not. */
+/** Kong has said that it will not: then it has not. What is no Kong has done nothing either. */
 function refused(error: unknown): boolean {
-  return error instanceof AdminError ? error.status < 500 : error instanceof Failure && error.exitCode !== 3
+  if (error instanceof AdminError) return error.status < 500
+  return error instanceof NotKong || (error instanceof Failure && error.exitCode !== 3)
 }
 
 /**
@@ -83,28 +87,32 @@ class Run {
       case 'create consumer': {
         // For a UUID Kong takes the path as an id, so the name is said as well.
         const { name: username, tags } = act
-        return twice(() => this.#api.send('PUT', consumerPath(username), { username, tags }))
+        return twice(async () =>
+          checkConsumer(
+            await this.#api.send('PUT', path`/consumers/${username}`, { username, tags }),
+            username,
+          ),
+        )
       }
       case 'delete consumer':
-        return twice(() => this.#api.delete(consumerPath(act.name)))
+        return twice(() => this.#api.delete(path`/consumers/${act.id}`))
       case 'create credential':
         return this.#createCredential(act)
       case 'change credential': {
-        const id = act.id ?? this.#created
-        const path = `${consumerPath(act.consumer)}/key-auth/${id}`
-        return twice(() => this.#api.send('PATCH', path, act.values))
+        const at = path`/consumers/${act.consumer}/key-auth/${act.id ?? this.#created ?? ''}`
+        return twice(() => this.#api.send('PATCH', at, act.values))
       }
       case 'delete credential':
-        return twice(() => this.#api.delete(`${consumerPath(act.consumer)}/key-auth/${act.id}`))
+        return twice(() => this.#api.delete(path`/consumers/${act.consumer}/key-auth/${act.id}`))
       case 'create plugin': {
-        const { name, config, tags } = act
-        await this.#api.send('POST', `${scopePath(act.scope)}/plugins`, { name, config, tags })
+        const { scope, name, config, tags } = act
+        checkPlugin(scope, name, await this.#api.send('POST', pluginsPath(scope), { name, config, tags }))
         return
       }
       case 'change plugin':
-        return twice(() => this.#api.send('PATCH', `/plugins/${act.id}`, act.values))
+        return twice(() => this.#api.send('PATCH', path`/plugins/${act.id}`, act.values))
       case 'delete plugin':
-        return twice(() => this.#api.delete(`/plugins/${act.id}`))
+        return twice(() => this.#api.delete(path`/plugins/${act.id}`))
     }
   }
 
@@ -114,16 +122,16 @@ class Run {
    */
   async #createCredential(act: Act & { kind: 'create credential' }): Promise<void> {
     const { consumer, tags, ttl } = act
-    const path = `${consumerPath(consumer)}/key-auth`
+    const at = path`/consumers/${consumer}/key-auth`
     const value = { key: this.#means.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
-    const create = () => this.#api.send<Credential>('POST', path, value)
+    const create = () => this.#api.send<Credential>('POST', at, value)
     try {
       const { id } = await twice(create)
       this.#created = id
     } catch (error) {
       if (!(error instanceof AdminError && error.duplicate)) throw error
       // Not asked for by its key: paths are logged.
-      const own = await this.#api.all<Credential>(path)
+      const own = await this.#api.all<Credential>(at)
       const same = own.find(({ key }) => key === this.#means.secret)
       if (same === undefined) throw new Failure('another consumer has this key already', 1, { cause: error })
       this.#created = same.id
@@ -143,6 +151,16 @@ class Run {
   }
 }
 
-function scopePath(scope: Scope): string {
-  return scope.kind === 'global' ? '' : `/${scope.kind}s/${encodeURIComponent(scope.name)}`
+function pluginsPath(scope: Scope): string {
+  return scope.kind === 'global' ? '/plugins' : path`/${`${scope.kind}s`}/${scope.id ?? scope.name}/plugins`
+}
+
+/** @throws Failure where Kong has put it anywhere else: a plugin without its scope is everybody's */
+function checkPlugin(scope: Scope, name: string, made: Plugin): void {
+  const bound = (['consumer', 'route', 'service'] as const).filter((kind) => made[kind] != null)
+  const wanted = scope.kind === 'global' ? [] : [scope.kind]
+  if (made.name === name && bound.join() === wanted.join()) return
+  throw new Failure(
+    `Kong has made ${json(made.name)} of ${bound.join(' and ') || 'all requests'} where ${name} of ${scopeText(scope)} was asked for: look at plugin ${json(made.id)}`,
+  )
 }

@@ -31,6 +31,17 @@ export function applying({ services, routes, plugins }: Gateway, service: Servic
   return [...found.values()]
 }
 
+/** As `applying`, but for a key whose consumer may have a configuration of its own, which replaces the others as a whole. */
+export function applyingTo(
+  id: string,
+  own: readonly Plugin[],
+  gateway: Gateway,
+  service: Service | undefined,
+): Applying[] {
+  const plugin = own.find(({ name, enabled }) => name === 'virtual-key' && enabled)
+  return plugin ? [{ where: `consumer ${id}`, config: plugin.config }] : applying(gateway, service)
+}
+
 /** The enabled plugin of this name that a route runs with, whoever calls. */
 export function pluginFor(
   name: string,

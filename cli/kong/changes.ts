@@ -4,7 +4,8 @@ import type { Credential, PluginConfig } from './entities.ts'
 
 /** Where a plugin sits. */
 export type Scope =
-  | { readonly kind: 'consumer' | 'route' | 'service'; readonly name: string }
+  /** `id`: Kong's own, where it is known. */
+  | { readonly kind: 'consumer' | 'route' | 'service'; readonly name: string; readonly id?: string }
   | { readonly kind: 'global' }
 
 /** What one change does: data, so that a plan can be looked at, and printed as lines of a kong.yml, without doing it. */
@@ -13,7 +14,7 @@ export type Act =
   | { readonly kind: 'write record'; readonly id: string; readonly settings: KeyChanges }
   | { readonly kind: 'remove record'; readonly id: string }
   | { readonly kind: 'create consumer'; readonly name: string; readonly tags: readonly string[] }
-  | { readonly kind: 'delete consumer'; readonly name: string }
+  | { readonly kind: 'delete consumer'; readonly name: string; readonly id: string }
   /** The secret is not part of a plan. `ttl`: seconds. */
   | {
       readonly kind: 'create credential'

@@ -10,7 +10,7 @@ export function configChanges(scope: Scope, plugin: Plugin, wanted: PluginConfig
   if (different.length === 0 && enabled) return { changes: [], kept: [what], notes: [] }
   const fields = [
     ...(enabled ? [] : [{ field: 'enabled', from: false, to: true }]),
-    ...different.flatMap((field) => fieldChanges(name, field, plugin.config[field], wanted[field])),
+    ...different.flatMap((field) => fieldChanges(field, plugin.config[field], wanted[field])),
   ]
   const values = {
     ...(enabled ? {} : { enabled: true }),
@@ -32,20 +32,19 @@ export function covers(there: unknown, wanted: unknown): boolean {
   return Object.entries(wanted).every(([name, value]) => covers((there as PluginConfig)[name], value))
 }
 
-/** The differing values inside one field, each with its dotted path. */
-export function fieldChanges(plugin: string, path: string, there: unknown, wanted: unknown): FieldChange[] {
+/** The differing values inside one field, each with its dotted path. What other plugins share with virtual-key goes by the same names. */
+export function fieldChanges(path: string, there: unknown, wanted: unknown): FieldChange[] {
   if (isRecord(wanted)) {
     return Object.entries(wanted).flatMap(([name, value]) => {
       const inner = isRecord(there) ? there[name] : undefined
-      return covers(inner, value) ? [] : fieldChanges(plugin, `${path}.${name}`, inner, value)
+      return covers(inner, value) ? [] : fieldChanges(`${path}.${name}`, inner, value)
     })
   }
-  const shown = (value: unknown) => (plugin === 'virtual-key' ? shownConfig(path, value) : value)
   return [
     {
       field: `config.${path}`,
-      ...(there === undefined ? {} : { from: shown(there) ?? null }),
-      to: shown(wanted) ?? null,
+      ...(there === undefined ? {} : { from: shownConfig(path, there) ?? null }),
+      to: shownConfig(path, wanted) ?? null,
     },
   ]
 }

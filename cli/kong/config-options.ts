@@ -1,7 +1,8 @@
-import type { Field } from '../../schema/fields.ts'
+import type { Field, Fields } from '../../schema/fields.ts'
 import { Failure } from '../failure.ts'
 import { inputFrom } from '../input-file.ts'
 import { json } from '../json.ts'
+import { hasCredentials } from '../url-credentials.ts'
 import type { PluginConfig } from './entities.ts'
 import { fieldAt, isReference, isSecret } from './shown.ts'
 
@@ -43,14 +44,33 @@ function parsed(option: string, text: string): unknown {
 function valueFor(path: string, text: string): unknown {
   const field = fieldAt(path)
   if (field === undefined) throw new Failure(`--set: the configuration has no field ${json(path)}`, 2)
-  if (isSecret(field) && !isReference(text))
+  const value = text === '' ? null : valueAs(path, field, text)
+  const secret = secretIn(path, field, value)
+  if (secret !== undefined)
     throw new Failure(
-      `--set ${path}: a secret does not belong among the arguments: give {vault://…}, or --config with a file`,
+      `--set ${secret}: a secret does not belong among the arguments, which every user of the machine can read: give {vault://…}, or --config with a file`,
       2,
     )
-  if (path === 'alert_webhook' && URL.canParse(text) && new URL(text).password !== '')
-    throw new Failure(`--set ${path}: credentials do not belong among the arguments, see --config`, 2)
-  return text === '' ? null : valueAs(path, field, text)
+  return value
+}
+
+type Shape = Omit<Field, 'description'> | undefined
+
+/** The path of the first secret in a value: of a field that Kong encrypts, at any depth, or of a URL with credentials. */
+function secretIn(path: string, field: Shape, value: unknown): string | undefined {
+  if (value === null || value === '') return undefined
+  if (isSecret(field)) return [value].flat(Infinity).every(isReference) ? undefined : path
+  if (typeof value === 'string') return hasCredentials(value) ? path : undefined
+  if (typeof value !== 'object') return undefined
+  const inner = (name: string): Shape => {
+    const { elements, fields } = field as { readonly elements?: Shape; readonly fields?: Fields }
+    return elements ?? (fields && Object.hasOwn(fields, name) ? fields[name] : undefined)
+  }
+  return Object.entries(value)
+    .map(([name, one]) =>
+      secretIn(Array.isArray(value) ? path : `${path}.${name}`, field && inner(name), one),
+    )
+    .find((one) => one !== undefined)
 }
 
 /** What is no such value goes to Kong as it is: Kong says what is wrong. */

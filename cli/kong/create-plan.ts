@@ -6,7 +6,8 @@ import type { Plan } from './changes.ts'
 import { credentialPlan } from './credential-plan.ts'
 import { TAG } from './entities.ts'
 import { joined } from './joined.ts'
-import { configPlan, rateLimitPlan } from './key-plugins-plan.ts'
+import { configPlan } from './key-plugins-plan.ts'
+import { type RateCounter, rateLimitPlan } from './rate-limit-plan.ts'
 import type { ConsumerState } from './reading.ts'
 import { shownSetting } from './shown.ts'
 
@@ -28,6 +29,9 @@ export interface Wanted {
 /** What Kong holds; absent: no Admin API was named. */
 export interface KongState extends ConsumerState {
   readonly applying: readonly Applying[]
+  readonly rateCounter: RateCounter
+  /** Its name, where one was named. */
+  readonly service: string | undefined
   /** Notes about the routes that the key is for. */
   readonly remarks: readonly string[]
 }
@@ -47,7 +51,7 @@ export function createPlan(
     registry && recordPlan(id, settings, registry),
     kong && consumerPlan(id, kong),
     kong && !registry && configPlan(id, settings, kong),
-    kong && rateLimitPlan(id, settings.rate_limit, kong),
+    kong && rateLimitPlan(id, settings.rate_limit, kong, kong.rateCounter),
     kong && credentialPlan(wanted, kong),
     kong && { changes: [], kept: [], notes: kong.remarks },
   )

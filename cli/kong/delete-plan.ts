@@ -56,7 +56,7 @@ function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState)
     const note = `consumer ${id} was not made by vk: it stays${left > 0 ? `, and so do ${left} of its credentials` : ''}`
     return { changes, kept: [`consumer ${id}`], notes: [note] }
   }
-  const act = { kind: 'delete consumer', name: id } as const
+  const act = { kind: 'delete consumer', name: id, id: consumer.id } as const
   return {
     changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], act }],
     kept: [],

@@ -18,6 +18,7 @@ export interface Route {
 export interface Consumer {
   readonly id: string
   readonly username: string | null
+  readonly custom_id?: string | null
   readonly tags: readonly string[] | null
 }
 
@@ -25,6 +26,7 @@ export interface Consumer {
 export interface Credential {
   readonly id: string
   readonly key: string
+  readonly consumer: Reference | null
   readonly tags: readonly string[] | null
   /** Seconds until it ends; null: never; absent: Kong has no database and knows no end. */
   readonly ttl?: number | null

@@ -6,7 +6,7 @@ import type { Applying } from './applying.ts'
 import type { Plan, Scope } from './changes.ts'
 import { configChanges, covers } from './config-changes.ts'
 import type { KongState } from './create-plan.ts'
-import { type PluginConfig, TAG, tagged } from './entities.ts'
+import { type PluginConfig, TAG } from './entities.ts'
 import { shownConfig } from './shown.ts'
 
 /** Fields that people read, in the registry alone. */
@@ -16,7 +16,11 @@ const FOR_PEOPLE: readonly KeyField[] = ['service', 'target', 'source']
  * The settings of a key as the configuration of its consumer. It replaces the route's as a whole, so it starts as a copy of it.
  * @throws Failure for what only the registry can keep, and where no single configuration is there to copy
  */
-export function configPlan(id: string, settings: KeySettings, { plugins, applying }: KongState): Plan {
+export function configPlan(
+  id: string,
+  settings: KeySettings,
+  { plugins, applying, service }: KongState,
+): Plan {
   const own = ownConfig(settings)
   const dropped = FOR_PEOPLE.filter((name) => name !== 'service' && name in settings)
   const notes = dropped.map((name) => `${name} is kept in the registry alone: left out`)
@@ -27,7 +31,7 @@ export function configPlan(id: string, settings: KeySettings, { plugins, applyin
     const { changes, kept } = configChanges(scope, there, own)
     return { changes, kept, notes }
   }
-  const base = single(applying)
+  const base = single(applying, service)
   const copied = base && `configuration of ${base.where} copied`
   return {
     changes: [
@@ -58,37 +62,6 @@ export function configPlan(id: string, settings: KeySettings, { plugins, applyin
   }
 }
 
-/** Requests a minute, kept by Kong's own plugin. */
-export function rateLimitPlan(
-  id: string,
-  minute: number | undefined,
-  { plugins }: Pick<KongState, 'plugins'>,
-): Plan {
-  if (minute === undefined) return { changes: [], kept: [], notes: [] }
-  const scope: Scope = { kind: 'consumer', name: id }
-  const name = 'rate-limiting'
-  const there = plugins.find((one) => one.name === name)
-  if (there !== undefined) return configChanges(scope, there, { minute })
-  const act = { kind: 'create plugin', scope, name, config: { minute }, tags: [TAG] } as const
-  const fields = [{ field: 'config.minute', to: minute }]
-  return {
-    changes: [{ action: 'create', what: `plugin ${name} of consumer ${id}`, fields, act }],
-    kept: [],
-    notes: [],
-  }
-}
-
-/** No limit any more: the one that vk made goes, somebody else's stays. */
-export function noRateLimitPlan(id: string, { plugins }: Pick<KongState, 'plugins'>): Plan {
-  const there = plugins.find(({ name }) => name === 'rate-limiting')
-  if (there === undefined) return { changes: [], kept: [], notes: [] }
-  const what = `plugin rate-limiting of consumer ${id}`
-  if (!tagged(there)) return { changes: [], kept: [what], notes: [`${what} was not made by vk: it stays`] }
-  const scope: Scope = { kind: 'consumer', name: id }
-  const act = { kind: 'delete plugin', scope, name: there.name, id: there.id } as const
-  return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
-}
-
 function ownConfig(settings: KeySettings): PluginConfig {
   const names = (Object.keys(settings) as KeyField[]).filter(
     (name) => !FOR_PEOPLE.includes(name) && name !== 'rate_limit',
@@ -102,13 +75,14 @@ function ownConfig(settings: KeySettings): PluginConfig {
 }
 
 /** undefined: none applies. @throws Failure where several do that are not the same */
-function single(applying: readonly Applying[]): Applying | undefined {
+function single(applying: readonly Applying[], service: string | undefined): Applying | undefined {
   const [first, ...others] = applying
   const other =
     first && others.find(({ config: one }) => !covers(one, first.config) || !covers(first.config, one))
   if (first === undefined || other === undefined) return first
+  const way = service === undefined ? 'name the --service' : 'make them alike'
   throw new Failure(
-    `${first.where} and ${other.where} have different configurations, and one of a consumer would replace both: name the --service, or keep settings in the registry (registry: true)`,
+    `${first.where} and ${other.where}${service === undefined ? '' : ` of service ${service}`} have different configurations, and one of a consumer would replace both: ${way}, or keep settings in the registry (registry: true)`,
   )
 }
 

@@ -78,11 +78,17 @@ function add(sections: Map<string, Map<string, Entry>>, { scope, entry }: Additi
   const name = scope.kind === 'global' ? '' : scope.name
   const entries = sections.get(section) ?? new Map<string, Entry>()
   sections.set(section, entries)
-  const called: Entry = scope.kind === 'consumer' ? { username: name } : { name }
+  const called = calledBy(scope, name)
   const into: Entry = entries.get(name) ?? (scope.kind === 'global' ? {} : called)
   entries.set(name, into)
   for (const [field, value] of Object.entries(entry)) {
     const before = into[field]
     into[field] = Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value
   }
+}
+
+/** A route or service without a name goes by its id. */
+function calledBy(scope: Scope, name: string): Entry {
+  if (scope.kind === 'consumer') return { username: name }
+  return scope.kind !== 'global' && scope.id === name ? { id: name } : { name }
 }

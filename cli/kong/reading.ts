@@ -1,8 +1,10 @@
+import { consumerKey } from '../../plugins/virtual-key/identify.ts'
 import { Failure } from '../failure.ts'
 import { json } from '../json.ts'
 import type { AdminApi } from './admin-api.ts'
 import type { Gateway } from './applying.ts'
 import type { Consumer, Credential, Plugin, Route, Service } from './entities.ts'
+import { path } from './path.ts'
 
 /** The most that Kong puts on one page. */
 const PAGE = 'size=1000'
@@ -25,20 +27,35 @@ export async function readGateway(api: AdminApi): Promise<Gateway> {
   return { services, routes, plugins }
 }
 
-/** @param name the username; for a UUID Kong looks for the id @throws AdminError or Failure */
-export async function readConsumer(api: AdminApi, name: string): Promise<ConsumerState> {
-  const path = consumerPath(name)
-  const [consumer, credentials, plugins] = await Promise.all([
-    api.get<Consumer>(path),
-    api.all<Credential>(`${path}/key-auth?${PAGE}`),
-    api.all<Plugin>(`${path}/plugins?${PAGE}`),
+/**
+ * A key's consumer and what belongs to it. Nothing that Kong answers is taken for it unless it says so itself: what is read here is
+ * changed and deleted afterwards.
+ * @throws AdminError or Failure
+ */
+export async function readConsumer(api: AdminApi, keyId: string): Promise<ConsumerState> {
+  const consumer = await api.get<Consumer>(path`/consumers/${keyId}`)
+  if (consumer === undefined) return { consumer: undefined, credentials: [], plugins: [] }
+  checkConsumer(consumer, keyId)
+  const [credentials, plugins] = await Promise.all([
+    api.allOf<Credential>(`${path`/consumers/${consumer.id}/key-auth`}?${PAGE}`),
+    api.allOf<Plugin>(`${path`/consumers/${consumer.id}/plugins`}?${PAGE}`),
   ])
-  const own = plugins.filter(({ route, service }) => route === null && service === null)
-  return { consumer, credentials, plugins: own }
+  for (const one of [...(credentials ?? []), ...(plugins ?? [])])
+    if (one.consumer?.id !== consumer.id)
+      throw new Failure(`Kong lists what is not of consumer ${json(keyId)} as its own: nothing is changed`)
+  const own = plugins?.filter(({ route, service }) => route === null && service === null)
+  return { consumer, credentials: credentials ?? [], plugins: own ?? [] }
 }
 
-export function consumerPath(name: string): string {
-  return `/consumers/${encodeURIComponent(name)}`
+/** For a UUID Kong looks for the id, whatever that consumer's name is. @throws Failure where it is another key's, or none */
+export function checkConsumer(consumer: Consumer | undefined, keyId: string): void {
+  const known = typeof consumer?.id === 'string' ? consumerKey(consumer) : undefined
+  if (known === keyId) return
+  throw new Failure(
+    known === undefined
+      ? `Kong answered with no consumer where ${json(keyId)} was asked for: nothing more is changed`
+      : `the consumer ${json(keyId)} of Kong counts as key ${json(known)}: give that id`,
+  )
 }
 
 /** By name or id. @throws Failure that names what there is */

@@ -1,6 +1,7 @@
 import type { FieldEntry, FieldSchema } from '../../dev/gateway/plugin-info.ts'
 import { config } from '../../schema/config.ts'
 import { type Fields, kongFields } from '../../schema/fields.ts'
+import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
 
 /** What the Admin API of Kong 3.9.1 has in its entities and, as far as a spec asks for them, in its plugins. */
 
@@ -51,9 +52,21 @@ export interface InstalledPlugin {
   readonly oneOf?: readonly string[]
 }
 
+/** Source: Kong 3.9, kong/tools/redis/schema.lua. */
+const REDIS: readonly FieldEntry[] = [
+  { host: text, port: number(6379), timeout: number(2000), username: text, password: text },
+  { database: number(0), ssl: flag(false), ssl_verify: flag(false), server_name: text },
+]
+
 const limit: FieldSchema = { type: 'number', gt: 0 }
 
+/** Whatever else finds out who calls, of Kong Enterprise too; what is in its configuration matters to no spec. */
+const OTHER_AUTHENTICATORS = Object.fromEntries(
+  AUTHENTICATORS.map(({ name, priority }) => [name, { version: '3.9.1', priority, fields: [] }]),
+)
+
 export const INSTALLED: Readonly<Record<string, InstalledPlugin>> = {
+  ...OTHER_AUTHENTICATORS,
   'key-auth': {
     version: '3.9.1',
     priority: 1250,
@@ -76,6 +89,7 @@ export const INSTALLED: Readonly<Record<string, InstalledPlugin>> = {
       { limit_by: { ...text, default: 'consumer' }, policy: { ...text, default: 'local' } },
       { fault_tolerant: flag(true), hide_client_headers: flag(false), error_code: number(429) },
       { error_message: { ...text, default: 'API rate limit exceeded' }, sync_rate: number(-1) },
+      { redis: { type: 'record', required: true, fields: REDIS } },
     ],
     oneOf: ['second', 'minute', 'hour', 'day', 'month', 'year'],
   },

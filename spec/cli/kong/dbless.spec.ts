@@ -63,7 +63,8 @@ describe('a Kong without a database', function () {
     expect(plugins[0].config).to.deep.include({ alert_threshold: 100, body: 'tapped', token_budget: 0 })
     expect(plugins[0].config.redis).to.deep.include({ host: 'redis.internal' })
     expect(plugins[0].config.webhook).to.deep.include({ secrets: ['{vault://env/x}'] })
-    expect(plugins[1].config).to.deep.equal({ minute: 5 })
+    expect(plugins[1].config).to.deep.include({ minute: 5, policy: 'redis' })
+    expect(plugins[1].config.redis).to.include({ host: 'redis.internal' })
     expect(await on.kong.get(`/consumers/${encodeURIComponent(id)}`)).to.equal(undefined)
   })
 
@@ -108,7 +109,11 @@ describe('a Kong without a database', function () {
     const { name } = await on.kong.newService()
     const enable = (...place: string[]) => lines('plugin', 'enable', ...place, '--set', 'registry=true')
     const own = [
-      { name: 'virtual-key', tags: ['virtual-key'], config: { registry: true } },
+      {
+        name: 'virtual-key',
+        tags: ['virtual-key'],
+        config: { registry: true, redis: { host: '127.0.0.1', port: on.redisPort } },
+      },
       { name: 'key-auth', tags: ['virtual-key'], config: { hide_credentials: true } },
     ]
     expect((await enable('--route', name)).value).to.deep.equal({ routes: [{ name, plugins: own }] })
@@ -116,7 +121,7 @@ describe('a Kong without a database', function () {
     expect((await enable('--global')).value).to.deep.equal({ plugins: own })
     const plan = await on.run('plugin', 'enable', '--global', '--dry-run')
     expect(plan.stdout).to.equal(
-      '+ plugin virtual-key of all requests\n+ plugin key-auth of all requests: config.hide_credentials true\n',
+      `+ plugin virtual-key of all requests: config.redis.host 127.0.0.1, config.redis.port ${on.redisPort}\n+ plugin key-auth of all requests: config.hide_credentials true\n`,
     )
   })
 })

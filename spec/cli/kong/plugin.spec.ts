@@ -78,7 +78,14 @@ describe('vk plugin', function () {
 
     const other = await on.kong.newService()
     await on.kong.send('POST', `/routes/${other.name}/plugins`, { name: 'basic-auth' })
-    const beside = await on.json('plugin', 'enable', '--route', other.name)
+    const beside = await on.json(
+      'plugin',
+      'enable',
+      '--route',
+      other.name,
+      '--set',
+      'redis.host=redis.internal',
+    )
     expect(told(beside)).to.deep.equal([`create plugin virtual-key of route ${other.name} done`])
     expect(beside.notes).to.deep.equal([
       `basic-auth says who calls on route ${other.name}: key-auth is left out`,
@@ -97,7 +104,10 @@ describe('vk plugin', function () {
       '--set',
       'token_budget=0',
     )
-    expect([code, stdout]).to.deep.equal([0, '+ plugin virtual-key of all requests: config.token_budget 0\n'])
+    expect([code, stdout]).to.deep.equal([
+      0,
+      `+ plugin virtual-key of all requests: config.token_budget 0, config.redis.host 127.0.0.1, config.redis.port ${on.redisPort}\n`,
+    ])
     const gone = await on.json('plugin', 'disable', '--global', '--remove')
     expect(told(gone)).to.deep.equal(['delete plugin virtual-key of all requests done'])
   })
@@ -161,7 +171,7 @@ describe('vk plugin', function () {
       ['--global', '--set', 'webhook.secrets=whsec_hidden'],
     ],
     ['--set redis.password: a secret does not belong', ['--global', '--set', 'redis.password=hidden']],
-    ['credentials do not belong', ['--global', '--set', 'alert_webhook=https://a:hidden@example.com']],
+    ['a secret does not belong', ['--global', '--set', 'alert_webhook=https://a:hidden@example.com']],
     ['--config: it is no JSON', ['--global', '--config', '/dev/null']],
     ['--config: ENOENT', ['--global', '--config', '/no/such/file']],
   ]

@@ -1,0 +1,44 @@
+import type { RedisConfig } from '../../schema/config.ts'
+import type { PluginConfig } from './entities.ts'
+
+/** What says where Redis is. */
+const PLACE = ['host', 'port', 'database', 'cluster_nodes', 'sentinel_master', 'sentinel_nodes'] as const
+
+/** The Redis that `vk` was told of, as the plugin's configuration says it. Time-outs are each one's own. */
+export function pluginRedis({ timeout: _, ssl_verify, ...redis }: RedisConfig): PluginConfig {
+  const given = Object.entries({ ...redis, ...(redis.ssl ? { ssl_verify } : {}) })
+  return Object.fromEntries(given.filter(([name, value]) => value !== UNSAID[name]))
+}
+
+/** What Kong fills in. */
+const UNSAID: Readonly<Record<string, unknown>> = { port: 6379, database: 0, ssl: false }
+
+/** Whether a configuration says by itself where Redis is. */
+export function namesRedis(config: PluginConfig): boolean {
+  const redis = redisOf(config)
+  return PLACE.some((name) => redis[name] !== undefined && redis[name] !== null)
+}
+
+/** @param redis where the configuration does not say it; what it says of it else stays */
+export function withRedis(config: PluginConfig, redis: PluginConfig): PluginConfig {
+  return { ...config, redis: { ...redis, ...redisOf(config) } }
+}
+
+/** `host:port`, or the nodes, for people. */
+export function shownPlace(config: PluginConfig): string {
+  const { host = '127.0.0.1', port = 6379, cluster_nodes: nodes, sentinel_master: master } = redisOf(config)
+  if (typeof master === 'string') return `the master ${master} of its sentinels`
+  return Array.isArray(nodes) && nodes.length > 0
+    ? nodes.map((node: { ip?: string; port?: number }) => `${node.ip}:${node.port ?? 6379}`).join(', ')
+    : `${host}:${port}`
+}
+
+/** Of the machine that runs Kong, which is seldom the one that runs `vk`. */
+export function isLocal(config: PluginConfig): boolean {
+  return /^(127\.|localhost:|::1:)/.test(shownPlace(config))
+}
+
+/** The record, or an empty one. */
+export function redisOf({ redis }: PluginConfig): PluginConfig {
+  return typeof redis === 'object' && redis !== null ? (redis as PluginConfig) : {}
+}
