@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { reservedName } from '../../plugins/virtual-key/keys.ts'
 import { ANSWER_WAYS_OUT } from '../fixtures/ways-out/answers.ts'
+import { BODY_WAYS_OUT } from '../fixtures/ways-out/bodies.ts'
 import { REQUEST_WAYS_OUT } from '../fixtures/ways-out/requests.ts'
 import { type Outcome, SETTINGS, TOKENS, type WayOut } from '../fixtures/ways-out/way-out.ts'
 import { ROOT } from '../support/root.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
-const WAYS_OUT = [...REQUEST_WAYS_OUT, ...ANSWER_WAYS_OUT]
+const WAYS_OUT = [...REQUEST_WAYS_OUT, ...BODY_WAYS_OUT, ...ANSWER_WAYS_OUT]
 const MODES = ['buffered', 'tapped'] as const
 
 describe('Ways out of the count', function () {
