@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { Version } from './description.ts'
-import { processesName, processName } from './keys.ts'
+import { processesName } from './keys.ts'
 import { type Connection, run, type Script } from './ledger/script.ts'
 import type { ThrottledLog } from './throttled-log.ts'
 
@@ -10,7 +10,7 @@ export const BEAT = 10_000
 export const SILENT = 3 * BEAT + 5000
 /** How long a process that is gone is remembered, so that `vk doctor` can miss it. Unit: milliseconds. */
 const REMEMBERED = 86_400_000
-/** Processes remembered at once; those silent for longest are forgotten first. */
+/** Processes remembered at once, about 400 bytes each; those silent for longest are forgotten first. */
 const MOST = 1000
 /** Configurations named by one heartbeat. */
 const MOST_CONFIGURATIONS = 100
@@ -34,22 +34,42 @@ export interface SignOfLife {
 }
 
 /**
- * KEYS 1 processes  2 process
- * ARGV 1 process id  2 sign of life as JSON  3 milliseconds to remember it  4 most processes to remember
- * Reply Redis's clock in milliseconds.
+ * KEYS 1 processes
+ * ARGV 1 process id  2 sign of life as JSON
+ * Reply 1 = the first one of this process, else 0.
  *
- * By Redis's clock alone, so that gateways need not agree on theirs.
+ * The time is Redis's, so that gateways need not agree on theirs.
  */
 export const heartbeatScript: Script = {
   name: 'vkHeartbeat',
   lua: `
 local time = redis.call('TIME')
+local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+return redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2])
+`,
+}
+
+/**
+ * KEYS 1 processes
+ * ARGV 1 milliseconds to remember a process  2 most processes to remember
+ * Reply number of processes forgotten.
+ */
+export const forgetProcessesScript: Script = {
+  name: 'vkForgetProcesses',
+  lua: `
+local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[4] - 1)
-return now
+local signs = {}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do signs[#signs + 1] = {all[i], tonumber(string.match(all[i + 1], '^%d+') or 0)} end
+table.sort(signs, function(one, other) return one[2] > other[2] end)
+local forgotten = {}
+for i, sign in ipairs(signs) do
+  local old = i > tonumber(ARGV[2]) or now - sign[2] > tonumber(ARGV[1])
+  if old and #forgotten < ${MOST} then forgotten[#forgotten + 1] = sign[1] end
+end
+if #forgotten == 0 then return 0 end
+return redis.call('HDEL', KEYS[1], unpack(forgotten))
 `,
 }
 
@@ -94,8 +114,9 @@ export class Heartbeat {
       waiting: waiting(),
     }
     try {
-      const names = [processesName(), processName(processId)]
-      await run(redis, heartbeatScript, names, [processId, JSON.stringify(sign), REMEMBERED, MOST])
+      const first = await run(redis, heartbeatScript, [processesName()], [processId, JSON.stringify(sign)])
+      // A plugin server that dies again and again leaves a sign each time.
+      if (first === 1) await run(redis, forgetProcessesScript, [processesName()], [REMEMBERED, MOST])
       trouble.passed(KIND, processId)
     } catch (error) {
       trouble.failed(KIND, processId, error)
@@ -116,20 +137,19 @@ export interface KnownProcess extends SignOfLife {
 /** The plugin servers that were heard of within a day. What is no sign of life is left out. @throws ReplyError or a connection's Error */
 export async function knownProcesses(redis: Connection): Promise<KnownProcess[]> {
   const [seconds = 0] = (await redis.time()).map(Number)
-  const beats = await redis.zrange(processesName(), '0', '-1', 'WITHSCORES')
-  const found: KnownProcess[] = []
-  for (let i = 0; i + 1 < beats.length; i += 2) {
-    const sign = signFrom(await redis.get(processName(beats[i] ?? '')))
-    if (sign !== undefined)
-      found.push({ ...sign, silent: Math.max(0, seconds * 1000 - Number(beats[i + 1])) })
-  }
-  return found
+  const signs = Object.values(await redis.hgetall(processesName()))
+  return signs.flatMap((text) => {
+    const at = text.indexOf(' ')
+    const sign = signFrom(text.slice(at + 1))
+    const silent = Math.max(0, seconds * 1000 - Number(text.slice(0, at)))
+    return sign === undefined || !(silent <= REMEMBERED) ? [] : [{ ...sign, silent }]
+  })
 }
 
 /** undefined: somebody else wrote it, or another version did. */
-function signFrom(json: string | null): SignOfLife | undefined {
+function signFrom(json: string): SignOfLife | undefined {
   try {
-    const sign = JSON.parse(json ?? '') as SignOfLife
+    const sign = JSON.parse(json) as SignOfLife
     const { host, pid, configurations, waiting } = sign
     const readable =
       typeof host === 'string' && Number.isInteger(pid) && Array.isArray(configurations) && waiting >= 0

@@ -88,14 +88,9 @@ export function outboxNames(partition: number): OutboxNames {
   }
 }
 
-/** Sorted set: ids of plugin server processes, by their last sign of life in milliseconds. They belong to no key, so to partition 0. */
+/** Hash: the last sign of life of each plugin server process, by its id. They belong to no key, so to partition 0. */
 export function processesName(): string {
   return 'vk:{0}:processes'
-}
-
-/** String with an expiry: what a plugin server process last said of itself (JSON). */
-export function processName(processId: string): string {
-  return `vk:{0}:process:${processId}`
 }
 
 /** The consumer group of every outbox stream. */

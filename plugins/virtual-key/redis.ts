@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisConfig } from '../../schema/config.ts'
-import { heartbeatScript } from './heartbeat.ts'
+import { forgetProcessesScript, heartbeatScript } from './heartbeat.ts'
 import { admitScript } from './ledger/admit.ts'
 import { releaseScript } from './ledger/reserve.ts'
 import { type Connection, define } from './ledger/script.ts'
@@ -42,6 +42,7 @@ const SCRIPTS = [
   writeKeyScript,
   resetKeyScript,
   heartbeatScript,
+  forgetProcessesScript,
 ]
 
 /**

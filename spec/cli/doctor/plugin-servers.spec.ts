@@ -112,14 +112,15 @@ describe('vk doctor on plugin servers', () => {
       expect(told(await doctor(env), 'same-redis')).to.match(/^warn: service openai: keeps its totals in/)
       const wire = await server.connect()
       await newInstance(wire, redis.port, { __plugin_id: id })
-      await until('a sign of life', () => client.zcard(processesName()))
+      await until('a sign of life', () => client.hlen(processesName()))
       const alive = await doctor(env)
       expect(told(alive, 'plugin-servers')).to.include(`ok: ${hostname()}, process ${server.child.pid}`)
       // What the address does not tell, the plugin server does.
       expect(told(alive, 'same-redis')).to.match(/^ok/)
       await server.stop('SIGKILL')
-      const [member = ''] = await client.zrange(processesName(), '0', '-1')
-      await client.zincrby(processesName(), -SILENT, member)
+      const [[processId = '', sign = ''] = []] = Object.entries(await client.hgetall(processesName()))
+      const earlier = sign.replace(/^\d+/, (at) => String(Number(at) - SILENT))
+      await client.hset(processesName(), processId, earlier)
       const at = (await api.get<{ data: [{ id: string }] }>('/plugins'))?.data[0].id ?? ''
       await api.send('PATCH', `/plugins/${at}`, {
         config: { redis: { host: '127.0.0.1', port: redis.port } },

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { Heartbeat, knownProcesses } from '../../../plugins/virtual-key/heartbeat.ts'
-import { processesName, processName } from '../../../plugins/virtual-key/keys.ts'
+import { processesName } from '../../../plugins/virtual-key/keys.ts'
 import { lineLog } from '../../../plugins/virtual-key/log.ts'
 import { ThrottledLog } from '../../../plugins/virtual-key/throttled-log.ts'
 import { type Connected, connected } from '../../support/connection.ts'
@@ -54,33 +54,41 @@ describe('Heartbeat', () => {
     })
     expect(one?.version).to.match(/^\d+\.\d+\.\d+/)
     expect(one?.silent).to.be.within(0, 5000)
-    expect(await connection.redis.pttl(processName('one'))).to.be.within(86_000_000, 86_400_000)
   })
 
-  it('is one entry for each process, however often it beats, and forgets who is gone for a day', async () => {
+  /** Puts signs of life of other processes into Redis, each so many milliseconds old. */
+  async function remembered(ages: Record<string, number>): Promise<void> {
     const [seconds] = await connection.redis.time()
-    await connection.redis.zadd(processesName(), Number(seconds) * 1000 - 86_500_000, 'gone')
-    await connection.redis.zadd(processesName(), Number(seconds) * 1000 - 3_600_000, 'silent')
-    for (let i = 0; i < 3; i++) await heart('one').beat()
-    expect(await connection.redis.zrange(processesName(), '0', '-1')).to.deep.equal(['silent', 'one'])
+    const signs = Object.entries(ages).map(([id, age]) => [id, `${Number(seconds) * 1000 - age} {}`])
+    await connection.redis.hset(processesName(), Object.fromEntries(signs))
+  }
+
+  it('is one entry for each process, however often it beats, and forgets who is gone for a day', async () => {
+    await remembered({ gone: 86_500_000, silent: 3_600_000 })
+    const one = heart('one')
+    for (let i = 0; i < 3; i++) await one.beat()
+    expect((await connection.redis.hkeys(processesName())).sort()).to.deep.equal(['one', 'silent'])
   })
 
   it('remembers at most 1,000 processes: a plugin server that dies every second fills nothing', async () => {
-    const [seconds] = await connection.redis.time()
-    const pipeline = connection.redis.pipeline()
-    for (let i = 0; i < 1500; i++) pipeline.zadd(processesName(), Number(seconds) * 1000 - i, `p${i}`)
-    await pipeline.exec()
+    await remembered(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`p${i}`, 1000 * i])))
     await heart('one').beat()
-    expect(await connection.redis.zcard(processesName())).to.equal(1000)
-    expect(await connection.redis.zscore(processesName(), 'one')).to.be.a('string')
+    const left = await connection.redis.hkeys(processesName())
+    expect(left).to.have.length(1000)
+    expect(left).to.include.members(['one', 'p0', 'p998'])
   })
 
   it('leaves out what is no sign of life', async () => {
     await heart('one').beat()
-    for (const [i, text] of ['', 'null', '{}', '{"host":1}', '[]', '"x"'].entries()) {
-      await connection.redis.zadd(processesName(), 5, `bad${i}`)
-      await connection.redis.set(processName(`bad${i}`), text)
-    }
+    const [seconds] = await connection.redis.time()
+    for (const [i, text] of ['', 'null', '{}', '{"host":1}', '[]', '"x"'].entries())
+      await connection.redis.hset(
+        processesName(),
+        `bad${i}`,
+        `${Number(seconds) * 1000} ${text}`,
+        `odd${i}`,
+        text,
+      )
     expect((await knownProcesses(connection.redis)).map(({ pid }) => pid)).to.deep.equal([process.pid])
   })
 

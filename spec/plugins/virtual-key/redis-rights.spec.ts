@@ -3,11 +3,12 @@ import { PrivateRedis } from '../../../dev/redis.ts'
 import { AllOrNothing } from '../../support/all-or-nothing.ts'
 import { LEDGER_SITUATIONS } from '../../support/ledger-situations.ts'
 import { OUTBOX_SITUATIONS } from '../../support/outbox-situations.ts'
+import { PROCESS_SITUATIONS } from '../../support/process-situations.ts'
 
 const TYPES = ['list', 'text'] as const
 
 /** Scripts that are held to it; the others follow. */
-const HELD_TO_IT = /^(vkRenew|vkTidy):/
+const HELD_TO_IT = /^(vkRenew|vkTidy|vkHeartbeat):/
 
 /** Each script, in each situation in which it writes, with each command and each key in turn taken from it. */
 describe('Scripts do everything or nothing', function () {
@@ -26,7 +27,7 @@ describe('Scripts do everything or nothing', function () {
     await server?.stop()
   })
 
-  for (const situation of [...LEDGER_SITUATIONS, ...OUTBOX_SITUATIONS]) {
+  for (const situation of [...LEDGER_SITUATIONS, ...OUTBOX_SITUATIONS, ...PROCESS_SITUATIONS]) {
     if (!HELD_TO_IT.test(situation.title)) continue
     it(situation.title, async () => {
       const reference = await trial.reference(situation)

@@ -1,0 +1,31 @@
+import { Heartbeat } from '../../plugins/virtual-key/heartbeat.ts'
+import { processesName } from '../../plugins/virtual-key/keys.ts'
+import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import { lineLog } from '../../plugins/virtual-key/log.ts'
+import { ThrottledLog } from '../../plugins/virtual-key/throttled-log.ts'
+import type { Situation } from './all-or-nothing.ts'
+
+/** What a plugin server tells of itself. */
+function beat(redis: Connection): Promise<void> {
+  const heartbeat = new Heartbeat({
+    redis,
+    processId: 'one',
+    configurations: new Set(['chat']),
+    waiting: () => 0,
+    lastSettled: () => undefined,
+    trouble: new ThrottledLog(
+      lineLog(() => undefined),
+      () => 0,
+    ),
+  })
+  return heartbeat.beat()
+}
+
+/** Every branch of the scripts about processes that writes. */
+export const PROCESS_SITUATIONS: readonly Situation[] = [
+  {
+    title: 'vkHeartbeat: a process that is known',
+    prepare: (admin) => admin.hset(processesName(), 'one', '0 {}', 'other', '0 {}'),
+    act: beat,
+  },
+]
