@@ -29,7 +29,7 @@ export interface SignOfLife {
   readonly configurations: readonly string[]
   /** When it last settled a usage record, in milliseconds since 1970; absent: not yet. */
   readonly lastSettled?: number
-  /** Usage records that wait for Redis, in memory. */
+  /** Usage records that wait for Redis, in memory or in the spool. */
   readonly waiting: number
 }
 

@@ -122,7 +122,8 @@ function open(config: RedisConfig): Runtime {
     redis,
     processId: settler,
     configurations: users,
-    waiting: () => settlements.waiting,
+    // The spool holds what waits in memory too, and more where that is full.
+    waiting: () => Math.max(settlements.waiting, settlements.spooled),
     lastSettled: () => settlements.lastSettled,
     trouble: new ThrottledLog(log, () => performance.now()),
   })
