@@ -1,4 +1,5 @@
 import { replyCode } from './redis-reply.ts'
+import { Throttle } from './throttled-log.ts'
 
 /**
  * What a server replies that may not be the one to write to any more: the master was made a replica, copies another's data, or has
@@ -12,20 +13,19 @@ const STALE = new Set(['READONLY', 'LOADING', 'MASTERDOWN', 'NOREPLICAS', 'NOAUT
  * enough that a new master is found within a second. Unit: milliseconds.
  */
 const PAUSE = 500
-/** Between two lines that say so. Unit: milliseconds. */
-const SAID_EVERY = 60_000
 
 /** Decides whether an error that Redis replied is a reason to connect anew. */
 export class Redial {
   readonly #now: () => number
   readonly #say: (reason: string) => void
   #last = Number.NEGATIVE_INFINITY
-  #said = Number.NEGATIVE_INFINITY
+  readonly #throttle: Throttle<'redial'>
 
   /** @param now milliseconds, never going back @param say gets the reason of a new connection, at most once a minute */
   constructor(now: () => number, say: (reason: string) => void) {
     this.#now = now
     this.#say = say
+    this.#throttle = new Throttle(now)
   }
 
   /** true: the connection is to be given up for a new one. Whatever needs Redis asks again, and so finds the way. */
@@ -33,10 +33,7 @@ export class Redial {
     const now = this.#now()
     if (!STALE.has(replyCode(error)) || now - this.#last < PAUSE) return false
     this.#last = now
-    if (now - this.#said >= SAID_EVERY) {
-      this.#said = now
-      this.#say(error.message)
-    }
+    if (this.#throttle.add('redial') !== undefined) this.#say(error.message)
     return true
   }
 }

@@ -1,6 +1,7 @@
 import type { UsageRecord } from '../ledger/usage-record.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { Throttle } from '../throttled-log.ts'
 import type { Segment } from './segment.ts'
 import type { SpoolFolder } from './spool-folder.ts'
 
@@ -16,8 +17,6 @@ const SEGMENT_BYTES = 2 * 1024 * 1024
 const SYNC_EVERY = 1000
 /** After the file system has refused, before it is asked again. Unit: milliseconds. */
 const RETRY_AFTER = 1000
-/** Between two lines that say so. Unit: milliseconds. */
-const SAID_EVERY = 60_000
 
 export interface UsageSpoolOptions {
   readonly folder: SpoolFolder
@@ -56,10 +55,11 @@ export class UsageSpool {
   #current: Segment | undefined
   #syncing: NodeJS.Timeout | undefined
   #refusedAt = Number.NEGATIVE_INFINITY
-  #saidAt = Number.NEGATIVE_INFINITY
+  readonly #refusals: Throttle<'refused'>
 
   constructor(options: UsageSpoolOptions) {
     this.#options = options
+    this.#refusals = new Throttle(options.now)
     options.folder.enter(options.runtime)
   }
 
@@ -185,10 +185,8 @@ export class UsageSpool {
   }
 
   #refused(what: string, error: unknown): void {
-    const now = this.#options.now()
-    this.#refusedAt = now
-    if (now - this.#saidAt < SAID_EVERY) return
-    this.#saidAt = now
+    this.#refusedAt = this.#options.now()
+    if (this.#refusals.add('refused') === undefined) return
     this.#options.log.critical(`${what}: ${(error as Error).message}`)
   }
 
