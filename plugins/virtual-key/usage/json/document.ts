@@ -4,6 +4,13 @@ import { Kept } from './kept.ts'
 import type { Paths } from './paths.ts'
 import { rescue } from './rescue.ts'
 import { Scan } from './scan.ts'
+import { tailOf } from './tail.ts'
+
+/**
+ * Ends of documents that are read in one body because their middle is missing. A body that was cut has one such document, and each
+ * costs a search, so the number bounds the time that a hostile body can take.
+ */
+const RESCUES_MAX = 64
 
 /**
  * One JSON document of a body (all of it, or one event or line), read forward as it arrives. Where that fails because
@@ -18,6 +25,7 @@ export class JsonDocument {
   private fed = false
   private cut = false
   private trailing = false
+  private rescues = 0
 
   /** `found` receives the facts of the document, or of each element where it is an array. They are its to read, not to keep. */
   constructor(paths: Paths, found: (facts: FactSheet) => void) {
@@ -80,6 +88,10 @@ export class JsonDocument {
   private tailFacts(): FactSheet | undefined {
     const { parent } = this.scan
     const { large } = this.paths
-    return rescue(this.kept.last(), this.paths, parent === large ? [large] : [parent, large])
+    const bytes = this.kept.last()
+    const tail = tailOf(bytes)
+    if (tail === undefined || this.rescues === RESCUES_MAX) return undefined
+    this.rescues++
+    return rescue(bytes, tail, this.paths, parent === large ? [large] : [parent, large])
   }
 }

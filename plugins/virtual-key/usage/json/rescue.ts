@@ -3,23 +3,21 @@ import type { FactSheet } from './facts.ts'
 import type { PathNode, Paths } from './paths.ts'
 import { Scan } from './scan.ts'
 import type { Tail } from './tail.ts'
-import { tailOf } from './tail.ts'
 
 /** Places of a kind in a document's end that are tried before they are given up: one seam costs a try or two. */
 const TRIES_MAX = 8
 
 /**
- * What the end of a document says whose middle is missing: `parents` are the objects that it may have been cut in, as
+ * What the end of a document says whose middle is missing: `tail` tells where it can be read, `parents` are the objects that it may have been cut in, as
  * far as they are known. Where bytes were joined without a sign, reading from the earliest place breaks at the joint,
  * and goes on after it.
  */
 export function rescue(
   bytes: Buffer,
+  tail: Tail,
   paths: Paths,
   parents: readonly (PathNode | undefined)[],
 ): FactSheet | undefined {
-  const tail = tailOf(bytes)
-  if (!tail) return undefined
   const { root } = paths
   const end = new End(bytes, paths, tail)
   const inner = () => end.merged(parents.map((parent) => parent && end.first(tail.inner, [root, parent])))
