@@ -1,6 +1,7 @@
 import type { Format } from './format.ts'
 import { alephAlpha } from './formats/aleph-alpha.ts'
 import { anthropic } from './formats/anthropic.ts'
+import { anthropicIterations } from './formats/anthropic-iterations.ts'
 import { cohere } from './formats/cohere.ts'
 import { converse } from './formats/converse.ts'
 import { gemini } from './formats/gemini.ts'
@@ -18,10 +19,11 @@ import { watsonx } from './formats/watsonx.ts'
 import { pathsOf } from './json/paths.ts'
 
 /**
- * All formats, in order of precedence: where a response speaks several, the first one counts. Bedrock's own metrics come
- * before the model's, which they repeat; the Interactions API before OpenAI's, whose name for the total it shares.
+ * All formats, in order of precedence: where a response speaks several, the first one counts. A sum over all that was sampled
+ * comes before what leaves a part of it out; Bedrock's own metrics come before the model's, which they repeat; the Interactions API before OpenAI's, whose name for the total it shares.
  */
 export const FORMATS: readonly Format[] = [
+  anthropicIterations,
   invocationMetrics,
   interactions,
   openai,

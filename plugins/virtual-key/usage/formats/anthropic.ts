@@ -1,7 +1,7 @@
 import type { Format } from '../format.ts'
 import { firstOf, reportAt, reportIf } from '../format.ts'
 
-const NAMES = {
+export const ANTHROPIC_NAMES = {
   prompt: 'input_tokens',
   cacheWrite: 'cache_creation_input_tokens',
   cacheRead: 'cache_read_input_tokens',
@@ -16,11 +16,15 @@ const NAMES = {
 export const anthropic: Format = {
   name: 'anthropic',
   ...firstOf(
-    reportIf(['type'], (facts) => facts.get('type') === 'message_start', reportAt('message.usage', NAMES)),
+    reportIf(
+      ['type'],
+      (facts) => facts.get('type') === 'message_start',
+      reportAt('message.usage', ANTHROPIC_NAMES),
+    ),
     reportIf(
       ['usage.total_tokens'],
       (facts) => facts.get('usage.total_tokens') === undefined,
-      reportAt('usage', NAMES),
+      reportAt('usage', ANTHROPIC_NAMES),
     ),
   ),
 }
