@@ -127,7 +127,7 @@ export const config = {
   },
   estimate: {
     type: 'boolean',
-    default: false,
+    default: true,
     description:
       'Estimate usage with a tokenizer where an LLM answer reports none, or the client hung up before it did.',
   },

@@ -11,7 +11,7 @@ import {
 import { queryArguments } from './query-string.ts'
 
 /** nginx keeps a larger request body in a file, which get_raw_body opens only when it is given a limit. */
-const BODY_BUFFER = 8192
+export const BODY_BUFFER = 8192
 
 /** kong.request.* and kong.service.request.* */
 export const requestMethods: PdkMethods = {

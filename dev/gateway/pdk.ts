@@ -2,6 +2,7 @@ import { EVERYWHERE, type PdkContext, type PdkMethod, type PdkMethods, PdkRaise,
 import { requestMethods } from './pdk-request.ts'
 import { responseMethods } from './pdk-response.ts'
 import { serialize } from './serialize.ts'
+import { variable } from './variable.ts'
 
 const LEVELS = ['debug', 'info', 'notice', 'warn', 'err', 'crit'] as const
 
@@ -16,6 +17,10 @@ const METHODS: PdkMethods = {
   'kong.plugin.get_id': { phases: EVERYWHERE, call: ({ configuration }) => configuration.id },
   'kong.ctx.shared.get': table(({ exchange }) => exchange.shared, 'get'),
   'kong.ctx.shared.set': table(({ exchange }) => exchange.shared, 'set'),
+  'kong.nginx.get_var': {
+    phases: EVERYWHERE,
+    call: ({ exchange }, [name]) => variable(exchange, text(name, 'variable name')),
+  },
   'kong.nginx.get_ctx': table(({ exchange }) => exchange.ctx, 'get'),
   'kong.nginx.set_ctx': table(({ exchange }) => exchange.ctx, 'set'),
   'kong.log.serialize': { phases: ['log'], call: ({ exchange }) => JSON.stringify(serialize(exchange)) },

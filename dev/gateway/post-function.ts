@@ -3,9 +3,11 @@ import { type Exchange, JSON_TYPE } from './exchange.ts'
 import type { GatewayPlugin } from './gateway-plugin.ts'
 import type { Log } from './log.ts'
 import { Lua, type LuaValue } from './lua.ts'
+import { BODY_BUFFER } from './pdk-request.ts'
 import { responseHeaders } from './pdk-response.ts'
 import type { FieldEntry } from './plugin-info.ts'
 import { unescapedBytes } from './query-string.ts'
+import { variable } from './variable.ts'
 
 const functions = { type: 'array', required: true, default: [], elements: { type: 'string' } } as const
 /** The phases that this gateway runs; another one is refused by name. */
@@ -85,6 +87,9 @@ class Program {
       case 'id':
         return exchange.id
       case 'body':
+        return Number(first) > 0 && this.#chunk.length > Math.max(BODY_BUFFER, Number(first))
+          ? undefined
+          : this.#chunk
       case 'chunk':
         return this.#chunk
       case 'last':
@@ -93,6 +98,10 @@ class Program {
         return exchange.status
       case 'method':
         return exchange.method
+      case 'path':
+        return exchange.path
+      case 'variable':
+        return variable(exchange, name)
       case 'response header':
         return responseHeaders(exchange, 'log').get(name)
       case 'request header':
@@ -153,6 +162,7 @@ end }
 ngx = setmetatable({
   arg = setmetatable({}, { __index = function(_, i) return host(i == 1 and "chunk" or "last") end }),
   header = setmetatable({}, { __index = reading("response header") }),
+  var = setmetatable({}, { __index = reading("variable") }),
   req = { get_method = function() return host("method") end },
   encode_base64 = function(text) return host("base64", text) end,
   escape_uri = function(text) return host("escape", tostring(text)) end,
@@ -177,7 +187,8 @@ kong = {
   router = { get_service = entity("service", "id", "name") },
   request = {
     get_header = function(name) return host("request header", name) end,
-    get_raw_body = function() return host("body") end,
+    get_path = function() return host("path") end,
+    get_raw_body = function(longest) return host("body", longest) end,
     get_raw_query = function() return host("query") end,
   },
   response = { exit = function(status, body) host("exit", status, body) end },

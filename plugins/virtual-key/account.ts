@@ -1,8 +1,9 @@
-import { RequestBody } from './ask/body.ts'
 import type { Complaint } from './complaints.ts'
-import { examine, MOST_HEADERS } from './escape.ts'
+import { asksModel } from './estimate/asked.ts'
 import { counted } from './estimate/counted.ts'
-import type { Sample } from './estimate/estimate.ts'
+import { isAnswer } from './estimate/guess.ts'
+import { readRequest } from './estimate/request.ts'
+import type { Sample } from './estimate/sample.ts'
 import { identify } from './identify.ts'
 import type { Kong } from './kong.ts'
 import { serviceLabel } from './label.ts'
@@ -11,14 +12,14 @@ import type { Standing } from './ledger/terms.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
 import { SchemaError } from './registry/schema-version.ts'
-import { clock, complaints, estimator, log, metrics, type Runtime, requests } from './runtime.ts'
+import { clock, complaints, estimator, log, metrics, type Runtime } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { settlementOf } from './settle.ts'
 import { tappedKey } from './tap/key.ts'
 import { NOTE, TAPPED } from './tap/lua.ts'
 import { HELD, type Note, noteFrom } from './tap/note.ts'
-import { tappedFrom } from './tap/tapped.ts'
+import { type Tapped, tappedFrom } from './tap/tapped.ts'
 import { tappedUsage } from './tap/usage.ts'
 import { REMAINING, remaining } from './token-headers.ts'
 import type { Usage } from './usage/usage.ts'
@@ -62,8 +63,15 @@ export class Account {
     }
     const seen = await read(kong)
     if (seen === undefined) return
-    const { usage: reported, body, encoding } = seen
-    if (typeof reported === 'string' && !estimate) return uncounted(tell, reported)
+    const { usage: reported, body, type, encoding } = seen
+    const answer = {
+      head: body,
+      seen: body.length,
+      ...(type === undefined ? {} : { type }),
+      ...(encoding === undefined ? {} : { encoding }),
+    }
+    if (typeof reported === 'string' && !(estimate && isAnswer({ request: NOTHING, ...answer })))
+      return uncounted(tell, reported)
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
     const keyId = key ?? (await identify(kong, identification))
     const response = {
@@ -80,9 +88,7 @@ export class Account {
         await kong.response.setHeader(REMAINING, remaining(standing))
       return
     }
-    const sent = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
-    const request = sent.measured ? await sent.read() : new Uint8Array()
-    const sample = { request, head: body, seen: body.length, ...(encoding === undefined ? {} : { encoding }) }
+    const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
     void this.#settle(log.warn, { ...response, service: label }, sample).catch((error: Error) => {
@@ -98,23 +104,14 @@ export class Account {
     if (text === undefined) return
     const tapped = tappedFrom(text)
     if (tapped === undefined) return uncounted(tell, 'tap_unknown')
-    const { hints, head, tail, seen, ended } = tapped
-    const note = noteFrom(tapped.note)
-    const request = requests.take(note.request ?? '')
+    const { ended } = tapped
+    const { reservation } = noteFrom(tapped.note)
     const reported = tappedUsage(tapped)
     const service = this.#settings.service ?? tapped.service
     const keyId = tappedKey(this.#settings.identification, tapped)
-    const { reservation } = note
     const response = { keyId, service, label: async () => service, reported, ended, reservation }
     const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
-    const sample = {
-      request: request ?? new Uint8Array(),
-      head,
-      seen,
-      ...(tail === undefined ? {} : { tail }),
-      ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
-    }
-    await this.#settle(tell, response, missing ? sample : undefined)
+    await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
   }
 
   /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
@@ -143,7 +140,7 @@ export class Account {
   ): Promise<Standing | undefined> {
     const { admissions, settlements } = this.#runtime
     const held = admissions.take(reservation) ? reservation : undefined
-    const estimate = sample && (await estimator.estimate(sample))
+    const estimate = keyId === undefined ? undefined : sample && (await estimator.estimate(sample))
     const result = counted(reported, estimate, ended)
     if (keyId === undefined || typeof result === 'string') {
       if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
@@ -159,6 +156,24 @@ export class Account {
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
       await complain(tell, 'schema_newer')
     return settled.state === 'settled' ? settled.standing : undefined
+  }
+}
+
+const NOTHING = new Uint8Array()
+
+/** undefined: it asked no model, and has to be estimated by nothing. */
+function sampleOf({ hints, head, tail, seen, sent }: Tapped): Sample | undefined {
+  if (sent !== undefined && !asksModel(sent.path)) return undefined
+  return {
+    request: sent?.body ?? NOTHING,
+    ...(sent === undefined ? {} : { sent: sent.length }),
+    ...(sent?.type === undefined ? {} : { requestType: sent.type }),
+    ...(sent?.encoding === undefined ? {} : { requestEncoding: sent.encoding }),
+    head,
+    seen,
+    ...(tail === undefined ? {} : { tail }),
+    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
+    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
 }
 

@@ -9,7 +9,7 @@ import { type Escape, examine, MOST_HEADERS } from './escape.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { criticalLines, learnSigner, metrics, requests, runtimeFor } from './runtime.ts'
+import { criticalLines, learnSigner, metrics, runtimeFor } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
@@ -96,11 +96,10 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     const wish = askForUsage ? await usageChange(kong, body, tapped) : undefined
     if (wish && 'status' in wish) return wish
     if (tapped) {
-      const kept = estimate && body.measured ? { request: requests.keep(await body.read()) } : {}
       const held = passed ? { reservation: passed.reservation } : {}
       const change = wish && { ...wish, length: (await body.read()).length }
-      const note = { ...keyNote(identification, headers), ...held, ...kept }
-      await kong.ctx.shared.set(NOTE, noteText(note, change))
+      const note = { ...keyNote(identification, headers), ...held }
+      await kong.ctx.shared.set(NOTE, noteText(note, { change, keep: estimate }))
     } else {
       if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
       if (wish) await kong.service.request.setRawBody(spliced(await body.read(), wish))

@@ -44,6 +44,8 @@ export interface Kong {
     exit(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<void>
   }
   readonly nginx: {
+    /** Bytes of the request as they came, headers and framing included. */
+    getVar(name: 'request_length'): Promise<string | undefined>
     setCtx(name: 'buffered_proxying', value: boolean): Promise<void>
   }
   readonly ctx: {

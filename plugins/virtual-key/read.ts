@@ -8,7 +8,8 @@ export interface Read {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
   readonly body: Uint8Array
-  /** Content-Encoding, where it had to be looked up. */
+  /** Content-Type and Content-Encoding, where they had to be looked up. */
+  readonly type?: string
   readonly encoding?: string
 }
 
@@ -27,6 +28,7 @@ export async function read(kong: Kong): Promise<Read | undefined> {
   return {
     usage: again.usage ?? again.reason,
     body,
+    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
 import { Estimator } from './estimate/estimator.ts'
-import { Requests } from './estimate/requests.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { fingerprint } from './keys.ts'
 import { Admissions } from './ledger/admissions.ts'
@@ -45,7 +44,6 @@ const PATIENCE = 10_000
 export const clock = (): number => Date.now()
 export const complaints = new Complaints(clock)
 export const estimator = new Estimator()
-export const requests = new Requests()
 
 const signers = new Map<string, readonly SigningKey[]>()
 const runtimes = new Map<string, Runtime>()

@@ -20,7 +20,6 @@ describe('estimate', function () {
     scene = await Scene.start(() => ({}), {
       routes: (webhook) => {
         const config = {
-          estimate: true,
           alert_threshold: 5,
           alert_webhook: webhook,
           webhook: { allow_private_networks: true },
@@ -86,6 +85,41 @@ describe('estimate', function () {
       await until('the next', async () => (await scene.total(key)) === 7)
     })
   }
+
+  for (const route of ['tapped', 'buffered']) {
+    it(`${route}: a request whose body has no declared length pays for its prompt`, async () => {
+      const key = scene.newKey()
+      scene.upstream.answer = (response) =>
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).end(events.join(''))
+      const text = JSON.stringify({ messages: [{ role: 'user', content: `${PROMPT} `.repeat(1000) }] })
+      const call = httpRequest(`${scene.gateway.url}/${route}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { apikey: `${key}-secret`, 'transfer-encoding': 'chunked' },
+      })
+      for (let at = 0; at < text.length; at += 1000) call.write(text.slice(at, at + 1000))
+      call.end()
+      const [response] = (await once(call, 'response')) as [IncomingMessage]
+      response.resume()
+      await until('the count', async () => (await scene.total(key)) > 0)
+      expect(await scene.total(key)).to.equal(tokensOf(`${PROMPT} `.repeat(1000)) + 6 + tokensOf(ANSWER))
+    })
+  }
+
+  it('tapped: a client that hangs up while tokens are only counted has spent nothing', async () => {
+    const key = scene.newKey()
+    scene.upstream.answer = () => undefined
+    const call = httpRequest(`${scene.gateway.url}/tapped/v1/messages/count_tokens`, {
+      method: 'POST',
+      headers: { apikey: `${key}-secret`, 'content-type': 'application/json' },
+    })
+    call.on('error', () => undefined)
+    call.end(REQUEST)
+    await until('the request at the upstream', () => scene.upstream.requests.length > 0)
+    call.destroy()
+    scene.upstream.answer = (response) => scene.upstream.complete(response, 7)
+    await ask('tapped', key)
+    await until('the next', async () => (await scene.total(key)) === 7)
+  })
 
   it('a client that hangs up pays for its prompt and for what it got', async () => {
     const key = scene.newKey()

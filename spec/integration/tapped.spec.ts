@@ -17,6 +17,7 @@ describe('Tapped: streams stay streams', function () {
     scene = await Scene.start(() => ({ alert_threshold: 100, body: 'tapped' }), {
       tap: true,
       routes: () => ({
+        silent: { config: { body: 'tapped', estimate: false }, tap: true },
         untapped: { config: { body: 'tapped' } },
         buffered: { config: { body: 'buffered' }, tap: true },
         header: { config: { body: 'tapped', identify_by: 'header' }, tap: true },
@@ -203,7 +204,7 @@ describe('Tapped: streams stay streams', function () {
     const key = scene.newKey()
     scene.upstream.answer = (response) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"choices":[]}\n\n')
-    await chat(scene.gateway, key)
+    await whole(await answerTo(post(key, {}, '/silent')))
     await until('the line', () => /virtual-key: no_usage: \d+ response/.test(scene.gateway.log()))
   })
 

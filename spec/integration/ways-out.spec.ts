@@ -6,7 +6,7 @@ import { reservedName } from '../../plugins/virtual-key/keys.ts'
 import { ANSWER_WAYS_OUT } from '../fixtures/ways-out/answers.ts'
 import { BODY_WAYS_OUT } from '../fixtures/ways-out/bodies.ts'
 import { REQUEST_WAYS_OUT } from '../fixtures/ways-out/requests.ts'
-import { type Outcome, SETTINGS, TOKENS, type WayOut } from '../fixtures/ways-out/way-out.ts'
+import { HUNG_UP, type Outcome, SETTINGS, TOKENS, type WayOut } from '../fixtures/ways-out/way-out.ts'
 import { ROOT } from '../support/root.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'
@@ -57,7 +57,7 @@ describe('Ways out of the count', function () {
       if (way.answer) way.answer(response, request, body)
       else scene.upstream.complete(response, TOKENS)
     }
-    const answer = await send(`/${way.settings ?? 'alert'}-${mode}`, key, way.request)
+    const answer = await send(`/${way.settings ?? 'alert'}-${mode}`, key, way.request, way.hangsUp)
     expect(answer.status, answer.body).to.equal(status)
     if (error !== undefined) expect(JSON.parse(answer.body)).to.deep.equal({ error })
     expect(scene.upstream.requests).to.have.length(error !== undefined && !asked ? 0 : 1)
@@ -84,6 +84,7 @@ describe('Ways out of the count', function () {
     route: string,
     key: string,
     { method = 'POST', target = '/v1/chat/completions', headers = {}, body }: WayOut['request'],
+    hangsUp?: WayOut['hangsUp'],
   ): Promise<{ readonly status: number; readonly body: string }> {
     return new Promise((resolve, reject) => {
       const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array
@@ -96,8 +97,16 @@ describe('Ways out of the count', function () {
           ...(headers as Record<string, string>),
         },
       })
-      call.on('error', reject)
+      call.on('error', (error) => (hangsUp ? resolve({ status: HUNG_UP, body: '' }) : reject(error)))
+      if (hangsUp === 'before the answer')
+        void until('the request', () => scene.upstream.requests.length > 0).then(() => call.destroy(), reject)
       call.on('response', async (response) => {
+        if (hangsUp) {
+          response.on('error', () => undefined)
+          response.once('data', () => call.destroy())
+          response.once('close', () => resolve({ status: HUNG_UP, body: '' }))
+          return
+        }
         const chunks: Buffer[] = []
         for await (const chunk of response) chunks.push(chunk as Buffer)
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })

@@ -5,7 +5,7 @@ export const PLAIN_CONFIG: Config = {
   alert_threshold: 0,
   body: 'buffered',
   ask_for_usage: false,
-  estimate: false,
+  estimate: true,
   webhook: { timeout: 10_000, allow_private_networks: false, format: 'json' },
   token_budget: 0,
   window: 'total',

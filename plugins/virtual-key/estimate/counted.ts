@@ -12,7 +12,9 @@ export interface Counted {
 const BEYOND = 2
 
 /**
- * Puts an estimate where a report is missing. What is reported stands, a 0 too, but for the start of an answer that broke off.
+ * Puts an estimate where a report is missing. What is reported stands, a 0 too, but for the start of an answer that broke off. An
+ * answer that broke off before it showed anything costs its prompt. A whole one that is no model's costs nothing: a file was stored,
+ * or tokens were only counted.
  * @param ended the whole answer was seen
  */
 export function counted(
@@ -20,16 +22,21 @@ export function counted(
   estimate: Estimate | undefined,
   ended: boolean,
 ): Counted | Uncounted {
-  if (typeof reported !== 'string') {
-    const partial = !ended && reported.totalTokens > 0 && reported.completionTokens !== undefined
-    if (!partial || (estimate?.completion ?? 0) <= reported.completionTokens * BEYOND)
-      return { usage: reported, estimated: false }
-    return estimated(reported.promptTokens ?? estimate?.prompt, estimate?.completion)
-  }
-  // A whole answer without a word of a model is none: a file was stored, or tokens were only counted.
-  if (estimate === undefined || (ended && estimate.completion === 0)) return reported
+  if (typeof reported !== 'string') return ended ? asReported(reported) : brokenOff(reported, estimate)
+  if (estimate === undefined || (ended && !estimate.answered)) return reported
   const guess = estimated(estimate.prompt, estimate.completion)
   return guess.usage.totalTokens > 0 ? guess : reported
+}
+
+function brokenOff(reported: Usage, estimate: Estimate | undefined): Counted {
+  const { promptTokens, completionTokens, totalTokens } = reported
+  const partial = totalTokens > 0 && (promptTokens ?? completionTokens) !== undefined
+  if (!partial || (estimate?.completion ?? 0) <= (completionTokens ?? 0) * BEYOND) return asReported(reported)
+  return estimated(promptTokens ?? estimate?.prompt, estimate?.completion)
+}
+
+function asReported(usage: Usage): Counted {
+  return { usage, estimated: false }
 }
 
 function estimated(promptTokens = 0, completionTokens = 0): Counted {

@@ -1,39 +1,27 @@
-import { codings, decode } from '../usage/encoding.ts'
-import { answerText, promptOf } from './texts.ts'
-import { tokensOf } from './tokens.ts'
-
-/** What is there of one exchange to estimate its usage by. */
-export interface Sample {
-  readonly request: Uint8Array
-  /** Content-Encoding of the answer. */
-  readonly encoding?: string
-  /** The answer's body or its beginning, and its end where the middle is missing. */
-  readonly head: Uint8Array
-  readonly tail?: Uint8Array
-  /** Bytes that the answer had. */
-  readonly seen: number
-}
+import type { ReadSample } from './read.ts'
 
 /** Unit: tokens. */
 export interface Estimate {
   /** undefined: the request prompts no model, as far as can be told. */
   readonly prompt?: number
   readonly completion: number
+  /** The answer is a model's, though it may show no word of it, or cannot be read. */
+  readonly answered: boolean
 }
 
-export function estimate({ request, encoding, head, tail, seen }: Sample): Estimate {
-  const prompt = promptOf(request)
-  const texts = [head, ...(tail === undefined ? [] : [tail])].map((part) =>
-    answerText(Buffer.from(decoded(part, encoding)).toString('utf8')),
-  )
-  const kept = head.length + (tail?.length ?? 0)
-  const completion = tokensOf(texts.join(''))
+/** What cannot be read costs no less than this in any language and compression in use. Unit: bytes for each token. */
+const UNREAD = 2
+
+/** An estimate by what was read of an exchange; `tokensOf` counts a text's tokens. It errs upward in doubt. */
+export function estimateOf(read: ReadSample, tokensOf: (text: string) => number): Estimate {
+  const { prompt, promptScale, promptUnread, answer, answerScale, answerUnread } = read
+  const asked =
+    prompt === undefined
+      ? Math.ceil(promptUnread / UNREAD)
+      : Math.ceil((tokensOf(prompt.text) + prompt.extra) * promptScale)
   return {
-    ...(prompt === undefined ? {} : { prompt: tokensOf(prompt.text) + prompt.extra }),
-    completion: Math.round(tail === undefined ? completion : completion * (seen / kept)),
+    ...(prompt === undefined && promptUnread === 0 ? {} : { prompt: asked }),
+    completion: Math.ceil(tokensOf(answer.text) * answerScale) + Math.ceil(answerUnread / UNREAD),
+    answered: answer.answered || answerUnread > 0,
   }
-}
-
-function decoded(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
-  return codings(encoding).reduce<Uint8Array>((body, coding) => decode(body, coding) ?? body, bytes)
 }

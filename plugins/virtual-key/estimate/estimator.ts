@@ -1,55 +1,109 @@
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Estimate, Sample } from './estimate.ts'
-import type { Question } from './worker.ts'
+import type { Estimate } from './estimate.ts'
+import { guess } from './guess.ts'
+import { boundedSample, type Sample, sizeOf } from './sample.ts'
 
-/** Estimates under way. More would be a sign that the thread cannot keep up. */
+/** Estimates that wait, and the bytes that they hold together. More would be a sign that the thread cannot keep up. */
 const MOST = 256
+const MOST_BYTES = 16 * 1024 * 1024
+
+/** No estimate takes so long, the first one included, which loads the tokenizer. Unit: milliseconds. */
+const PATIENCE = 10_000
+
+/** The tokenizer's tables take about a third of it. Unit: MiB. */
+const MEMORY = 256
+
+interface Job {
+  readonly sample: Sample
+  readonly resolve: (estimate: Estimate) => void
+}
 
 /**
  * Estimates in a thread of its own, which is started by the first estimate: whoever does not need it pays nothing, and no request
- * waits for it.
+ * waits for it. One estimate is under way at a time, so that a thread that dies or hangs fails at that one only, which is then
+ * guessed, and the next one gets a new thread.
  */
 export class Estimator {
   #worker: Worker | undefined
-  #id = 0
-  readonly #waiting = new Map<number, (estimate: Estimate | undefined) => void>()
+  #job: Job | undefined
+  #timer: NodeJS.Timeout | undefined
+  #bytes = 0
+  readonly #waiting: Job[] = []
+  readonly #most: number
+  readonly #mostBytes: number
 
-  /** undefined: too many are under way, or the thread died of this or another one. Never throws. */
-  estimate(sample: Sample): Promise<Estimate | undefined> {
-    if (this.#waiting.size >= MOST) return Promise.resolve(undefined)
-    const id = this.#id++
+  constructor({ most = MOST, mostBytes = MOST_BYTES } = {}) {
+    this.#most = most
+    this.#mostBytes = mostBytes
+  }
+
+  /** Never rejects: what the thread cannot take on, or fails at, is guessed. */
+  estimate(whole: Sample): Promise<Estimate> {
+    const sample = boundedSample(whole)
+    if (this.#waiting.length >= this.#most || this.#bytes + sizeOf(sample) > this.#mostBytes)
+      return Promise.resolve(guess(sample))
     return new Promise((resolve) => {
-      this.#waiting.set(id, resolve)
-      const question: Question = { id, sample }
-      this.#start().postMessage(question)
+      this.#waiting.push({ sample, resolve })
+      this.#bytes += sizeOf(sample)
+      this.#next()
     })
   }
 
-  /** Waits for the estimates under way, for at most `patience` milliseconds, and ends the thread. */
+  /** Waits for the estimates under way, for at most `patience` milliseconds; guesses the rest, and ends the thread. */
   async close(patience: number): Promise<void> {
     const deadline = performance.now() + patience
-    while (this.#waiting.size > 0 && performance.now() < deadline)
+    while (this.#job !== undefined && performance.now() < deadline)
       await new Promise((wake) => setTimeout(wake, 10))
-    await this.#worker?.terminate()
+    const left = this.#waiting.splice(0)
+    this.#bytes = 0
+    for (const { sample, resolve } of left) resolve(guess(sample))
+    this.#fail()
+  }
+
+  #next(): void {
+    if (this.#job !== undefined) return
+    const job = this.#waiting.shift()
+    if (job === undefined) {
+      this.#worker?.unref()
+      return
+    }
+    this.#bytes -= sizeOf(job.sample)
+    this.#job = job
+    this.#timer = setTimeout(() => this.#fail(), PATIENCE)
+    const worker = this.#start()
+    // A process that ends of itself must not lose what is being estimated.
+    worker.ref()
+    worker.postMessage(job.sample)
+  }
+
+  #done(estimate: Estimate): void {
+    clearTimeout(this.#timer)
+    const job = this.#job
+    this.#job = undefined
+    job?.resolve(estimate)
+    this.#next()
+  }
+
+  /** The thread is of no use any more, and of the estimate under way nothing will come. */
+  #fail(): void {
+    const worker = this.#worker
     this.#worker = undefined
+    void worker?.terminate()
+    if (this.#job !== undefined) this.#done(guess(this.#job.sample))
   }
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const worker = new Worker(workerFile())
-    worker.on('message', ({ id, estimate }: { id: number; estimate: Estimate }) => {
-      this.#waiting.get(id)?.(estimate)
-      this.#waiting.delete(id)
+    const worker = new Worker(workerFile(), { resourceLimits: { maxOldGenerationSizeMb: MEMORY } })
+    worker.on('message', (estimate: Estimate) => {
+      if (this.#worker === worker) this.#done(estimate)
     })
     const gone = () => {
-      if (this.#worker === worker) this.#worker = undefined
-      for (const resolve of this.#waiting.values()) resolve(undefined)
-      this.#waiting.clear()
+      if (this.#worker === worker) this.#fail()
     }
     worker.on('error', gone)
     worker.on('exit', gone)
-    worker.unref()
     this.#worker = worker
     return worker
   }

@@ -1,27 +1,50 @@
+import { stringEnd, unescaped, type Visitor, visitStrings } from './strings.ts'
+
 /** Members of LLM requests whose strings the model reads, in any API. Settings, ids, URLs and encoded files are not among them. */
 const READ = new Set([
   'content',
   'text',
+  'texts',
   'prompt',
   'input',
-  'inputText',
+  'inputs',
+  'inputtext',
   'system',
   'instructions',
   'message',
   'query',
+  'documents',
   'arguments',
   'description',
   'output',
   'suffix',
   'thinking',
 ])
+/** What lies below these is read as it stands: names, descriptions and schemas of tools and answers. */
+const SCHEMAS = new Set([
+  'tools',
+  'functions',
+  'response_format',
+  'output_format',
+  'tool_config',
+  'toolconfig',
+])
 /** Lists with an entry for each turn, and what a turn costs besides its text (OpenAI cookbook, How to count tokens). */
 const TURNS = new Set(['messages', 'contents', 'input'])
 const PER_TURN = 3
 
+/** Members whose string is a picture, a sound or a file, or says where it is; and what one costs about, in any API. Unit: tokens. */
+const MEDIA = new Set(['url', 'image_url', 'data', 'bytes', 'file_data', 'fileuri', 'file_uri', 'images'])
+const PER_MEDIUM = 1000
+const ENCODED = /^data:(image|audio|video|application)\/[\w.+-]+;base64,[\w+/=-]*$/
+
 /** Members of answers, whole or in pieces, whose strings the model wrote. */
 const WRITTEN =
-  /"(content|text|arguments|partial_json|thinking|reasoning_content|reasoning|refusal|response|outputText|generation|delta|bytes)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"?/gs
+  /"(content|text|arguments|partial_json|thinking|reasoning_content|reasoning|refusal|response|outputText|generation|generated_text|completion|transcript|delta|bytes)"\s*:\s*"/g
+
+/** Members that only answers of a model have, so that its prompt was read though it wrote nothing. */
+const ANSWERED =
+  /"(choices|candidates|embeddings?|generations|finish_?reason|stop_?reason|done_reason|outputText|generated_text|completion)"\s*:/i
 
 /** What a request gives the model to read. */
 export interface Prompt {
@@ -30,56 +53,98 @@ export interface Prompt {
   readonly extra: number
 }
 
-/** @returns undefined where the body is no JSON object, or none that prompts a model */
-export function promptOf(request: Uint8Array): Prompt | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(Buffer.from(request).toString('utf8'))
-  } catch {
-    return undefined
+/** Members of a request whose string is always read as text, whatever it looks like. */
+const PLAIN = new Set(['content', 'text', 'prompt', 'system', 'instructions'])
+
+/** @returns undefined where the text is an upload, or a document that prompts no model */
+export function promptOf(request: string): Prompt | undefined {
+  const start = request.trimStart()
+  if (!/^[{["]/.test(start)) return plainPrompt(start)
+  const found = new PromptFinder()
+  visitStrings(start, found)
+  return found.prompt
+}
+
+/** JSON that is neither text nor a container. */
+const LITERAL = /^(null|true|false|-?\d[\d.eE+-]*)\s*$/
+
+/** A form with files in it holds no prompt that could be told from them; any other text is one. */
+function plainPrompt(text: string): Prompt | undefined {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell files from text
+  const isText = text !== '' && !text.startsWith('--') && !LITERAL.test(text) && !/[\0-\x08\uFFFD]/.test(text)
+  return isText ? { text, extra: 0 } : undefined
+}
+
+class PromptFinder implements Visitor {
+  readonly #texts: string[] = []
+  /** Open containers since the outermost one that describes a schema; 0 = in none. */
+  #schema = 0
+  #turns = 0
+  #extra = 0
+  #prompts = false
+
+  get prompt(): Prompt | undefined {
+    if (!this.#prompts) return undefined
+    const turns = this.#turns > 0 ? PER_TURN * (this.#turns + 1) : 0
+    return { text: this.#texts.join('\n'), extra: this.#extra + turns }
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined
-  const texts: string[] = []
-  let turns = 0
-  // A stack of its own: a request may be nested deeper than calls can be.
-  const left: Array<readonly [name: string, value: unknown]> = Object.entries(parsed)
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    const [name, value] = next
-    if (typeof value === 'string') {
-      if (READ.has(name) && !value.startsWith('data:')) texts.push(value)
-    } else if (Array.isArray(value)) {
-      if (TURNS.has(name)) turns += value.length
-      for (const item of value) left.push([name, item])
-    } else if (typeof value === 'object' && value !== null) {
-      for (const entry of Object.entries(value)) left.push(entry)
+
+  open(name: string): void {
+    if (this.#schema > 0 || SCHEMAS.has(name)) this.#schema++
+  }
+
+  close(): void {
+    if (this.#schema > 0) this.#schema--
+  }
+
+  member(name: string): void {
+    if (this.#schema > 0) this.#texts.push(name)
+  }
+
+  element(name: string): void {
+    if (TURNS.has(name)) this.#turns++
+    else if (name === 'prompt') this.#extra++
+    else return
+    this.#prompts = true
+  }
+
+  string(name: string, value: string): void {
+    if (this.#schema > 0) {
+      this.#texts.push(value)
+      return
     }
+    if (MEDIA.has(name) || (!PLAIN.has(name) && ENCODED.test(value))) this.#extra += PER_MEDIUM
+    else if (READ.has(name)) this.#texts.push(value)
+    else return
+    this.#prompts = true
   }
-  return texts.length === 0
-    ? undefined
-    : { text: texts.join('\n'), extra: PER_TURN * turns + (turns > 0 ? PER_TURN : 0) }
+}
+
+/** What an answer shows of a model. */
+export interface Answer {
+  /** What the model wrote, in any framing and as far as it goes. */
+  readonly text: string
+  /** It is a model's answer, though it may show no word of it. */
+  readonly answered: boolean
 }
 
 /**
- * What an answer shows of the model's text, in any framing and as far as it goes: the strings are found by their names alone.
+ * The strings are found by their names alone, in one pass, so that a beginning and an end without what was between them can be read.
  * The Responses API repeats in its last events what it sent in pieces, which are then all that counts.
  */
-export function answerText(answer: string): string {
-  const found = [...answer.matchAll(WRITTEN)].map(
-    ([, name = '', string = '']) => [name, unescaped(string)] as const,
-  )
-  const deltas = found.filter(([name]) => name === 'delta')
-  return (deltas.length > 0 ? deltas : found)
-    .map(([name, text]) =>
-      name === 'bytes' ? answerText(Buffer.from(text, 'base64').toString('utf8')) : text,
-    )
-    .join('')
-}
-
-/** A JSON string's value; one that was cut off in an escape loses that. */
-function unescaped(string: string): string {
-  try {
-    return JSON.parse(`"${string}"`) as string
-  } catch {
-    return string
+export function answerOf(answer: string): Answer {
+  const all: string[] = []
+  const deltas: string[] = []
+  const names = new RegExp(WRITTEN)
+  for (let match = names.exec(answer); match !== null; match = names.exec(answer)) {
+    const end = stringEnd(answer, names.lastIndex)
+    const raw = answer.slice(names.lastIndex, end)
+    names.lastIndex = end
+    const text =
+      match[1] === 'bytes' ? answerOf(Buffer.from(raw, 'base64').toString('utf8')).text : unescaped(raw)
+    all.push(text)
+    if (match[1] === 'delta') deltas.push(text)
   }
+  const text = (deltas.length > 0 ? deltas : all).join('')
+  return { text, answered: text !== '' || ANSWERED.test(answer) }
 }

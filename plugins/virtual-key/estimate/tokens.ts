@@ -6,13 +6,24 @@ import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
  */
 const PIECE = /.{1,512}(?=\s|$)|.{1,512}/gs
 
-/** Longer texts are counted in part, and the rest by proportion. Unit: UTF-16 code units. */
-const LONGEST = 256 * 1024
+/** Of a longer text so many parts, spread evenly, are counted, and the rest by proportion. Unit of PART: UTF-16 code units. */
+const PARTS = 32
+const PART = 2048
 
 /** Tokens of a text in OpenAI's o200k_base, the encoding since GPT-4o; other vendors' differ by some percent. */
 export function tokensOf(text: string): number {
-  let counted = 0
-  for (const piece of text.slice(0, LONGEST).match(PIECE) ?? [])
-    counted += countTokens(piece, { disallowedSpecial: new Set() })
-  return Math.round(text.length > LONGEST ? counted * (text.length / LONGEST) : counted)
+  if (text.length <= PARTS * PART) return counted(text)
+  const stride = (text.length - PART) / (PARTS - 1)
+  let tokens = 0
+  for (let part = 0; part < PARTS; part++) {
+    const from = Math.floor(part * stride)
+    tokens += counted(text.slice(from, from + PART))
+  }
+  return Math.ceil((tokens * text.length) / (PARTS * PART))
+}
+
+function counted(text: string): number {
+  let tokens = 0
+  for (const piece of text.match(PIECE) ?? []) tokens += countTokens(piece, { disallowedSpecial: new Set() })
+  return tokens
 }

@@ -1,12 +1,11 @@
 import { parentPort } from 'node:worker_threads'
-import { estimate, type Sample } from './estimate.ts'
+import { type Estimate, estimateOf } from './estimate.ts'
+import { readSample } from './read.ts'
+import type { Sample } from './sample.ts'
+import { tokensOf } from './tokens.ts'
 
-/** A thread of its own: loading the tokenizer takes half a second, and counting a long prompt nearly as long. */
-parentPort?.on('message', ({ id, sample }: Question) => {
-  parentPort?.postMessage({ id, estimate: estimate(sample) })
+/** A thread of its own: loading the tokenizer takes half a second, and counting a long prompt some ten milliseconds. */
+parentPort?.on('message', (sample: Sample) => {
+  const estimate: Estimate = estimateOf(readSample(sample), tokensOf)
+  parentPort?.postMessage(estimate)
 })
-
-export interface Question {
-  readonly id: number
-  readonly sample: Sample
-}

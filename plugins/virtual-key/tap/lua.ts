@@ -1,10 +1,14 @@
 import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
-import { USAGE_HEADERS } from '../usage/index.ts'
+import { USAGE_HEADERS, USAGE_MARKERS } from '../usage/index.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
 const HEAD = 16 * 1024
 /** The end of a body, where nearly all usage stands; with HEAD no more than the reader keeps. Unit: bytes. */
 const TAIL = 240 * 1024
+/** The start of a request's body, kept for an estimate. Unit: bytes. */
+const REQUEST = 256 * 1024
+/** A longer request is not read for its start, because Kong reads it as a whole or not at all. Unit: bytes. */
+const LONGEST_REQUEST = 8 * 1024 * 1024
 /** Smaller pieces are put together to this size, so that the ring holds few of them. Unit: bytes. */
 const BLOCK = 4 * 1024
 /** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
@@ -13,6 +17,9 @@ const SLOTS = 256
 /** Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). TAPPED: what the tap tells the plugin's log phase. */
 export const NOTE = 'vk_note'
 export const TAPPED = 'vk_tapped'
+
+/** Begins a note whose request is kept for an estimate. */
+export const KEEP = 'keep'
 
 function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
   const entries = Object.entries(lists).map(
@@ -31,13 +38,17 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
  *              A request whose query hides usage is refused here, where looking at it costs nothing (ask/hiding.ts).
  *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
+ *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
- *              its middle was dropped, a further line with the end. Nothing is left for what is not counted: no POST, no 2xx.
+ *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no POST, no 2xx.
+ *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, or no count
+ *              can be seen in it. A count is a member name with one of the usage reader's markers, and a digit after it; a model
+ *              cannot write that, because its quotes are escaped.
  */
 export const tapLua = {
   access: `
-local ngx, kong, lower, match, sub = ngx, kong, string.lower, string.match, string.sub
+local ngx, kong, pcall, lower, match, sub = ngx, kong, pcall, string.lower, string.match, string.sub
 local HIDING = ${luaTable(HIDING)}
 local OVERRIDING = ${luaTable(OVERRIDING)}
 
@@ -59,12 +70,21 @@ local function hiding(query)
 end
 
 local function change(wish)
-  local length, from, to, text = match(wish, "^(%d+) (%d+) (%d+) ([^\\n]+)")
+  local length, from, to, text = match(wish, "^[${KEEP} ]*(%d+) (%d+) (%d+) ([^\\n]+)")
   if not length then return end
   local body = kong.request.get_raw_body(tonumber(length))
   if body and #body == tonumber(length) then
     kong.service.request.set_raw_body(sub(body, 1, from) .. text .. sub(body, to + 1))
   end
+end
+
+local function request()
+  if ngx.req.get_method() ~= "POST" then return nil, 0 end
+  local length = tonumber(kong.request.get_header("content-length"))
+  if length and (length == 0 or length > ${LONGEST_REQUEST}) then return nil, length end
+  local read, body = pcall(kong.request.get_raw_body, ${LONGEST_REQUEST})
+  if not read or not body then return nil, length end
+  return #body > ${REQUEST} and sub(body, 1, ${REQUEST}) or body, #body
 end
 
 return function()
@@ -79,7 +99,12 @@ return function()
   change(note)
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
-  ctx.vk_tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }
+  local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }
+  if sub(note, 1, ${KEEP.length}) == "${KEEP}" then
+    tap.keeps = true
+    tap.request, tap.sent = request()
+  end
+  ctx.vk_tap = tap
   if kong.request.get_header("accept-encoding") then
     kong.service.request.set_header("accept-encoding", "identity")
   end
@@ -87,17 +112,17 @@ end
 `,
   body_filter: `
 local ngx, find, lower, sub, concat = ngx, string.find, string.lower, string.sub, table.concat
-local KINDS = { "json", "event-stream", "eventstream", "octet-stream", "text/plain" }
+local FILES = { "^image/", "^audio/", "^video/", "^font/" }
 
 local function kept(tap)
   if ngx.req.get_method() ~= "POST" or tap.status < 200 or tap.status > 299 then return false end
   local kind = ngx.header["content-type"]
   if type(kind) ~= "string" or kind == "" then return true end
   kind = lower(kind)
-  for i = 1, #KINDS do
-    if find(kind, KINDS[i], 1, true) then return true end
+  for i = 1, #FILES do
+    if find(kind, FILES[i]) then return false end
   end
-  return false
+  return true
 end
 
 local function push(tap, block)
@@ -154,7 +179,8 @@ return function()
 end
 `,
   log: `
-local ngx, kong, sub, concat = ngx, kong, string.sub, table.concat
+local ngx, kong, sub, concat, find = ngx, kong, string.sub, table.concat, string.find
+local MARKERS = { ${USAGE_MARKERS.map((marker) => `"${marker}"`).join(', ')} }
 local HEADERS = { ${USAGE_HEADERS.map((name) => `"${name}"`).join(', ')} }
 
 local function add(facts, name, value)
@@ -168,6 +194,17 @@ local function ends(tap)
   for at = tap.first, tap.last do blocks[#blocks + 1] = tap.ring[at % ${SLOTS}] end
   blocks[#blocks + 1] = concat(tap.small, "", 1, tap.smalls)
   return sub(concat(blocks), -${TAIL})
+end
+
+local function counts(text)
+  for i = 1, #MARKERS do
+    local _, to = find(text, MARKERS[i], 1, true)
+    while to do
+      if find(text, '^[%w_]*"%s*:%s*%d', to + 1) then return true end
+      _, to = find(text, MARKERS[i], to + 1, true)
+    end
+  end
+  return false
 end
 
 return function()
@@ -197,15 +234,20 @@ return function()
     add(facts, "service", service.name)
     add(facts, "service_id", service.id)
   end
-  local head = concat(tap.head)
-  local lines = { concat(facts, "&") }
-  if not tap.ring then
-    lines[2] = ngx.encode_base64(head)
-  elseif tap.seen <= ${HEAD + TAIL} then
-    lines[2] = ngx.encode_base64(head .. ends(tap))
-  else
-    lines[2], lines[3] = ngx.encode_base64(head), ngx.encode_base64(ends(tap))
+  local head, tail = concat(tap.head), nil
+  if tap.ring then
+    tail = ends(tap)
+    if tap.seen <= ${HEAD + TAIL} then head, tail = head .. tail, nil end
   end
+  local lines = { "", ngx.encode_base64(head), tail and ngx.encode_base64(tail) or "", "" }
+  if tap.keeps and not (tap.ended and (counts(head) or tail and counts(tail))) then
+    add(facts, "sent", tap.sent or ngx.var.request_length)
+    add(facts, "sent_type", kong.request.get_header("content-type"))
+    add(facts, "sent_encoding", kong.request.get_header("content-encoding"))
+    add(facts, "path", kong.request.get_path())
+    lines[4] = tap.request and ngx.encode_base64(tap.request) or ""
+  end
+  lines[1] = concat(facts, "&")
   shared.${TAPPED} = concat(lines, "\\n")
 end
 `,

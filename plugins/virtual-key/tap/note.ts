@@ -1,5 +1,6 @@
 import type { Splice } from '../ask/include-usage.ts'
 import type { Reservation } from '../ledger/reserve.ts'
+import { KEEP } from './lua.ts'
 
 /** Name in kong.ctx.shared of a buffered request's note. NOTE, the tapped one's, would make a tap turn buffering off. */
 export const HELD = 'vk_held'
@@ -10,8 +11,6 @@ export interface Note {
   readonly key?: string
   /** What the request holds of its key's budget. */
   readonly reservation?: Reservation
-  /** Where the request's body is kept for an estimate (estimate/requests.ts). */
-  readonly request?: string
 }
 
 /** A change that the tap makes in the request's body, if that still has the length it had. */
@@ -20,12 +19,20 @@ export interface BodyChange extends Splice {
   readonly length: number
 }
 
-/** First line: the change for the tap, or nothing. Second: the note, which the tap only hands over. */
-export function noteText(note: Note, change?: BodyChange): string {
-  return `${change === undefined ? '' : changeText(change)}\n${JSON.stringify(note)}`
+/** What the tap itself has to do. */
+export interface Wishes {
+  readonly change?: BodyChange | undefined
+  /** Keep the start of the request's body for an estimate. */
+  readonly keep?: boolean
 }
 
-export function changeText({ length, from, to, text }: BodyChange): string {
+/** First line: the tap's wishes, or nothing. Second: the note, which the tap only hands over. */
+export function noteText(note: Note, { change, keep = false }: Wishes = {}): string {
+  const wishes = [...(keep ? [KEEP] : []), ...(change === undefined ? [] : [changeText(change)])]
+  return `${wishes.join(' ')}\n${JSON.stringify(note)}`
+}
+
+function changeText({ length, from, to, text }: BodyChange): string {
   return `${length} ${from} ${to} ${text}`
 }
 

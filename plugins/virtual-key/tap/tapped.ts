@@ -21,17 +21,32 @@ export interface Tapped {
   readonly head: Uint8Array
   /** The body's end, where the middle was dropped. */
   readonly tail?: Uint8Array
+  /** The request, where the plugin asked for it and the answer does not show what it cost. */
+  readonly sent?: Sent
+}
+
+/** What is known of a request in the log phase. */
+export interface Sent {
+  /** Normalized, without the query. */
+  readonly path: string
+  /** The start of the body; empty where it could not be kept. */
+  readonly body: Uint8Array
+  /** Bytes of the whole body; where it could not be read, of the whole request. */
+  readonly length: number
+  readonly type?: string
+  readonly encoding?: string
 }
 
 /** @returns undefined where the text is not the tap's: another version of it runs on the route */
 export function tappedFrom(text: string): Tapped | undefined {
-  const [line = '', head = '', tail] = text.split('\n')
+  const [line = '', head = '', tail = '', request = ''] = text.split('\n')
   const facts = new URLSearchParams(line)
   const fact = (name: string): string | undefined => facts.get(name) ?? undefined
   const status = Number(fact('status'))
   if (!(status >= 200 && status < 600)) return undefined
   const [id, username, customId] = [fact('consumer'), fact('username'), fact('custom_id')]
   const [type, encoding, credentialId] = [fact('type'), fact('encoding'), fact('credential')]
+  const [sentLength, sentType, sentEncoding] = [fact('sent'), fact('sent_type'), fact('sent_encoding')]
   return {
     status,
     ended: fact('ended') === '1',
@@ -54,6 +69,17 @@ export function tappedFrom(text: string): Tapped | undefined {
     },
     seen: Number(fact('seen') ?? 0),
     head: Buffer.from(head, 'base64'),
-    ...(tail === undefined ? {} : { tail: Buffer.from(tail, 'base64') }),
+    ...(tail === '' ? {} : { tail: Buffer.from(tail, 'base64') }),
+    ...(sentLength === undefined
+      ? {}
+      : {
+          sent: {
+            path: fact('path') ?? '',
+            body: Buffer.from(request, 'base64'),
+            length: Number(sentLength),
+            ...(sentType === undefined ? {} : { type: sentType }),
+            ...(sentEncoding === undefined ? {} : { encoding: sentEncoding }),
+          },
+        }),
   }
 }

@@ -9,6 +9,8 @@ export interface Report {
    * `[]` stands for the elements of an array, whose numbers are added up.
    */
   readonly paths: readonly string[]
+  /** Those of them that stand for counts. */
+  readonly counts: readonly string[]
   /** Undefined when the document is not of this kind or reports nothing. */
   readonly read: (facts: Facts) => Counts | undefined
 }
@@ -29,8 +31,10 @@ export function reportAt(place: string, names: Names): Report {
       path: place === '' ? name : `${place}.${name}`,
     })),
   )
+  const paths = parts.map(({ path }) => path)
   return {
-    paths: parts.map(({ path }) => path),
+    paths,
+    counts: paths,
     read: (facts) => {
       let counts: Mutable | undefined
       for (const { part, path } of parts) {
@@ -48,6 +52,7 @@ export function reportAt(place: string, names: Names): Report {
 export function firstOf(...reports: readonly Report[]): Report {
   return {
     paths: reports.flatMap(({ paths }) => paths),
+    counts: reports.flatMap(({ counts }) => counts),
     read: (facts) => {
       for (const report of reports) {
         const counts = report.read(facts)
@@ -62,6 +67,7 @@ export function firstOf(...reports: readonly Report[]): Report {
 export function reportIf(paths: readonly string[], holds: (facts: Facts) => boolean, report: Report): Report {
   return {
     paths: [...paths, ...report.paths],
+    counts: report.counts,
     read: (facts) => {
       return holds(facts) ? report.read(facts) : undefined
     },

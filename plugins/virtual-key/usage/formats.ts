@@ -17,6 +17,7 @@ import { titan } from './formats/titan.ts'
 import { vertexPredict } from './formats/vertex-predict.ts'
 import { watsonx } from './formats/watsonx.ts'
 import { pathsOf } from './json/paths.ts'
+import { markersOf } from './markers.ts'
 
 /**
  * All formats, in order of precedence: where a response speaks several, the first one counts. A sum over all that was sampled
@@ -40,6 +41,9 @@ export const FORMATS: readonly Format[] = [
   tgi,
   alephAlpha,
 ]
+
+/** Texts without which nothing that arrives in pieces, such as a stream's line, reports any count. */
+export const USAGE_MARKERS = markersOf(FORMATS.flatMap((format) => format.counts))
 
 /** Every place in a document that anything looks at. `response`: OpenAI's last event repeats the whole response. */
 export const PATHS = pathsOf([...STORED_PATHS, ...FORMATS.flatMap((format) => format.paths)], 'response')

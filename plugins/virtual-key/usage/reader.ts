@@ -1,12 +1,14 @@
 import { fill, usageOf } from './counts.ts'
 import { codings } from './encoding.ts'
 import { headerCounts } from './formats/headers.ts'
-import { PATHS } from './formats.ts'
+import { PATHS, USAGE_MARKERS } from './formats.ts'
 import { Body } from './framing/body.ts'
 import { Chunk } from './json/chunk.ts'
 import { JsonDocument } from './json/document.ts'
 import { Tally } from './tally.ts'
 import type { Hints, Reading, Usage } from './usage.ts'
+
+const MARKERS = USAGE_MARKERS.map((marker) => Buffer.from(marker))
 
 /**
  * Reads usage out of a response body that arrives in pieces: `feed` each, then `end` once. Never throws. A plain body is
@@ -19,7 +21,7 @@ export class UsageReader {
 
   constructor(hints: Hints = {}) {
     this.hints = hints
-    const document = new JsonDocument(PATHS, (facts) => this.tally.add(facts))
+    const document = new JsonDocument(PATHS, MARKERS, (facts) => this.tally.add(facts))
     this.body = new Body(document, {
       codings: codings(hints.contentEncoding),
       eventStream: hints.contentType?.includes('amazon.eventstream') ?? false,

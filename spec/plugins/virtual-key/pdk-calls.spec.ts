@@ -42,8 +42,15 @@ describe('PDK calls of one request', () => {
     'client.getCredential': { id: '2' },
     'service.response.getRawBody': usage,
     'service.response.getStatus': 200,
+    'response.getHeaders': {},
     'ctx.shared.get': `${line}\n${usage.toString('base64')}`,
   }
+
+  const usual = { ...answers }
+
+  beforeEach(() => {
+    Object.assign(answers, usual)
+  })
 
   /** Runs phases against a Kong that writes down what it is asked. */
   async function calls(
@@ -72,7 +79,36 @@ describe('PDK calls of one request', () => {
     expect(required).to.deep.equal(['request.getHeaders', 'client.getConsumer', ...tapped.slice(1)])
   })
 
-  it('tapped: asking for usage and estimating cost two more together', async () => {
+  it('buffered: only an answer that is a model’s and reports nothing costs more, the request’s body included', async () => {
+    const counted = [
+      'request.getHeaders',
+      'service.response.getRawBody',
+      'service.response.getStatus',
+      'response.getHeaders',
+    ]
+    answers['service.response.getRawBody'] = Buffer.from('{"id":"file-1","object":"file"}')
+    expect(await calls({}, 'access', 'response', 'log')).to.deep.equal([...counted, 'log.warn'])
+    answers['service.response.getRawBody'] = Buffer.from('{"choices":[{"message":{"content":"Hi"}}]}')
+    const estimated = [...counted, 'client.getConsumer', 'request.getHeaders']
+    expect(await calls({ service: 'openai' }, 'access', 'response', 'log')).to.deep.equal([
+      ...estimated,
+      'request.getRawBody',
+    ])
+    answers['request.getHeaders'] = { 'transfer-encoding': ['chunked'] }
+    answers['nginx.getVar'] = '5000'
+    expect(await calls({ service: 'openai' }, 'access', 'response', 'log')).to.deep.equal([
+      ...estimated,
+      'nginx.getVar',
+      'request.getRawBody',
+    ])
+    answers['nginx.getVar'] = '9000000'
+    expect(await calls({ service: 'openai' }, 'access', 'response', 'log')).to.deep.equal([
+      ...estimated,
+      'nginx.getVar',
+    ])
+  })
+
+  it('tapped: asking for usage costs two more, estimating none', async () => {
     const made = await calls({ body: 'tapped', ask_for_usage: true, estimate: true }, 'access', 'log')
     expect(made).to.deep.equal([
       'request.getHeaders',

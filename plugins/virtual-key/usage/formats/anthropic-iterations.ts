@@ -17,6 +17,7 @@ export const anthropicIterations: Format = {
   name: 'anthropic-iterations',
   ...reportIf(['usage.total_tokens'], (facts) => facts.get('usage.total_tokens') === undefined, {
     paths: [...TOP.paths, ...EACH.paths],
+    counts: EACH.counts,
     read: (facts) => {
       const each = EACH.read(facts)
       const top = TOP.read(facts)

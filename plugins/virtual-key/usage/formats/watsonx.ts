@@ -12,6 +12,7 @@ const REPORT = reportAt('', NAMES)
 export const watsonx: Format = {
   name: 'watsonx',
   paths: REPORT.paths,
+  counts: REPORT.counts,
   read: (facts) => {
     const counts = REPORT.read(facts)
     return counts?.prompt === 0 && counts.completion !== undefined

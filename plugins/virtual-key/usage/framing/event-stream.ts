@@ -4,7 +4,6 @@ import type { JsonDocument } from '../json/document.ts'
 import type { Frame } from './frame.ts'
 import { claimedLength, PRELUDE, preludeHolds, readFrame } from './frame.ts'
 import type { Framing } from './framing.ts'
-import { MARKERS } from './lines.ts'
 import { Pending } from './pending.ts'
 
 /**
@@ -78,7 +77,7 @@ export class EventStream implements Framing {
 
   private event(frame: Frame): void {
     const json = frame.eventType === 'chunk' ? unwrapped(frame.payload) : frame.payload
-    if (!MARKERS.some((marker) => json.includes(marker))) return
+    if (!this.document.markers.some((marker) => json.includes(marker))) return
     this.document.feed(new Chunk(json), 0, json.length)
     this.document.end()
   }

@@ -5,12 +5,6 @@ const LF = 0x0a
 const CR = 0x0d
 
 /**
- * Every count in a stream has one of these in its name: prompt_tokens, promptTokenCount, outputTokens, eval_count.
- * Lines without them need not be read. Whether a line with one reports anything is decided by reading it.
- */
-export const MARKERS: readonly Buffer[] = ['_token', 'Token', '_count'].map((marker) => Buffer.from(marker))
-
-/**
  * Markers nearer than this are reached by reading the lines before them, which costs less than a search. Where one
  * follows the other (usage in each event), more and more is read without a search, up to the second figure. In bytes.
  */
@@ -38,16 +32,19 @@ export interface LineReader {
 /** Cuts a body at LF, CRLF or CR, in pieces of any size, and leaves out stretches of lines without a marker. */
 export class Lines {
   private readonly reader: LineReader
+  private readonly markers: readonly Buffer[]
   private atStart = true
   private afterCr = false
 
-  constructor(reader: LineReader) {
+  /** `markers`: lines that hold none of them need not be read. */
+  constructor(reader: LineReader, markers: readonly Buffer[]) {
     this.reader = reader
+    this.markers = markers
   }
 
   feed(chunk: Chunk, from: number): void {
     const { bytes } = chunk
-    const markers = MARKERS.map((marker) => new Hop(bytes, marker))
+    const markers = this.markers.map((marker) => new Hop(bytes, marker))
     let at = from
     let readTo = from
     let stride = NEAR

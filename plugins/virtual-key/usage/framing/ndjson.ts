@@ -8,10 +8,11 @@ import { Lines } from './lines.ts'
 export class Ndjson implements Framing, LineReader {
   readonly blankEnds = false
   private readonly document: JsonDocument
-  private readonly lines = new Lines(this)
+  private readonly lines: Lines
 
   constructor(document: JsonDocument) {
     this.document = document
+    this.lines = new Lines(this, document.markers)
   }
 
   get idle(): boolean {

@@ -22,7 +22,7 @@ const OTHER = -1
 export class Sse implements Framing, LineReader {
   readonly blankEnds = true
   private readonly document: JsonDocument
-  private readonly lines = new Lines(this)
+  private readonly lines: Lines
   /** Bytes of `data:` seen on this line. */
   private matched = 0
   private inData = false
@@ -34,6 +34,7 @@ export class Sse implements Framing, LineReader {
 
   constructor(document: JsonDocument) {
     this.document = document
+    this.lines = new Lines(this, document.markers)
   }
 
   get idle(): boolean {

@@ -17,6 +17,8 @@ const RESCUES_MAX = 64
  * bytes in its middle are missing, its end is read as well: usage stands near the end of almost all documents.
  */
 export class JsonDocument {
+  /** Every count that is looked for has one of these texts in its name. */
+  readonly markers: readonly Buffer[]
   private readonly paths: Paths
   private readonly found: (facts: FactSheet) => void
   private readonly scan: Scan
@@ -28,8 +30,9 @@ export class JsonDocument {
   private rescues = 0
 
   /** `found` receives the facts of the document, or of each element where it is an array. They are its to read, not to keep. */
-  constructor(paths: Paths, found: (facts: FactSheet) => void) {
+  constructor(paths: Paths, markers: readonly Buffer[], found: (facts: FactSheet) => void) {
     this.paths = paths
+    this.markers = markers
     this.found = found
     this.scan = new Scan(paths, found)
   }

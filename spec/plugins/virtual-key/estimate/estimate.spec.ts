@@ -1,22 +1,31 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
-import { estimate } from '../../../../plugins/virtual-key/estimate/estimate.ts'
-import { Requests } from '../../../../plugins/virtual-key/estimate/requests.ts'
+import { type Estimate, estimateOf } from '../../../../plugins/virtual-key/estimate/estimate.ts'
+import { readSample } from '../../../../plugins/virtual-key/estimate/read.ts'
+import { boundedSample, LOOKED_AT, type Sample } from '../../../../plugins/virtual-key/estimate/sample.ts'
 import { tokensOf } from '../../../../plugins/virtual-key/estimate/tokens.ts'
 import { STREAMED } from '../../../fixtures/tapped.ts'
 
+const NOTHING = Buffer.alloc(0)
+
+function estimate(sample: Partial<Sample>): Estimate {
+  const whole = { request: NOTHING, head: NOTHING, seen: sample.head?.length ?? 0, ...sample }
+  return estimateOf(readSample(boundedSample(whole)), tokensOf)
+}
+
 describe('estimate', () => {
   const hello = tokensOf('Hello')
+  const chat = (content: unknown) => JSON.stringify({ model: 'gpt-5', messages: [{ role: 'user', content }] })
+  const asked = hello + 3 * 2
 
   for (const [name, { pieces }] of Object.entries(STREAMED)) {
     it(`finds the model's words in ${name}`, () => {
       const head = Buffer.concat(pieces.map((piece) => Buffer.from(piece)))
-      const { completion } = estimate({ request: Buffer.alloc(0), head, seen: head.length })
-      expect(completion).to.equal(hello)
+      expect(estimate({ head }).completion).to.equal(hello)
     })
   }
 
-  it('counts what a model reads of a request, and nothing of files and settings', () => {
+  it('counts what a model reads of a request, a picture as about what one costs, and no settings', () => {
     const messages = [
       { role: 'system', content: 'Hello' },
       {
@@ -28,46 +37,112 @@ describe('estimate', () => {
       },
     ]
     const request = Buffer.from(JSON.stringify({ model: 'gpt-5', user: 'somebody', messages }))
-    const { prompt } = estimate({ request, head: Buffer.alloc(0), seen: 0 })
-    expect(prompt).to.equal(tokensOf('Hello\nHello') + 3 * 2 + 3)
+    expect(estimate({ request }).prompt).to.equal(tokensOf('Hello\nHello') + 3 * 2 + 3 + 1000)
   })
 
-  it('a request that is no JSON, or prompts nobody, has no prompt', () => {
-    for (const request of ['', '[]', 'null', '{', '{"purpose":"batch"}', `${'['.repeat(100_000)}`])
-      expect(estimate({ request: Buffer.from(request), head: Buffer.alloc(0), seen: 0 })).to.deep.equal({
+  it('counts tools as they stand, token ids as tokens, and text that pretends to be a picture as text', () => {
+    const tools = [
+      { type: 'function', function: { name: 'weather', parameters: { properties: { city: {} } } } },
+    ]
+    const plain = estimate({ request: Buffer.from('{"prompt":"Hello"}') }).prompt ?? 0
+    const tooled = estimate({ request: Buffer.from(JSON.stringify({ prompt: 'Hello', tools })) }).prompt ?? 0
+    expect(tooled).to.be.at.least(plain + 10)
+    expect(estimate({ request: Buffer.from('{"prompt":[1,2,3,4]}') }).prompt).to.equal(4)
+    const url = `data:text/plain;base64,${'QUJD'.repeat(100)}`
+    expect(estimate({ request: Buffer.from(chat(url)) }).prompt).to.equal(tokensOf(url) + 6)
+  })
+
+  describe('a client cannot hide its prompt by', () => {
+    const text = chat('Hello')
+    const utf16be = Buffer.from(text, 'utf16le').swap16()
+    const utf32 = Buffer.concat([...text].map((one) => Buffer.from([one.charCodeAt(0), 0, 0, 0])))
+    const hidden: Record<string, Uint8Array> = {
+      'UTF-16': Buffer.from(text, 'utf16le'),
+      'UTF-16 with a mark': Buffer.from(`\uFEFF${text}`, 'utf16le'),
+      'UTF-16 the other way round': utf16be,
+      'UTF-32': utf32,
+      gzip: gzipSync(text),
+      'names in another case': Buffer.from(
+        text.replace('messages', 'MeſſageS').replace('content', 'CONTENT'),
+      ),
+      'escapes in names': Buffer.from(text.replace('content', '\\u0063ontent')),
+      'blanks before it': Buffer.from(`${' '.repeat(1000)}${text}`),
+      'a broken end': Buffer.from(text.slice(0, -3)),
+      'a second member of the name': Buffer.from(text.replace('"content":', '"content":"","content":')),
+    }
+    for (const [way, request] of Object.entries(hidden)) {
+      it(way, () => expect(estimate({ request }).prompt).to.be.within(asked, 2 * asked))
+    }
+
+    it('a coding that cannot be read, or a length beyond all reading: by its bytes', () => {
+      const request = Buffer.from([1, 2, 3, 200, 201, 5, 6, 7])
+      expect(estimate({ request, requestEncoding: 'dcz' }).prompt).to.equal(4)
+      expect(estimate({ sent: 20_000_000 }).prompt).to.equal(10_000_000)
+      expect(estimate({ sent: 20_000_000, requestType: 'multipart/form-data; boundary=x' }).prompt).to.equal(
+        undefined,
+      )
+    })
+  })
+
+  it('a request that prompts nobody, and an upload, have no prompt', () => {
+    const form = '--x\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF'
+    const audio = Buffer.from(Array.from({ length: 1000 }, (_, i) => (i * 7919) & 0xff))
+    for (const request of ['', '[]', 'null', '{', '{"purpose":"batch"}', '['.repeat(100_000), form, audio])
+      expect(estimate({ request: Buffer.from(request), requestType: 'audio/wav' })).to.deep.equal({
         completion: 0,
+        answered: false,
       })
+  })
+
+  it('an answer that cannot be read counts by its bytes, and a picture or a sound nothing', () => {
+    const head = Buffer.from(Array.from({ length: 1000 }, (_, i) => (i * 7919) & 0xff))
+    expect(estimate({ head, type: 'application/x-protobuf' })).to.deep.equal({
+      completion: 500,
+      answered: true,
+    })
+    expect(estimate({ head, type: 'application/json', encoding: 'dcz' }).completion).to.equal(500)
+    for (const type of ['audio/mpeg', 'image/png', 'application/octet-stream'])
+      expect(estimate({ head, type })).to.deep.equal({ completion: 0, answered: false })
+  })
+
+  it('an answer without a word is told from one that is no model’s', () => {
+    const answered = (body: unknown) => estimate({ head: Buffer.from(JSON.stringify(body)) }).answered
+    expect(answered({ choices: [{ message: { content: '' } }] })).to.equal(true)
+    expect(answered([{ embedding: [1, 2] }])).to.equal(true)
+    expect(answered({ id: 'file-1', object: 'file', purpose: 'batch' })).to.equal(false)
+    expect(answered({ input_tokens: 17 })).to.equal(false)
+    expect(answered({ results: [{ flagged: false, categories: {} }] })).to.equal(false)
   })
 
   it('reads through a content coding, and goes on by proportion where the middle is missing', () => {
     const text = JSON.stringify({ message: { content: 'Hello '.repeat(100) } })
-    const request = Buffer.alloc(0)
-    const whole = estimate({ request, head: Buffer.from(text), seen: text.length })
+    const whole = estimate({ head: Buffer.from(text) })
     const packed = gzipSync(text)
-    expect(estimate({ request, head: packed, seen: packed.length, encoding: 'gzip' })).to.deep.equal(whole)
+    expect(estimate({ head: packed, encoding: 'gzip' })).to.deep.equal(whole)
     const [head, tail] = [Buffer.from(text.slice(0, 100)), Buffer.from(text.slice(-100))]
-    const { completion } = estimate({ request, head, tail, seen: 2000 })
+    const { completion } = estimate({ head, tail, seen: 2000 })
     expect(completion).to.be.within(1, 20 * 100)
   })
 
-  it('a word of a million letters takes no longer than a moment', () => {
-    const started = performance.now()
-    expect(tokensOf('a'.repeat(1_000_000))).to.be.within(50_000, 500_000)
-    expect(performance.now() - started).to.be.below(5000)
+  it('a long request or answer is looked at in part, and counted in proportion', () => {
+    const words = 'The quick brown fox jumps over the lazy dog. '
+    const text = words.repeat(Math.ceil((4 * LOOKED_AT) / words.length))
+    const tokens = (tokensOf(words.repeat(100)) / 100) * (text.length / words.length)
+    const request = Buffer.from(chat(text))
+    const head = Buffer.from(JSON.stringify({ choices: [{ message: { content: text } }] }))
+    const { prompt, completion } = estimate({ request, head })
+    expect(prompt).to.be.within(0.95 * tokens, 1.05 * tokens)
+    expect(completion).to.be.within(0.95 * tokens, 1.05 * tokens)
+    const start = request.subarray(0, LOOKED_AT)
+    expect(estimate({ request: start, sent: request.length }).prompt).to.be.within(
+      0.95 * tokens,
+      1.05 * tokens,
+    )
   })
 
-  it('keeps requests until they are taken, the latest 32 MB of them', () => {
-    const requests = new Requests()
-    const first = requests.keep(Buffer.from('first'))
-    expect(requests.take(first)?.length).to.equal(5)
-    expect(requests.take(first)).to.equal(undefined)
-    const names = Array.from({ length: 5 }, () => requests.keep(new Uint8Array(8_000_000)))
-    expect(names.map((name) => requests.take(name) !== undefined)).to.deep.equal([
-      false,
-      true,
-      true,
-      true,
-      true,
-    ])
+  it('a word of a million letters takes no longer than a moment', () => {
+    const started = process.cpuUsage()
+    expect(tokensOf('a'.repeat(1_000_000))).to.be.within(50_000, 500_000)
+    expect(process.cpuUsage(started).user / 1000).to.be.below(5000)
   })
 })

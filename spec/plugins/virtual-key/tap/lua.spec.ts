@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import type { Exchange } from '../../../../dev/gateway/exchange.ts'
 import { HeaderMap } from '../../../../dev/gateway/header-map.ts'
 import { postFunction } from '../../../../dev/gateway/post-function.ts'
-import { NOTE, TAPPED, tapLua } from '../../../../plugins/virtual-key/tap/lua.ts'
+import { KEEP, NOTE, TAPPED, tapLua } from '../../../../plugins/virtual-key/tap/lua.ts'
+import { noteText } from '../../../../plugins/virtual-key/tap/note.ts'
 import { type Tapped, tappedFrom } from '../../../../plugins/virtual-key/tap/tapped.ts'
 
 const HEAD = 16 * 1024
@@ -24,20 +25,32 @@ describe('The tap', () => {
       type = 'text/event-stream',
       note = '\n{}',
       ended = true,
-    }: { method?: string; status?: number; type?: string; note?: string; ended?: boolean } = {},
+      request = Buffer.from('{}'),
+      headers = {},
+    }: {
+      method?: string
+      status?: number
+      type?: string
+      note?: string
+      ended?: boolean
+      request?: Buffer
+      headers?: Record<string, string>
+    } = {},
   ): Promise<Tapped | undefined> {
     const exchange = {
       id: String(id++),
       method,
       status,
-      headers: new HeaderMap(),
+      path: '/v1/chat',
+      requestSize: request.length + 100,
+      headers: HeaderMap.fromRaw(Object.entries(headers).flat()),
       responseHeaders: HeaderMap.fromRaw(['Content-Type', type, 'X-Prompt-Tokens', '5']),
       ctx: new Map([['buffered_proxying', true]]),
       shared: new Map(note === '' ? [] : [[NOTE, note]]),
       consumer: { id: 'c-1', username: 'a & b=é' },
       credential: { id: 'k-1' },
       service: { id: 's-1', name: 'openai' },
-      readBody: async () => Buffer.from('{}'),
+      readBody: async () => request,
     } as unknown as Exchange
     await plugin.access?.(exchange, configuration)
     expect(exchange.ctx.get('buffered_proxying')).to.equal(note === '')
@@ -118,13 +131,15 @@ describe('The tap', () => {
     expect(await tapped(body, { note: '' })).to.equal(undefined)
     expect(await tapped(body, { method: 'GET' })).to.equal(undefined)
     expect(await tapped(body, { status: 500 })).to.equal(undefined)
-    for (const type of ['image/png', 'audio/mpeg', 'text/html', 'video/mp4'])
+    for (const type of ['image/png', 'audio/mpeg', 'Video/mp4', 'font/woff2'])
       expect((await tapped(body, { type }))?.head.length, type).to.equal(0)
     for (const type of [
       'application/json',
       'application/vnd.amazon.eventstream',
       'application/stream+json',
       'application/x-ndjson',
+      'application/x-protobuf',
+      'text/html',
       '',
     ])
       expect((await tapped(body, { type }))?.head.length, type).to.equal(2)
@@ -135,6 +150,83 @@ describe('The tap', () => {
       status: 499,
       ended: false,
       seen: 0,
+    })
+  })
+
+  describe('keeps the request where the answer does not show what it cost', () => {
+    const keeping = { note: `${KEEP}\n{}`, headers: { 'content-type': 'application/json' } }
+    const words = Buffer.from('data: {"choices":[{"delta":{"content":"my max_tokens\\": 5"}}]}\n\n')
+    const counts = Buffer.from('data: {"usage":{"prompt_tokens": 5}}\n\n')
+    const request = Buffer.from('{"prompt":"Hello"}')
+
+    it('an answer without a count, whatever a model writes', async () => {
+      const seen = await tapped([words], { ...keeping, request })
+      expect(seen?.sent).to.deep.equal({
+        path: '/v1/chat',
+        body: request,
+        length: request.length,
+        type: 'application/json',
+      })
+    })
+
+    it('an answer that broke off, though it had counted', async () => {
+      expect((await tapped([counts], { ...keeping, request, ended: false }))?.sent?.body).to.deep.equal(
+        request,
+      )
+    })
+
+    it('an answer before whose beginning the client hung up', async () => {
+      const seen = await tapped([], { ...keeping, request, status: 499, ended: false })
+      expect(seen?.sent?.body).to.deep.equal(request)
+    })
+
+    it('and nowhere else', async () => {
+      expect((await tapped([words, counts], { ...keeping, request }))?.sent).to.equal(undefined)
+      const long = [counts, bytes(400_000), words]
+      expect((await tapped(long, { ...keeping, request }))?.sent).to.equal(undefined)
+      expect((await tapped([bytes(400_000), counts], { ...keeping, request }))?.sent).to.equal(undefined)
+      expect((await tapped([words], { ...keeping, note: '\n{"key":"keep"}' }))?.sent).to.equal(undefined)
+    })
+
+    it('a count by any name that the reader knows, at once or in pieces', async () => {
+      for (const name of [
+        'eval_count',
+        'tokenCount',
+        'totalTokenCount',
+        'inputTokens',
+        'num_tokens_prompt_total',
+      ])
+        for (const body of [`{"${name}":7}`, `{ "${name}" : 7 }`]) {
+          const pieces = [...Buffer.from(body)].map((byte) => Buffer.from([byte]))
+          expect((await tapped(pieces, { ...keeping, request }))?.sent, body).to.equal(undefined)
+        }
+    })
+
+    it('of a long one its beginning, and how long it is', async () => {
+      const long = bytes(700_000)
+      const { sent } = (await tapped([words], { ...keeping, request: long })) ?? {}
+      expect(sent?.length).to.equal(700_000)
+      expect(sent?.body.length).to.equal(256 * 1024)
+      expect(long.subarray(0, 256 * 1024).equals(sent?.body ?? Buffer.alloc(0))).to.equal(true)
+    })
+
+    it('of one that is too long to be read only its length, declared or not', async () => {
+      const long = Buffer.alloc(8 * 1024 * 1024 + 1, ' ')
+      const headers = { ...keeping.headers, 'content-length': String(long.length) }
+      const declared = await tapped([words], { ...keeping, headers, request: long })
+      expect(declared?.sent).to.deep.include({ length: long.length, body: Buffer.alloc(0) })
+      const undeclared = await tapped([words], { ...keeping, request: long })
+      expect(undeclared?.sent).to.deep.include({ length: long.length + 100, body: Buffer.alloc(0) })
+    })
+
+    it('beside a change of it', async () => {
+      const note = noteText(
+        {},
+        { keep: true, change: { length: request.length, from: 1, to: 1, text: '"a":1,' } },
+      )
+      const seen = await tapped([words], { ...keeping, note, request })
+      expect(seen?.sent?.body.length).to.be.oneOf([request.length, request.length + 6])
+      expect(seen?.note).to.equal(note)
     })
   })
 })

@@ -1,0 +1,25 @@
+import { LARGEST } from '../ask/body.ts'
+import { examine, MOST_HEADERS } from '../escape.ts'
+import type { Kong } from '../kong.ts'
+import type { Sample } from './sample.ts'
+
+/** The part of a sample that is the request's. */
+export type RequestSample = Pick<Sample, 'request' | 'sent' | 'requestType' | 'requestEncoding'>
+
+/**
+ * The request, as its response phase can still ask for it: two PDK calls, and a third where the headers declare no length, because
+ * Kong answers 500 where a body is longer than what it is asked for. The longest ones are not read.
+ */
+export async function readRequest(kong: Kong): Promise<RequestSample> {
+  const headers = await kong.request.getHeaders(MOST_HEADERS)
+  const sent = examine(headers).length ?? Number(await kong.nginx.getVar('request_length'))
+  const [requestType] = headers['content-type'] ?? []
+  const [requestEncoding] = headers['content-encoding'] ?? []
+  const request = sent > 0 && sent <= LARGEST ? await kong.request.getRawBody(LARGEST) : undefined
+  return {
+    request: request ?? new Uint8Array(),
+    sent: request?.length ?? sent,
+    ...(requestType === undefined ? {} : { requestType }),
+    ...(requestEncoding === undefined ? {} : { requestEncoding }),
+  }
+}
