@@ -19,10 +19,12 @@ export class PluginProcess {
     this.#passing = prefix === undefined
     this.socket = join(this.#folder, 'js.sock')
     const [program = '', ...args] = pluginServerCommand().start(this.#folder, 'js.sock').split(' ')
-    this.child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    this.child.stdout?.on('data', (chunk) => {
-      this.#output += chunk
-    })
+    this.child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.#output += chunk
+      })
+    }
   }
 
   /**
@@ -35,6 +37,7 @@ export class PluginProcess {
     return server
   }
 
+  /** What it wrote, to stdout and stderr. */
   get output(): string {
     return this.#output
   }
@@ -46,7 +49,7 @@ export class PluginProcess {
   /** Ends it, and waits for the end. May be called again. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const gone = new Promise((resolve) => this.child.once('exit', resolve))
+    const gone = new Promise((resolve) => this.child.once('close', resolve))
     this.child.kill(signal)
     await gone
     if (this.#passing) rmSync(this.#folder, { recursive: true, force: true })

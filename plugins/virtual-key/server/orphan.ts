@@ -1,5 +1,5 @@
 /** Unit: milliseconds. */
-const LOOK = 5000
+const LOOK = 1000
 
 /**
  * Whoever started this process reads its output. A Kong worker that was killed does not: another worker starts another plugin server,

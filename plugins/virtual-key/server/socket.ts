@@ -5,6 +5,8 @@ import type { Log } from '../log.ts'
 
 /** How often the path is looked at; a look is one stat. Unit: milliseconds. */
 const LOOK = 250
+/** Connections that wait until this process accepts them, which it cannot while it loads the plugin; the kernel has a limit too. */
+const BACKLOG = 4096
 /** What fits into `sun_path`; the rest of a longer path would be cut off in silence. Unit: bytes. */
 const LONGEST_PATH = process.platform === 'linux' ? 107 : 103
 
@@ -69,7 +71,7 @@ export class SharedSocket {
     await new Promise<void>((resolve, reject) => {
       listener.once('listening', resolve)
       listener.once('error', reject)
-      listener.listen(own)
+      listener.listen({ path: own, backlog: BACKLOG })
     })
     listener.on('error', (error) => this.#log.error(`accepting connections from Kong: ${error.message}`))
     if (this.#closed) return
