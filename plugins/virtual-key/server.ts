@@ -38,7 +38,6 @@ async function start(): Promise<void> {
   }
   const server = new PluginServer(description.Name, load, log)
   const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
-  log.info(`serving, process ${process.pid}`)
   let reported = ''
   const report = () => {
     const counters = metrics.toString()
@@ -65,6 +64,7 @@ async function start(): Promise<void> {
   process.on('SIGINT', () => void stop(0))
   new Mishaps(log, () => void stop(1)).watch()
   watchParent(log.warn, () => void stop(0))
+  log.info(`serving, process ${process.pid}`)
   // Kong can connect already; its first request does not wait for this then.
   await load()
 }

@@ -67,6 +67,7 @@ describe('What a start costs', function () {
     const receiver = await Receiver.start()
     try {
       const idle = await PluginProcess.start(REPORTING)
+      await newInstance(await idle.connect(), redis.port)
       await idle.stop()
       const packages = reportOf(idle.output).packages.filter((name) => !OPTIONAL.includes(name))
       expect(packages).to.deep.equal(AT_START)
