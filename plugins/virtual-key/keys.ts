@@ -64,6 +64,11 @@ export function crossedName(partition: number, settler: string, sequence: number
   return `vk:{${partition}}:crossed:${settler}:${sequence}`
 }
 
+/** String with an expiry: tokens that were counted for an answer of the key that can be fetched again. The id is the upstream's, of any length. */
+export function answerName(keyId: string, answerId: string): string {
+  return `vk:{${partitionOf(keyId)}}:answer:${fingerprint([keyId, answerId])}`
+}
+
 export interface OutboxNames {
   /** Stream of alert ids with the consumer group `dispatchers`: new ones and those being delivered. */
   readonly outbox: string

@@ -1,5 +1,5 @@
 import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
-import { crossedName, partitionOf, seenName } from '../keys.ts'
+import { answerName, crossedName, partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
 import { RESERVATIONS_LUA, type Reservation } from './reserve.ts'
@@ -20,6 +20,8 @@ import { termsLua } from './terms-lua.ts'
 const BLOCK = 8192
 /** How long a settlement may be sent again after its reply was lost. Unit: seconds. */
 const SEEN_FOR = 86_400
+/** How long what was counted of an answer is remembered: OpenAI keeps answers for 30 days. Unit: seconds. */
+const ANSWER_FOR = 30 * 86_400
 /** Most alerts handed over again to a consumer that may have missed them. */
 const MOST_PENDING = 100
 
@@ -37,6 +39,8 @@ export interface Settlement extends Terms {
   readonly tokens: number
   /** What the request holds of the budget; released in the same step. */
   readonly reservation?: Reservation
+  /** Id of an answer that is counted whenever it is fetched: only what it has beyond what was counted of it before is added. */
+  readonly answer?: string
   /** The tokens are an estimate; the alert says so. */
   readonly estimated?: true
   readonly alert: Omit<AlertFacts, 'service'>
@@ -72,13 +76,13 @@ export type Settled =
 
 /** Keys and arguments of the script's own, see termsLua. */
 const KEYS = 2
-const ARGS = 7
+const ARGS = 8
 
 /**
  * KEYS as termsLua has them; own: 7 seen  8 what this settlement crossed
  * ARGV as termsLua has them; own: 11 tokens  12 bit of this settlement in `seen`  13 seconds to keep `seen`
  *      14, 15, 16 the alert's JSON before the threshold, before the total, after it; 14 empty = label not known
- *      17 reservation; empty = none
+ *      17 reservation; empty = none  18 name of what was counted of this answer, in the partition of KEYS; empty = it cannot be fetched
  * Reply {'schema', version} | {'unlabelled'}
  *       | {'duplicate', claims, '' or '<total> <1 = there was a webhook> <thresholds crossed, by commas>'}
  *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing}
@@ -97,7 +101,8 @@ if redis.call('GETBIT', KEYS[7], ARGV[12]) == 1 then
   hand_over('0', ${MOST_PENDING})
   return {'duplicate', claims, redis.call('GET', KEYS[8]) or ''}
 end
-local total = math.min(previous + tonumber(ARGV[11]), ${Number.MAX_SAFE_INTEGER})
+local counted = ARGV[18] ~= '' and tonumber(redis.call('GET', ARGV[18])) or 0
+local total = math.min(previous + math.max(0, tonumber(ARGV[11]) - counted), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
 local function try(threshold)
   if threshold and previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
@@ -123,6 +128,7 @@ if holding then held() end
 redis.call('INCRBY', total_name, exact(total - stored))
 redis.call('SETBIT', KEYS[7], ARGV[12], 1)
 redis.call('EXPIRE', KEYS[7], ARGV[13])
+if ARGV[18] ~= '' then redis.call('SET', ARGV[18], exact(math.max(counted, tonumber(ARGV[11]))), 'EX', ${'${ANSWER_FOR}'}) end
 if holding then release(ARGV[17]) end
 if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
 local expires = tonumber(ARGV[window + 2])
@@ -169,6 +175,7 @@ export async function settle(
     json.middle,
     json.tail,
     settlement.reservation ?? '',
+    settlement.answer === undefined ? '' : answerName(keyId, settlement.answer),
   ]
   const reply = await run(
     redis,

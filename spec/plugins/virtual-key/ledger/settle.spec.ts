@@ -53,6 +53,21 @@ for (const [name, open] of Object.entries(PLACES))
       })
     })
 
+    it('an answer that is fetched again adds only what it has beyond what was counted of it', async () => {
+      const key = newKey()
+      const fetched = async (tokens: number, answer: string, of = key) => {
+        const settled = await settle(redis, id(), settlement(of, tokens, { answer }), 'openai')
+        return settled.state === 'settled' ? settled.total : settled.state
+      }
+      expect(await fetched(20, 'resp_1')).to.equal(20)
+      expect(await fetched(90, 'resp_1')).to.equal(90)
+      expect(await fetched(90, 'resp_1')).to.equal(90)
+      expect(await fetched(0, 'resp_1')).to.equal(90)
+      expect(await fetched(5, 'resp_2')).to.equal(95)
+      expect(await fetched(90, 'resp_1', newKey())).to.equal(90)
+      expect(await fetched(30, 'x'.repeat(100_000))).to.equal(125)
+    })
+
     it('hands every alert of one step to the settling process, with the total that crossed', async () => {
       const key = newKey()
       const { crossed, claims } = await spend(key, 250, 100, 200, 300)
