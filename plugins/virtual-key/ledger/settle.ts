@@ -128,7 +128,7 @@ if holding then held() end
 redis.call('INCRBY', total_name, exact(total - stored))
 redis.call('SETBIT', KEYS[7], ARGV[12], 1)
 redis.call('EXPIRE', KEYS[7], ARGV[13])
-if ARGV[18] ~= '' then redis.call('SET', ARGV[18], exact(math.max(counted, tonumber(ARGV[11]))), 'EX', ${'${ANSWER_FOR}'}) end
+if ARGV[18] ~= '' then redis.call('SET', ARGV[18], exact(math.max(counted, tonumber(ARGV[11]))), 'EX', ${ANSWER_FOR}) end
 if holding then release(ARGV[17]) end
 if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
 local expires = tonumber(ARGV[window + 2])
