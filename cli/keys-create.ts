@@ -44,12 +44,12 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
   withRegistryChoice(withProvisioning(withKeySettings(create))).action(
     async (id: string, options: CreateOptions) => {
       checkId(id)
+      if (options.keyFile === '-' && options.alertWebhookFile === '-')
+        throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
       const settings = settingsFrom(options, Date.now())
       const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
       const api = adminFrom(options)
       if (api === undefined) checkAlone(options)
-      if (options.keyFile === '-' && options.alertWebhookFile === '-')
-        throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
       const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
       const kong = api && (await readKong(api, id, options))
       const inRegistry =

@@ -50,14 +50,16 @@ export function addKeysImport(keys: Command, log: Log, print: (text: string) => 
     .option('--keep-going', 'skip bad rows and import the others')
     .option('--dry-run', 'only tell what would be written')
     .option('--json', 'the counts as one JSON object')
-    .action((file: string, options: ImportOptions) =>
-      connected(options, log, (redis) => importFile(redis, file, options, print)),
-    )
+    .action(async (file: string, options: ImportOptions) => {
+      const chunks = await chunksOf(file)
+      await connected(options, log, (redis) => importFile(redis, file, chunks, options, print))
+    })
 }
 
 async function importFile(
   redis: Connection,
   file: string,
+  chunks: AsyncIterable<Uint8Array>,
   options: ImportOptions,
   print: (text: string) => void,
 ): Promise<void> {
@@ -72,7 +74,7 @@ async function importFile(
   const now = Date.now()
   let told = performance.now()
   const importer = new Importer({
-    rows: rowsOf(await chunksOf(file), options.format ?? FORMATS.get(extname(file).toLowerCase())),
+    rows: rowsOf(chunks, options.format ?? FORMATS.get(extname(file).toLowerCase())),
     keepGoing,
     batch: kong ? BATCH_WITH_KONG : BATCH,
     async write(entry) {
@@ -108,7 +110,10 @@ async function importFile(
 async function chunksOf(file: string): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin
   try {
-    return (await open(file)).createReadStream()
+    const handle = await open(file)
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream()
+    await handle.close()
+    throw new Error(`${file} is a directory`)
   } catch (cause) {
     throw new Failure((cause as Error).message, 2, { cause })
   }

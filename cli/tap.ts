@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { tapLua } from '../plugins/virtual-key/tap/lua.ts'
 
 /** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
@@ -21,6 +21,11 @@ export function tapLines(indent = INDENT): string {
 export function addTap(vk: Command, print: (text: string) => void): void {
   vk.command('tap')
     .description('print the post-function that a route with `body: tapped` needs beside virtual-key')
-    .option('--indent <columns>', 'spaces before each line', String(INDENT))
-    .action(({ indent }: { indent: string }) => print(tapLines(Number(indent)).trimEnd()))
+    .option('--indent <columns>', 'spaces before each line', columns, INDENT)
+    .action(({ indent }: { indent: number }) => print(tapLines(indent).trimEnd()))
+}
+
+function columns(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('not a number of columns from 0 to 99')
 }

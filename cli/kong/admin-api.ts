@@ -67,6 +67,14 @@ export class AdminApi {
     return body as T
   }
 
+  /** As `get`. @throws NotKong for what has no id */
+  async entity<T extends { readonly id: string }>(path: string): Promise<T | undefined> {
+    const found = await this.get<T>(path)
+    if (found !== undefined && typeof found.id !== 'string')
+      throw new NotKong(this.#base, `its ${path} has no id`)
+    return found
+  }
+
   /** All pages of a list that every Kong has. @throws NotKong where there is none */
   async all<T>(path: string): Promise<T[]> {
     const found = await this.allOf<T>(path)

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { Failure } from '../failure.ts'
+import { json } from '../json.ts'
 import { hasCredentials } from '../url-credentials.ts'
 import { AdminApi } from './admin-api.ts'
 
@@ -26,18 +27,27 @@ export function withAdmin(command: Command): Command {
 }
 
 /** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
-export function adminFrom({ adminUrl, adminToken, adminTokenHeader }: AdminOptions): AdminApi | undefined {
+export function adminFrom({
+  adminUrl,
+  adminToken = '',
+  adminTokenHeader,
+}: AdminOptions): AdminApi | undefined {
   if (adminUrl === undefined || adminUrl === '') return undefined
   const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+  const wrong = url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== ''
+  if (wrong) {
     throw new Failure("the Admin API's URL does not look like http://host:port", 2)
   }
   if (hasCredentials(adminUrl)) {
     throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
   }
+  if (!/^[\x20-\x7e]*$/.test(adminToken))
+    throw new Failure(`KONG_ADMIN_TOKEN: no header can carry its ${adminToken.length} characters`, 2)
+  if (!/^[\w-]+$/.test(adminTokenHeader))
+    throw new Failure(`--admin-token-header: ${json(adminTokenHeader)} is the name of no header`, 2)
   return new AdminApi({
     url: adminUrl,
     tokenHeader: adminTokenHeader,
-    ...(adminToken === undefined ? {} : { token: adminToken }),
+    ...(adminToken === '' ? {} : { token: adminToken }),
   })
 }

@@ -33,7 +33,7 @@ export async function readGateway(api: AdminApi): Promise<Gateway> {
  * @throws AdminError or Failure
  */
 export async function readConsumer(api: AdminApi, keyId: string): Promise<ConsumerState> {
-  const consumer = await api.get<Consumer>(path`/consumers/${keyId}`)
+  const consumer = await api.entity<Consumer>(path`/consumers/${keyId}`)
   if (consumer === undefined) return { consumer: undefined, credentials: [], plugins: [] }
   checkConsumer(consumer, keyId)
   const [credentials, plugins] = await Promise.all([
@@ -48,8 +48,8 @@ export async function readConsumer(api: AdminApi, keyId: string): Promise<Consum
 }
 
 /** For a UUID Kong looks for the id, whatever that consumer's name is. @throws Failure where it is another key's, or none */
-export function checkConsumer(consumer: Consumer | undefined, keyId: string): void {
-  const known = typeof consumer?.id === 'string' ? consumerKey(consumer) : undefined
+export function checkConsumer(consumer: Consumer, keyId: string): void {
+  const known = typeof consumer.id === 'string' ? consumerKey(consumer) : undefined
   if (known === keyId) return
   throw new Failure(
     known === undefined
