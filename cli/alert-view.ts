@@ -19,8 +19,12 @@ export interface AlertView {
   /** When it crossed, or was refused. */
   readonly timestamp?: string
   readonly webhook: string
-  /** When the next attempt is due. */
+  /** The plugin configuration that delivers it. */
+  readonly configuration: string
+  /** When the next attempt is due, or the next look where it waits for its configuration. */
   readonly due?: string
+  /** Why no attempt is possible now; absent: one is. */
+  readonly waits_for?: string
   readonly reason?: string
   readonly attempts: ReadonlyArray<{
     readonly time: string
@@ -40,8 +44,10 @@ export function viewOf({ id, state, record, due, reason }: Surveyed): AlertView 
     state,
     key_id: record.keyId,
     ...Object.fromEntries(PAYLOAD.flatMap((name) => (name in payload ? [[name, payload[name]]] : []))),
-    webhook: loggable(record.url),
+    webhook: loggable(record.override ?? record.url),
+    configuration: record.configuration,
     ...(due === undefined ? {} : { due: rfc3339(due) }),
+    ...(record.parked === undefined ? {} : { waits_for: record.parked.reason }),
     ...(reason === undefined ? {} : { reason }),
     attempts: record.attempts.map(({ at, duration, status, error }) => ({
       time: new Date(at).toISOString(),

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
-import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
 import type { Log } from '../plugins/virtual-key/log.ts'
-import type { AlertRecord } from '../plugins/virtual-key/outbox/record.ts'
-import { requeue } from '../plugins/virtual-key/outbox/requeue.ts'
 import { type Surveyed, survey } from '../plugins/virtual-key/outbox/survey.ts'
+import { findAlert } from './alert-find.ts'
 import { type AlertView, viewOf } from './alert-view.ts'
+import { addAlertDiscard, addAlertPurge } from './alerts-discard.ts'
+import { addAlertReplay } from './alerts-replay.ts'
 import { addAlertTest } from './alerts-test.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
-import { Failure } from './failure.ts'
+import { json } from './json.ts'
 import { table } from './table.ts'
 
 interface ListOptions extends ConnectionOptions {
@@ -30,7 +30,7 @@ export function addAlerts(program: Command, log: Log, print: (text: string) => v
         const wanted = (state: Surveyed['state']) =>
           options.delivered ? state === 'delivered' : options.dead ? state === 'dead' : state !== 'delivered'
         const views = (await survey(redis)).filter(({ state }) => wanted(state)).map(viewOf)
-        print(options.json ? JSON.stringify(views, null, 2) : listed(views))
+        print(options.json ? json(views, 2) : listed(views))
       }),
     )
 
@@ -40,50 +40,15 @@ export function addAlerts(program: Command, log: Log, print: (text: string) => v
     .option('--json', 'one JSON object')
     .action((id: string, options: ListOptions) =>
       connected(options, log, async (redis) => {
-        const view = viewOf(await find(redis, id))
-        print(options.json ? JSON.stringify(view, null, 2) : shown(view))
+        const view = viewOf(await findAlert(redis, id))
+        print(options.json ? json(view, 2) : shown(view))
       }),
     )
 
-  withConnection(alerts.command('replay'))
-    .description('sends an alert again, with a fresh schedule; its earlier attempts stay on record')
-    .argument('[id]', 'the webhook-id')
-    .option('--all-dead', 'every dead alert')
-    .action((id: string | undefined, options: ConnectionOptions & { readonly allDead?: boolean }) =>
-      connected(options, log, async (redis) => {
-        if ((id === undefined) !== (options.allDead === true)) {
-          throw new Failure('give either the id of an alert or --all-dead', 2)
-        }
-        const chosen =
-          id === undefined
-            ? (await survey(redis)).filter(({ state }) => state === 'dead')
-            : [await find(redis, id)]
-        let replayed = 0
-        for (const one of chosen) if (await replay(redis, one)) replayed++
-        print(`${replayed} of ${chosen.length} alerts will be sent again`)
-        if (replayed < chosen.length)
-          throw new Failure('the others were replayed or removed by somebody else')
-      }),
-    )
-
+  addAlertReplay(alerts, log, print)
+  addAlertDiscard(alerts, log, print)
+  addAlertPurge(alerts, log, print)
   addAlertTest(alerts, log, print)
-}
-
-/** The same alert can be in the history more than once, if it was replayed: the state that needs somebody comes first. */
-async function find(redis: Connection, id: string): Promise<Surveyed> {
-  const found = (await survey(redis)).filter((one) => one.id === id)
-  const one = found.find(({ state }) => state !== 'delivered') ?? found.at(-1)
-  if (one === undefined) throw new Failure(`there is no alert ${JSON.stringify(id)}`)
-  return one
-}
-
-async function replay(
-  redis: Connection,
-  { id, partition, state, record, entry }: Surveyed,
-): Promise<boolean> {
-  if (state === 'new') throw new Failure(`alert ${id} is being delivered`)
-  const fresh: AlertRecord = { ...record, earlier: record.attempts.length }
-  return requeue(redis, partition, id, fresh, state === 'dead' ? entry : undefined)
 }
 
 function listed(views: readonly AlertView[]): string {
@@ -103,6 +68,7 @@ function listed(views: readonly AlertView[]): string {
         attempts,
         due,
         reason,
+        waits_for,
       }) => [
         id,
         state,
@@ -112,7 +78,7 @@ function listed(views: readonly AlertView[]): string {
         String(total_tokens ?? ''),
         webhook,
         String(attempts.length),
-        due ?? reason ?? '',
+        waits_for ?? due ?? reason ?? '',
       ],
     ),
   )

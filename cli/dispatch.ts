@@ -49,6 +49,11 @@ export function addDispatch(program: Command, print: (text: string) => void): vo
       })
       dispatcher.start()
       log.info(`dispatching, process ${process.pid}`)
+      if (!signers.some) {
+        log.warn(
+          'no signing secret is named (--secret-file or VIRTUAL_KEY_SECRETS): only alerts of configurations without secrets are delivered, the others wait',
+        )
+      }
       await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
       await dispatcher.stop(PATIENCE)
       redis.disconnect()

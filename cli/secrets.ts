@@ -12,13 +12,21 @@ export function withSecretFile(command: Command, when = ''): Command {
   )
 }
 
+/** Secrets that an operator names. */
+export interface NamedSecrets extends Signers {
+  /** Those that sign for every configuration; undefined: there are none. */
+  readonly common: readonly SigningKey[] | undefined
+  /** Whether there are any at all. */
+  readonly some: boolean
+}
+
 /**
  * Signing secrets for a process that has no plugin configuration: from a file, else from VIRTUAL_KEY_SECRETS. One `whsec_…` a line
  * (or separated by commas) signs for every configuration; `<plugin id> whsec_…` signs for that one alone, and replaces the others
  * there. Without any, nothing that has to be signed is sent.
  * @throws Failure that tells the line but never a secret
  */
-export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): Signers {
+export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): NamedSecrets {
   const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : inputFrom('--secret-file', file)
   const all: SigningKey[] = []
   const own = new Map<string, SigningKey[]>()
@@ -30,7 +38,12 @@ export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): S
     if (second === undefined) all.push(key)
     else own.set(first, [...(own.get(first) ?? []), key])
   }
-  return { get: (signer) => own.get(signer) ?? (all.length > 0 ? all : undefined) }
+  const common = all.length > 0 ? all : undefined
+  return {
+    get: (configuration) => own.get(configuration) ?? common,
+    common,
+    some: common !== undefined || own.size > 0,
+  }
 }
 
 function parse(secret: string, line: number): SigningKey {

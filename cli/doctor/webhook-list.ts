@@ -29,10 +29,10 @@ export function configuredWebhooks(configurations: readonly Configuration[]): We
 
 /** Of alerts that are not delivered yet. */
 export function alertWebhooks(records: readonly AlertRecord[]): Webhook[] {
-  return records.map(({ url, allowPrivateNetworks, signer, format }) => ({
+  return records.map(({ url, allowPrivateNetworks, configuration, signed, format }) => ({
     url,
     allowPrivateNetworks,
-    signer,
+    signer: signed ? configuration : undefined,
     format,
     of: ['waiting alerts'],
   }))

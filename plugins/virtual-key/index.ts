@@ -9,7 +9,7 @@ import { type Escape, examine, MOST_HEADERS } from './escape.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { criticalLines, learnSigner, metrics, runtimeFor } from './runtime.ts'
+import { criticalLines, metrics, runtimeFor } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
@@ -30,11 +30,12 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
   /** @throws ConfigError, which Kong turns into a 500 for the route and a line in its error log */
   constructor(config: Config & { readonly __plugin_id?: string }) {
     this.#settings = settingsFrom(config)
-    const signer = config.__plugin_id ?? fingerprint(config)
-    learnSigner(signer, this.#settings.webhook.keys)
-    const runtime = runtimeFor(signer, config.redis)
-    this.#account = new Account(this.#settings, signer, runtime)
-    this.#gate = new Gate(this.#settings, signer, runtime)
+    const id = config.__plugin_id ?? fingerprint(config)
+    const runtime = runtimeFor(id, config.redis)
+    const { keys, ...delivery } = this.#settings.webhook
+    runtime.dispatcher.learn(id, { ...delivery, registry: this.#settings.registry }, keys)
+    this.#account = new Account(this.#settings, id, runtime)
+    this.#gate = new Gate(this.#settings, id, runtime)
   }
 
   async access(kong: Kong): Promise<void> {

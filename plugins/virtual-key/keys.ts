@@ -69,6 +69,11 @@ export function answerName(keyId: string, answerId: string): string {
   return `vk:{${partitionOf(keyId)}}:answer:${fingerprint([keyId, answerId])}`
 }
 
+/** String with an expiry: how alerts of a plugin configuration are delivered, see outbox/delivery-settings.ts. */
+export function configurationName(configuration: string): string {
+  return `vk:{${partitionOf(configuration)}}:configuration:${configuration}`
+}
+
 export interface OutboxNames {
   /** Stream of alert ids with the consumer group `dispatchers`: new ones and those being delivered. */
   readonly outbox: string
@@ -76,6 +81,11 @@ export interface OutboxNames {
   readonly alerts: string
   /** Sorted set of alert ids waiting for another attempt, by due time in milliseconds. */
   readonly retry: string
+  /**
+   * Sorted set of those among them that wait for a configuration, as `<alert id> <configuration> <secrets mark>`, by when that was
+   * noticed, in milliseconds and each later than the one before.
+   */
+  readonly parked: string
   /** Stream of records given up, with the reason; an operator replays or removes them. */
   readonly dead: string
   /** Stream of delivered records, cut at a fixed length: history for people. */
@@ -88,6 +98,7 @@ export function outboxNames(partition: number): OutboxNames {
     outbox: name('outbox'),
     alerts: name('alerts'),
     retry: name('retry'),
+    parked: name('parked'),
     dead: name('dead'),
     delivered: name('delivered'),
   }

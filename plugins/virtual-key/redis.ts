@@ -8,7 +8,9 @@ import { type Connection, define } from './ledger/script.ts'
 import { settleScript } from './ledger/settle.ts'
 import type { Log } from './log.ts'
 import { claimScript } from './outbox/claim.ts'
+import { discardScript } from './outbox/discard.ts'
 import { finishScript } from './outbox/finish.ts'
+import { wakeScript } from './outbox/parked.ts'
 import { renewScript } from './outbox/renew.ts'
 import { requeueScript } from './outbox/requeue.ts'
 import { tidyScript } from './outbox/tidy.ts'
@@ -38,6 +40,8 @@ const SCRIPTS = [
   renewScript,
   finishScript,
   requeueScript,
+  discardScript,
+  wakeScript,
   tidyScript,
   writeKeyScript,
   resetKeyScript,

@@ -12,7 +12,6 @@ import { Dispatcher } from './outbox/dispatcher.ts'
 import { SCHEDULE } from './outbox/outcome.ts'
 import { scheduleFrom } from './outbox/schedule.ts'
 import { Sender } from './outbox/send.ts'
-import type { SigningKey } from './outbox/sign.ts'
 import { connect } from './redis.ts'
 import { redisName } from './spool/redis-name.ts'
 import { SpoolFolder } from './spool/spool-folder.ts'
@@ -45,7 +44,6 @@ export const clock = (): number => Date.now()
 export const complaints = new Complaints(clock)
 export const estimator = new Estimator()
 
-const signers = new Map<string, readonly SigningKey[]>()
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined
 let spoolFolder: SpoolFolder | undefined
@@ -94,7 +92,6 @@ function open(config: RedisConfig): Runtime {
     redis,
     consumer: settler,
     sender,
-    signers,
     metrics,
     log,
     clock,
@@ -140,11 +137,6 @@ function retrySchedule(): readonly number[] {
     log.error(`VIRTUAL_KEY_RETRY_SCHEDULE is ignored: ${(error as Error).message}`)
     return SCHEDULE
   }
-}
-
-/** Makes a configuration's signing keys known to the dispatchers; the latest word of each configuration holds. */
-export function learnSigner(id: string, keys: readonly SigningKey[]): void {
-  signers.set(id, keys)
 }
 
 /** At the very beginning of the end, because Kong kills 0.1 s after SIGTERM: every usage record that is not settled is written down. */

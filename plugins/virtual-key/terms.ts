@@ -4,11 +4,11 @@ import { windowAt, windowsAt } from './window.ts'
 
 /**
  * What a configuration says about a key at an instant.
- * @param signer names the configuration whose secrets sign @param at milliseconds since 1970
+ * @param configuration its id @param at milliseconds since 1970
  */
 export function termsOf(
   { registry, window, budget, rules, webhook }: Settings,
-  signer: string,
+  configuration: string,
   keyId: string,
   at: number,
 ): Terms {
@@ -26,7 +26,8 @@ export function termsOf(
       allowPrivateNetworks,
       format,
       ...(url === undefined ? {} : { url }),
-      ...(keys.length > 0 ? { signer } : {}),
+      configuration,
+      ...(keys.length > 0 ? { signed: true } : {}),
     },
   }
 }

@@ -66,7 +66,8 @@ for (const [name, open] of Object.entries(PLACES))
     }
     const target = (own = {}) =>
       targetAt(receiver.url.replace('http://', 'http://me:p4ss@').replace('alerts', 'T0KEN'), {
-        signer: 'plugin-1',
+        configuration: 'plugin-1',
+        signed: true,
         ...own,
       })
 
@@ -79,6 +80,12 @@ for (const [name, open] of Object.entries(PLACES))
       await until('the dead alert', async () => (await everything(place.plain)).dead === 1)
       const [{ id }] = await json('alerts', 'list', '--dead')
       return { key, id, process }
+    }
+
+    async function deadAlertToo(): Promise<void> {
+      const [process] = processes
+      await process?.cross(newKey(), target())
+      await until('the other dead alert', async () => (await everything(place.plain)).dead === 2)
     }
 
     it('lists, shows and replays a dead alert, keeping its attempts, and tells no secret', async () => {
@@ -162,7 +169,7 @@ for (const [name, open] of Object.entries(PLACES))
       await process.dispatcher.stop(0)
       const { code, stderr } = await run('alerts', 'test', key, '--wait', '0.5')
       expect(code).to.equal(1)
-      expect(stderr).to.match(/no dispatcher that knows the secrets/)
+      expect(stderr).to.match(/^vk: no dispatcher sent the test within 0.5 s: /)
       const { alerts, retry } = await everything(place.plain)
       expect([alerts, retry]).to.deep.equal([0, 0])
     })
@@ -177,10 +184,102 @@ for (const [name, open] of Object.entries(PLACES))
       ).to.equal(0)
       for (const { body, headers } of receiver.received)
         new Webhook(SECRET).verify(body, headers as Record<string, string>)
-      const refused = await vk(named)
+      const refused = await vk([...named, '--unsigned'])
       expect([refused.code, refused.stderr]).to.deep.equal([1, refused.stderr])
-      expect(refused.stderr).to.include('private address')
+      expect(refused.stderr).to.include('unsigned test: ').and.to.include('private address')
       expect(receiver.received).to.have.length(2)
+    })
+
+    it('never tests unsigned where there are secrets, and else only if told to', async () => {
+      const named = ['alerts', 'test', 'any', '--url', receiver.url, '--allow-private-networks']
+      const own = { VIRTUAL_KEY_SECRETS: `plugin-9 ${SECRET}` }
+      const refused = [
+        await vk(named),
+        await vk(named, own),
+        await vk([...named, '--configuration', 'plugin-8'], own),
+        await vk([...named, '--unsigned'], own),
+      ]
+      expect(refused.map(({ code }) => code)).to.deep.equal([2, 2, 2, 2])
+      expect(refused.map(({ stderr }) => stderr.split(':')[1])).to.deep.equal([
+        ' no signing secret is named',
+        ' the signing secrets belong to single configurations',
+        ' the signing secrets belong to single configurations',
+        ' --unsigned, but signing secrets are named too\n',
+      ])
+      expect(receiver.received).to.have.length(0)
+      expect((await vk([...named, '--configuration', 'plugin-9'], own)).code).to.equal(0)
+      const { body = '', headers = {} } = receiver.received[0] ?? {}
+      new Webhook(SECRET).verify(body, headers as Record<string, string>)
+      expect((await vk([...named, '--unsigned'])).stdout).to.match(/^unsigned test: .* answered 204/)
+      expect(receiver.received[1]?.headers).not.to.have.property('webhook-signature')
+    })
+
+    it('discards an alert that waits or is dead, and none that is being delivered', async () => {
+      const { id, process } = await deadAlert()
+      expect(await run('alerts', 'discard', id)).to.include({ code: 0, stderr: '' })
+      expect(await json('alerts', 'list')).to.deep.equal([])
+      expect((await run('alerts', 'discard', id)).stderr).to.equal(`vk: there is no alert "${id}"\n`)
+
+      await process.cross(newKey(), target({ configuration: 'plugin-7' }))
+      await until('the parked alert', async () => (await everything(place.plain)).retry === 1)
+      const [waiting] = await json('alerts', 'list')
+      expect(waiting).to.include({ state: 'waiting', configuration: 'plugin-7' })
+      expect(waiting.waits_for).to.equal('no process that runs has the secrets of configuration "plugin-7"')
+      expect((await run('alerts', 'discard', waiting.id)).code).to.equal(0)
+      expect(await everything(place.plain)).to.include({ outbox: 0, alerts: 0, retry: 0, dead: 0 })
+
+      let answer: (() => void) | undefined
+      receiver.answer = (response) => {
+        answer = () => response.writeHead(200).end()
+      }
+      await process.cross(newKey(), target({ timeout: 60_000 }))
+      await until('the attempt', () => answer)
+      const [delivering] = await json('alerts', 'list')
+      const refused = await run('alerts', 'discard', delivering.id)
+      expect([refused.code, refused.stderr]).to.deep.equal([
+        1,
+        `vk: alert ${delivering.id} is being delivered: try again when it waits\n`,
+      ])
+      answer?.()
+    })
+
+    it('purges dead alerts, all or the old ones, and only with --yes', async () => {
+      await deadAlert()
+      await deadAlertToo()
+      const asked = await run('alerts', 'purge')
+      expect(asked).to.deep.equal({
+        code: 2,
+        stdout: '2 dead alerts would be removed\n',
+        stderr: 'vk: nothing was removed: --yes does it\n',
+      })
+      expect((await run('alerts', 'purge', '--older-than', '1h', '--yes')).stdout).to.equal(
+        '0 dead alerts removed\n',
+      )
+      expect((await run('alerts', 'purge', '--yes')).stdout).to.equal('2 dead alerts removed\n')
+      expect((await everything(place.plain)).dead).to.equal(0)
+    })
+
+    it('replays to another webhook, and as alerts of another configuration', async () => {
+      const { id } = await deadAlert()
+      const other = await Receiver.start()
+      try {
+        const replay = ['alerts', 'replay', id]
+        expect((await run(...replay, '--url', 'ftp://example.com')).code).to.equal(2)
+        expect((await run(...replay, '--url', 'http://me:p4ss@example.com')).code).to.equal(2)
+        expect((await run(...replay, '--url', other.url)).code).to.equal(0)
+        await until('the delivery', async () => (await everything(place.plain)).delivered === 1)
+        expect(other.ids).to.deep.equal(new Set([id]))
+        expect((await json('alerts', 'show', id)).webhook).to.equal(new URL(other.url).origin)
+        // It stays with the record, and so does a change of configuration, of which nobody has the secrets.
+        expect((await run(...replay, '--configuration', 'plugin-6')).code).to.equal(0)
+        const view = await until('the wait', async () => {
+          const [one] = await json('alerts', 'list')
+          return one?.waits_for === undefined ? undefined : one
+        })
+        expect(view).to.include({ id, configuration: 'plugin-6', webhook: new URL(other.url).origin })
+      } finally {
+        await other.stop()
+      }
     })
 
     it('dispatch delivers what waits, signed with secrets for all or for one configuration, and ends cleanly on SIGTERM', async () => {
@@ -188,8 +287,8 @@ for (const [name, open] of Object.entries(PLACES))
       const settling = await start()
       await settling.dispatcher.stop(0)
       const [common, own] = [newKey(), newKey()]
-      await settling.cross(common, target({ signer: 'plugin-8' }), false)
-      await settling.cross(own, target({ signer: 'plugin-9' }), false)
+      await settling.cross(common, target({ configuration: 'plugin-8', signed: true }), false)
+      await settling.cross(own, target({ configuration: 'plugin-9', signed: true }), false)
       for (const partition of Array(16).keys()) {
         // Its owner has stopped cleanly long ago.
         const names = `vk:{${partition}}`
@@ -229,6 +328,7 @@ describe('vk', () => {
     [2, 'a password does not belong', ['alerts', 'list', '--redis-url', 'redis://:hidden@127.0.0.1']],
     [2, 'is not host:port', ['alerts', 'list', '--cluster-nodes', 'localhost']],
     [2, 'credentials do not belong', ['alerts', 'test', 'k', '--url', 'http://a:hidden@example.com']],
+    [2, 'no time such as', ['alerts', 'purge', '--older-than', 'long']],
     [2, 'retry schedule', ['dispatch', '--schedule', '5 days']],
     [2, '--secret-file', ['dispatch', '--secret-file', '/no/such/file']],
   ]

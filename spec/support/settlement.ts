@@ -4,6 +4,7 @@ import type { Window } from '../../plugins/virtual-key/window.ts'
 
 const TARGET: Target = {
   url: 'https://alerts.example.com/hook',
+  configuration: 'plugin-0',
   timeout: 1000,
   allowPrivateNetworks: true,
   format: 'json',

@@ -34,11 +34,14 @@ export interface AlertRules {
   readonly percents: readonly number[]
 }
 
-/** Everything about a delivery but its body. The signing key itself stays out of Redis: `signer` names it. */
+/** Everything about a delivery but its body, as the crossing says. Signing keys stay out of Redis: the configuration's id names them. */
 export interface Target {
   /** Absent: alerts are only reported back, unless the key's record names a webhook. */
   readonly url?: string
-  readonly signer?: string
+  /** Id of the plugin configuration. */
+  readonly configuration: string
+  /** It has secrets that sign. */
+  readonly signed?: true
   /** Milliseconds for one attempt. */
   readonly timeout: number
   readonly allowPrivateNetworks: boolean

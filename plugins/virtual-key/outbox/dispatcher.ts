@@ -1,14 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PARTITIONS } from '../keys.ts'
 import type { Connection } from '../ledger/script.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { type Claim, claim, LEASE } from './claim.ts'
-import { finish } from './finish.ts'
+import { ThrottledLog } from '../throttled-log.ts'
+import { type Claim, claim, LEASE, scheduleStart } from './claim.ts'
+import { type DeliverySettings, whatHolds } from './delivery-settings.ts'
+import { type Added, finish } from './finish.ts'
 import { render } from './format.ts'
+import { KnownConfigurations } from './known-configurations.ts'
 import { Lanes } from './lanes.ts'
-import { type Outcome, outcomeOf, SCHEDULE, type Tried } from './outcome.ts'
+import { type Lease, Leases } from './leases.ts'
+import { type Outcome, outcomeOf, parkedOutcome, SCHEDULE, type Tried } from './outcome.ts'
+import { parkedEntry, wake } from './parked.ts'
 import type { AlertRecord } from './record.ts'
-import { renew } from './renew.ts'
+import { type NoRoute, type Route, routeOf, routeOfCrossing } from './route.ts'
 import type { Sender } from './send.ts'
 import { type SigningKey, signedHeaders } from './sign.ts'
 import { loggable } from './target.ts'
@@ -25,12 +31,14 @@ const LANE_LONGEST = 64
 const MOST_CLAIMED = 32
 /** With this many alerts in hand a sweep takes no more. */
 const MOST_HELD = 2000
-/** Wait before an alert whose secrets this process does not know is looked at again, here or elsewhere. Unit: milliseconds. */
-const PUT_BACK = 1000
+/** A route that is older is asked for anew before the attempt: the alert has waited for its turn. Unit: milliseconds. */
+const ROUTE_LASTS = 1000
+/** Longest pause before Redis is told again what became of an alert. Unit: milliseconds. */
+const LONGEST_PAUSE = 1000
 
-/** The signing keys of a configuration, by its id; undefined where this process has not seen it. */
+/** Signing keys that an operator has named, by the id of the configuration; they hold whatever the configuration says. */
 export interface Signers {
-  get(signer: string): readonly SigningKey[] | undefined
+  get(configuration: string): readonly SigningKey[] | undefined
 }
 
 export interface DispatcherOptions {
@@ -38,7 +46,8 @@ export interface DispatcherOptions {
   /** Name in the consumer group; unique for each process. */
   readonly consumer: string
   readonly sender: Sender
-  readonly signers: Signers
+  /** Absent: only the secrets of configurations that the process learns. */
+  readonly signers?: Signers
   readonly metrics: Metrics
   readonly log: Log
   /** Milliseconds since 1970. */
@@ -49,13 +58,8 @@ export interface DispatcherOptions {
   readonly schedule?: readonly number[]
   /** Milliseconds after which the alerts of a process that is silent go to another; the same in all processes. */
   readonly lease?: number
-}
-
-interface Held {
-  readonly claim: Claim
-  /** Until then nobody else can have taken it. On the clock of `performance`. */
-  sureUntil: number
-  sending: boolean
+  /** Milliseconds after which an alert is looked at again that waits for its configuration. */
+  readonly lookAgain?: number
 }
 
 /** Delivers alerts: those of this process's own crossings at once, and by sweeping the outbox those that others left behind. */
@@ -63,13 +67,20 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #lease: number
   readonly #lanes = new Lanes(LANE_WIDTH, LANE_LONGEST)
-  /** By partition and stream id. */
-  readonly #held = new Map<string, Held>()
+  readonly #trouble: ThrottledLog
+  readonly #leases: Leases
+  readonly #known: KnownConfigurations
   readonly #timers: NodeJS.Timeout[] = []
-  readonly #contact = Array.from({ length: PARTITIONS }, () => ({
+  readonly #partitions = Array.from({ length: PARTITIONS }, () => ({
+    /** Since when this process has been in contact with the partition, and when it was last. On the clock of `performance`. */
     since: Number.NEGATIVE_INFINITY,
     last: Number.NEGATIVE_INFINITY,
+    /** The newest parked alert that was looked at. */
+    parkedMark: '',
+    /** Configurations that were learnt since the parked alerts were looked at. */
+    learnt: new Set<string>(),
   }))
+  /** Configurations without secrets here of which that has been said. */
   readonly #unknown = new Set<string>()
   #sweeping: Promise<void> | undefined
   #stopped = false
@@ -77,6 +88,9 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#lease = options.lease ?? LEASE
+    this.#trouble = new ThrottledLog(options.log, () => performance.now())
+    this.#leases = new Leases(options.redis, options.consumer, this.#lease, this.#trouble)
+    this.#known = new KnownConfigurations(options.redis, this.#trouble)
   }
 
   start(): void {
@@ -90,27 +104,32 @@ export class Dispatcher {
 
   /** Alerts in this process's hands. */
   get held(): number {
-    return this.#held.size
+    return this.#leases.size
+  }
+
+  /** Kong has told this process of a configuration, or of a change: alerts that wait for it go out. Returns at once. */
+  learn(
+    configuration: string,
+    settings: Omit<DeliverySettings, 'secrets'>,
+    keys: readonly SigningKey[],
+  ): void {
+    if (!this.#known.learn(configuration, settings, keys)) return
+    for (const { learnt } of this.#partitions) learnt.add(configuration)
   }
 
   /** Starts delivering alerts that this process owns. Returns at once and never throws. */
   take(claims: readonly Claim[]): void {
     for (const one of claims) {
-      const place = placeOf(one)
-      if (this.#held.has(place)) continue
-      const held: Held = { claim: one, sureUntil: this.#surely(), sending: false }
-      this.#held.set(place, held)
+      const lease = this.#leases.add(one)
+      if (lease === undefined) continue
       if (one.record === undefined) {
-        this.#options.log.error(`alert ${JSON.stringify(one.id)} is buried: its record cannot be read`)
-        void this.#end(held, { state: 'dead', reason: 'the record cannot be read' })
+        const reason = 'the record cannot be read'
+        this.#options.metrics.add('buried')
+        this.#options.log.critical(`alert ${JSON.stringify(one.id)} is given up: ${reason}`)
+        void this.#end(lease, { state: 'dead', reason })
         continue
       }
-      const { record } = one
-      const deliver = () => this.#deliver(held, record)
-      if (this.#stopped || !this.#lanes.run(hostOf(record.url), deliver)) {
-        // Not before the host's lane has had time to move on: alerts in a circle would keep others from their turn.
-        void this.#end(held, { state: 'retry', delay: record.timeout * (1 + this.#options.random()) })
-      }
+      void this.#dispatch(lease, one.record)
     }
   }
 
@@ -119,17 +138,11 @@ export class Dispatcher {
     this.#stopped = true
     for (const timer of this.#timers) clearInterval(timer)
     await this.#sweeping
-    for (const held of this.#held.values()) {
-      if (!held.sending) void this.#end(held, { state: 'retry', delay: 0 })
+    for (const lease of this.#leases.all()) {
+      if (!lease.sending) void this.#end(lease, { state: 'retry', delay: 0 })
     }
     const deadline = performance.now() + patience
-    while (this.#held.size > 0 && performance.now() < deadline)
-      await new Promise((wake) => setTimeout(wake, 20))
-  }
-
-  /** A third of the lease is left for replies that were long on their way. */
-  #surely(): number {
-    return performance.now() + (this.#lease * 2) / 3
+    while (this.#leases.size > 0 && performance.now() < deadline) await sleep(20)
   }
 
   /** Not in step with other processes: the one whose turn is always just before another's would always win. */
@@ -144,7 +157,8 @@ export class Dispatcher {
 
   #sweep(): void {
     if (this.#options.redis.status !== 'ready' || this.#stopped || this.#sweeping !== undefined) return
-    this.#sweeping = Promise.all(this.#contact.map((_, partition) => this.#sweepOne(partition))).then(() => {
+    const looks = this.#partitions.map((_, partition) => this.#sweepOne(partition))
+    this.#sweeping = Promise.all([this.#known.share(), ...looks]).then(() => {
       this.#sweeping = undefined
     })
   }
@@ -154,136 +168,219 @@ export class Dispatcher {
    * longer than a lease for everybody.
    */
   async #sweepOne(partition: number): Promise<void> {
-    const { redis, consumer } = this.#options
-    const contact = this.#contact[partition]
-    if (contact === undefined || this.#held.size >= MOST_HELD) return
+    const contact = this.#partitions[partition]
+    if (contact === undefined || this.#leases.size >= MOST_HELD) return
+    const what = 'the outbox cannot be looked at'
     try {
       const now = performance.now()
       if (now - contact.last > this.#lease / 3) {
-        await this.#renew(partition)
+        await this.#leases.renew(partition)
         contact.since = now
       }
       const steady = now - contact.since >= this.#lease / 3
-      this.take(await claim(redis, partition, consumer, steady ? this.#lease : 0, MOST_CLAIMED))
+      const mark = await this.#claim(partition, steady)
+      if (await this.#wakeParked(partition, mark)) await this.#claim(partition, steady)
       contact.last = performance.now()
-    } catch {
-      // Redis went away in between: what was taken is found by a later sweep, here or elsewhere.
+      this.#trouble.passed(what, partition)
+    } catch (error) {
+      // What was taken is found by a later sweep, here or elsewhere.
+      this.#trouble.failed(what, partition, error)
     }
   }
 
-  #renewAll(): void {
-    if (this.#options.redis.status !== 'ready') return
-    for (const partition of new Set([...this.#held.values()].map(({ claim }) => claim.partition))) {
-      // Redis went away in between: no attempt starts before a claim is sure again.
-      this.#renew(partition).catch(() => undefined)
+  /** @returns the newest mark among the parked alerts */
+  async #claim(partition: number, steady: boolean): Promise<string> {
+    const { redis, consumer } = this.#options
+    const { claims, parkedMark } = await claim(
+      redis,
+      partition,
+      consumer,
+      steady ? this.#lease : 0,
+      MOST_CLAIMED,
+    )
+    this.take(claims)
+    return parkedMark
+  }
+
+  /** Looks at parked alerts only where some are new, or where this process has learnt a configuration. */
+  async #wakeParked(partition: number, mark: string): Promise<boolean> {
+    const contact = this.#partitions[partition]
+    if (contact === undefined) return false
+    const { learnt, parkedMark } = contact
+    if (learnt.size === 0 && mark === parkedMark) return false
+    contact.learnt = new Set()
+    let woken = 0
+    try {
+      if (mark !== '') {
+        const after = learnt.size === 0 && Number(mark) > Number(parkedMark) ? parkedMark : ''
+        woken = await wake(this.#options.redis, partition, after, (configuration, secrets) => {
+          return learnt.has(configuration) || this.#keysOf(configuration, secrets) !== undefined
+        })
+      }
+      contact.parkedMark = mark
+    } catch (error) {
+      for (const configuration of learnt) contact.learnt.add(configuration)
+      throw error
     }
+    return woken > 0
+  }
+
+  #renewAll(): void {
+    if (this.#options.redis.status === 'ready') this.#leases.renewAll()
   }
 
   #tidy(): void {
     const { redis } = this.#options
-    // A later look will do.
-    for (let partition = 0; partition < PARTITIONS; partition++) tidy(redis, partition).catch(() => undefined)
-  }
-
-  async #renew(partition: number): Promise<void> {
-    const { redis, consumer } = this.#options
-    const held = [...this.#held.values()].filter(({ claim }) => claim.partition === partition)
-    if (held.length === 0) return
-    const holds = await renew(
-      redis,
-      partition,
-      consumer,
-      held.map(({ claim }) => claim),
-    )
-    for (const [i, one] of held.entries()) {
-      if (holds[i] !== 'theirs') one.sureUntil = this.#surely()
-      else if (!one.sending) this.#held.delete(placeOf(one.claim))
+    if (redis.status !== 'ready') return
+    const what = 'consumers that are gone cannot be removed'
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      tidy(redis, partition).then(
+        () => this.#trouble.passed(what, partition),
+        // A later look will do.
+        (error) => this.#trouble.failed(what, partition, error),
+      )
     }
   }
 
-  /** Whether the alert is still this process's to attempt. A process that was stopped for a while may have lost it. */
-  async #own(held: Held): Promise<boolean> {
-    const place = placeOf(held.claim)
-    while (this.#held.get(place) === held && !this.#stopped) {
-      if (performance.now() < held.sureUntil) return true
+  readonly #keysOf = (configuration: string, mark: string): readonly SigningKey[] | undefined =>
+    this.#options.signers?.get(configuration) ?? this.#known.keysOf(configuration, mark)
+
+  /** From the moment that the alert is in hand to the attempt, which waits for its turn at its host. */
+  async #dispatch(lease: Lease, record: AlertRecord): Promise<void> {
+    const route = await this.#routeOf(lease, record)
+    if (route === undefined) return
+    if ('reason' in route) return this.#park(lease, record, route)
+    const from = performance.now()
+    const attempt = async () => {
+      const now = performance.now() - from < ROUTE_LASTS ? route : await this.#routeOf(lease, record, true)
+      if (now === undefined) return
+      if ('reason' in now) return this.#park(lease, record, now)
+      await this.#attempt(lease, record, now)
+    }
+    if (this.#stopped || !this.#lanes.run(hostOf(route.url), attempt)) {
+      // Not before the host's lane has had time to move on: alerts in a circle would keep others from their turn.
+      await this.#end(lease, { state: 'retry', delay: route.timeout * (1 + this.#options.random()) })
+    }
+  }
+
+  /**
+   * Where it goes by what holds now. undefined: it is not this process's any more.
+   * @param anew the crossing was a while ago
+   */
+  async #routeOf(lease: Lease, record: AlertRecord, anew = false): Promise<Route | NoRoute | undefined> {
+    const { claim } = lease
+    if (claim.takenAt === undefined && record.since === undefined && !anew) {
+      this.#known.used(record.configuration)
+      return routeOfCrossing(record, this.#keysOf)
+    }
+    const what = 'what holds for alerts cannot be read'
+    for (;;) {
+      if (!(await this.#owns(lease))) return undefined
       try {
-        await this.#renew(held.claim.partition)
-      } catch {
-        await new Promise((wake) => setTimeout(wake, 200))
+        const holds = await whatHolds(this.#options.redis, record.configuration, record.keyId)
+        this.#trouble.passed(what, claim.partition)
+        return routeOf(record, holds, this.#keysOf)
+      } catch (error) {
+        this.#trouble.failed(what, claim.partition, error)
+        await sleep(200, undefined, { ref: false })
       }
     }
-    return false
   }
 
-  async #deliver(held: Held, record: AlertRecord): Promise<void> {
+  #owns(lease: Lease): Promise<boolean> {
+    return this.#leases.owns(lease, () => this.#stopped)
+  }
+
+  async #park(lease: Lease, record: AlertRecord, { reason, secrets }: NoRoute): Promise<void> {
+    const { schedule = SCHEDULE, random, lookAgain, log } = this.#options
+    const { claim } = lease
+    const start = scheduleStart(claim)
+    const age = (claim.takenAt ?? start) - start
+    const waited = record.parked !== undefined
+    const outcome = parkedOutcome(reason, age, waited, schedule, random(), lookAgain)
+    if (outcome.state === 'dead') {
+      this.#giveUp(claim.id, record, record.override ?? record.url, outcome.reason)
+    } else if (!this.#unknown.has(record.configuration)) {
+      this.#unknown.add(record.configuration)
+      log.warn(`alerts of key ${JSON.stringify(record.keyId)} wait: ${reason}`)
+    }
+    await this.#end(lease, outcome, {
+      parkedEntry: outcome.state === 'parked' ? parkedEntry(claim.id, record.configuration, secrets) : '',
+    })
+  }
+
+  async #attempt(lease: Lease, record: AlertRecord, route: Route): Promise<void> {
     const { clock, random, sender, schedule = SCHEDULE } = this.#options
-    if (!(await this.#own(held))) return
-    const keys = this.#keysOf(record)
-    if (keys === undefined) return this.#end(held, { state: 'retry', delay: PUT_BACK * (1 + random()) })
-    held.sending = true
-    const { id } = held.claim
-    const { url, timeout, allowPrivateNetworks } = record
-    const body = render(record.format, record.payload)
+    if (!(await this.#owns(lease))) return
+    lease.sending = true
+    const { id } = lease.claim
+    const { url, timeout, allowPrivateNetworks } = route
+    const body = render(route.format, record.payload)
     const headers = {
-      ...signedHeaders(keys, id, clock(), body),
+      ...signedHeaders(route.keys, id, clock(), body),
       ...(record.estimated ? { 'x-virtual-key-estimated': 'true' } : {}),
     }
     const tried = await sender.send({ url, headers, body, timeout, allowPrivateNetworks })
     const number = record.attempts.length - (record.earlier ?? 0) + 1
     const outcome = outcomeOf(tried, number, record.test ? [] : schedule, random())
-    this.#report(id, record, tried, outcome)
-    await this.#end(held, outcome, tried)
-  }
-
-  /** undefined: somebody else has to sign it. */
-  #keysOf({ signer, keyId }: AlertRecord): readonly SigningKey[] | undefined {
-    if (signer === undefined) return []
-    const keys = this.#options.signers.get(signer)
-    if (keys === undefined && !this.#unknown.has(signer)) {
-      this.#unknown.add(signer)
-      this.#options.log.info(
-        `alerts of key ${JSON.stringify(keyId)} wait for a process that knows the secrets of configuration ${JSON.stringify(signer)}`,
-      )
-    }
-    return keys
+    this.#report(id, record, url, tried, outcome)
+    await this.#end(lease, outcome, { attempt: tried.attempt, url })
   }
 
   /** Tries until Redis has it: an alert that was delivered but not taken off would be delivered again by somebody. */
-  async #end(held: Held, outcome: Outcome, tried?: Tried): Promise<void> {
+  async #end(lease: Lease, outcome: Outcome, added: Added = {}): Promise<void> {
     const { redis, consumer } = this.#options
+    const { id, partition } = lease.claim
+    const what =
+      outcome.state === 'delivered'
+        ? 'alerts that were delivered cannot be taken off, and would be sent again if this process ended'
+        : 'what became of an alert cannot be written down'
     for (let failed = 0; ; failed++) {
       try {
-        await finish(redis, consumer, held.claim, outcome, tried?.attempt)
+        await finish(redis, consumer, lease.claim, outcome, added)
+        this.#trouble.passed(what, `${partition} ${id}`)
         break
-      } catch {
-        if (redis.status === 'end' || (this.#stopped && tried === undefined)) break
-        await new Promise((wake) => setTimeout(wake, Math.min(50 * 2 ** failed, 500)))
+      } catch (error) {
+        this.#trouble.failed(what, `${partition} ${id}`, error)
+        if (redis.status === 'end' || (this.#stopped && added.attempt === undefined)) {
+          this.#trouble.passed(what, `${partition} ${id}`)
+          break
+        }
+        await sleep(Math.min(50 * 2 ** failed, LONGEST_PAUSE))
       }
     }
-    this.#held.delete(placeOf(held.claim))
+    this.#leases.drop(lease)
   }
 
-  #report(id: string, record: AlertRecord, { attempt }: Tried, outcome: Outcome): void {
+  #report(id: string, record: AlertRecord, url: string, { attempt }: Tried, outcome: Outcome): void {
     const { metrics, log } = this.#options
-    const to = `alert ${id} of key ${JSON.stringify(record.keyId)} to ${loggable(record.url)}`
+    const to = wording(id, record, url)
     if (outcome.state === 'delivered') {
       metrics.add('delivered')
       log.info(`${to}: delivered in ${attempt.duration} ms`)
       return
     }
-    const problem = JSON.stringify(attempt.error ?? String(attempt.status))
     metrics.add('attempts_failed')
-    if (outcome.state === 'retry') {
-      log.warn(`${to}: attempt failed (${problem}), next in ${Math.round(outcome.delay / 1000)} s`)
+    if (outcome.state === 'dead') {
+      this.#giveUp(id, record, url, outcome.reason)
       return
     }
+    const problem = JSON.stringify(attempt.error ?? String(attempt.status))
+    log.warn(`${to}: attempt failed (${problem}), next in ${Math.round(outcome.delay / 1000)} s`)
+  }
+
+  #giveUp(id: string, record: AlertRecord, url: string, reason: string): void {
+    const { metrics, log } = this.#options
     metrics.add('buried')
-    log.error(`${to}: given up: ${JSON.stringify(outcome.reason)}`)
+    const line = `${wording(id, record, url)}: given up: ${JSON.stringify(reason)}; vk alerts replay ${id} sends it again`
+    // A test is answered to whoever made it.
+    if (record.test) log.error(line)
+    else log.critical(line)
   }
 }
 
-function placeOf({ partition, streamId }: Claim): string {
-  return `${partition} ${streamId}`
+function wording(id: string, { keyId }: AlertRecord, url: string): string {
+  return `alert ${id} of key ${JSON.stringify(keyId)} to ${loggable(url)}`
 }
 
 function hostOf(url: string): string {

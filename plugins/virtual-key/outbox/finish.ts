@@ -1,6 +1,6 @@
 import { DISPATCHERS, outboxNames } from '../keys.ts'
 import { type Connection, run, type Script } from '../ledger/script.ts'
-import type { Claim } from './claim.ts'
+import { type Claim, scheduleStart } from './claim.ts'
 import { ENDED } from './ended.ts'
 import type { Outcome } from './outcome.ts'
 import type { Attempt } from './record.ts'
@@ -9,9 +9,10 @@ import type { Attempt } from './record.ts'
 const HISTORY = 500
 
 /**
- * KEYS 1 outbox  2 retry  3 alerts  4 dead  5 delivered
- * ARGV 1 consumer  2 stream id  3 alert id  4 'delivered' | 'retry' | 'dead'  5 milliseconds to wait (retry) or reason (dead)
- *      6 the record's JSON with the new attempt
+ * KEYS 1 outbox  2 retry  3 alerts  4 dead  5 delivered  6 parked
+ * ARGV 1 consumer  2 stream id  3 alert id  4 'delivered' | 'retry' | 'dead' | 'parked'
+ *      5 milliseconds to wait (retry, parked) or reason (dead)  6 the record's JSON as it is now
+ *      7 its entry among the parked ones from before, 8 from now on; empty = none
  * Reply 1 = done, 0 = it was done before, or the claim had gone to another process, which decides now.
  *
  * A delivery is taken off whoever owns it: the receiver has it, so another attempt could only repeat it. An alert that Redis has
@@ -21,15 +22,21 @@ export const finishScript: Script = {
   name: 'vkFinish',
   lua: `
 ${ENDED}
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local pending = redis.pcall('XPENDING', KEYS[1], '${DISPATCHERS}', ARGV[2], ARGV[2], 1)
+if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then return pending end
 local mine = pending[1] and pending[1][2] == ARGV[1]
 local stored = redis.call('HEXISTS', KEYS[3], ARGV[3]) == 1
 if not mine and stored and ARGV[4] ~= 'delivered' then return 0 end
 if not mine and not stored and ended(KEYS[4], KEYS[5], ARGV[2], ARGV[3]) then return 0 end
-if ARGV[4] == 'retry' then
-  local time = redis.call('TIME')
+redis.call('ZCARD', KEYS[2])
+redis.call('XLEN', KEYS[4])
+redis.call('XLEN', KEYS[5])
+local newest = redis.call('ZREVRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+if ARGV[4] == 'retry' or ARGV[4] == 'parked' then
   redis.call('HSET', KEYS[3], ARGV[3], ARGV[6])
-  redis.call('ZADD', KEYS[2], time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[5], ARGV[3])
+  redis.call('ZADD', KEYS[2], now + ARGV[5], ARGV[3])
 else
   if ARGV[4] == 'dead' then
     redis.call('XADD', KEYS[4], '*', 'id', ARGV[3], 'reason', ARGV[5], 'record', ARGV[6])
@@ -39,32 +46,73 @@ else
   redis.call('HDEL', KEYS[3], ARGV[3])
   redis.call('ZREM', KEYS[2], ARGV[3])
 end
+if ARGV[7] ~= '' then redis.call('ZREM', KEYS[6], ARGV[7]) end
+if ARGV[8] ~= '' then redis.call('ZADD', KEYS[6], math.max(now, (tonumber(newest[2]) or 0) + 1), ARGV[8]) end
 redis.call('XACK', KEYS[1], '${DISPATCHERS}', ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])
 return 1
 `,
 }
 
-/** Moves an alert on after an attempt, or back where none was made. @throws ReplyError or a connection's Error */
+/** What an attempt, or the look at an alert, adds to its record. */
+export interface Added {
+  readonly attempt?: Attempt
+  /** Where the attempt went. */
+  readonly url?: string
+  /** Its entry among the parked ones. */
+  readonly parkedEntry?: string
+}
+
+/**
+ * Moves an alert on after an attempt, or back where none was made.
+ * @returns false: it was not this process's any more
+ * @throws ReplyError or a connection's Error
+ */
 export async function finish(
   redis: Connection,
   consumer: string,
-  { partition, streamId, id, json, record }: Claim,
+  claim: Claim,
   outcome: Outcome,
-  attempt?: Attempt,
+  added: Added = {},
 ): Promise<boolean> {
-  const { outbox, retry, alerts, dead, delivered } = outboxNames(partition)
+  const { partition, streamId, id, record } = claim
+  const { outbox, retry, alerts, dead, delivered, parked } = outboxNames(partition)
   const detail =
-    outcome.state === 'retry' ? Math.round(outcome.delay) : outcome.state === 'dead' ? outcome.reason : ''
-  const moved =
-    record === undefined || attempt === undefined
-      ? json
-      : JSON.stringify({ ...record, attempts: [...record.attempts, attempt] })
+    outcome.state === 'retry' || outcome.state === 'parked'
+      ? Math.round(outcome.delay)
+      : outcome.state === 'dead'
+        ? outcome.reason
+        : ''
   const reply = await run(
     redis,
     finishScript,
-    [outbox, retry, alerts, dead, delivered],
-    [consumer, streamId, id, outcome.state, detail, moved],
+    [outbox, retry, alerts, dead, delivered, parked],
+    [
+      consumer,
+      streamId,
+      id,
+      outcome.state,
+      detail,
+      moved(claim, outcome, added),
+      record?.parked?.entry ?? '',
+      added.parkedEntry ?? '',
+    ],
   )
   return reply === 1
+}
+
+/** The record as Redis is to keep it. What is no record stays as it is. */
+function moved(claim: Claim, outcome: Outcome, { attempt, url, parkedEntry }: Added): string {
+  const { record, json } = claim
+  if (record === undefined) return json
+  const { parked: _, ...rest } = record
+  return JSON.stringify({
+    ...rest,
+    url: url ?? record.url,
+    attempts: attempt === undefined ? record.attempts : [...record.attempts, attempt],
+    since: scheduleStart(claim),
+    ...(outcome.state === 'parked' && parkedEntry !== undefined
+      ? { parked: { reason: outcome.reason, entry: parkedEntry } }
+      : {}),
+  })
 }

@@ -5,6 +5,9 @@ export const SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 
   (seconds) => seconds * 1000,
 )
 
+/** How often an alert is looked at that waits for its configuration. Unit: milliseconds. */
+const LOOK_AGAIN = 600_000
+
 /** Longest wait that a receiver may ask for by Retry-After. Unit: milliseconds. */
 const LONGEST_WAIT = 86_400_000
 
@@ -14,12 +17,14 @@ export type Outcome =
   /** `delay`: milliseconds until it is due again. */
   | { readonly state: 'retry'; readonly delay: number }
   | { readonly state: 'dead'; readonly reason: string }
+  /** No attempt is possible now. `delay`: milliseconds until it is looked at again, unless a process learns its configuration first. */
+  | { readonly state: 'parked'; readonly delay: number; readonly reason: string }
 
 export interface Tried {
   readonly attempt: Attempt
   /** Milliseconds that a 429 or 503 asked to wait. */
   readonly retryAfter?: number
-  /** The target may not be called at all: no later attempt can do better. */
+  /** The target may not be called. The next attempt asks anew: its configuration may have been corrected by then. */
   readonly refused?: boolean
 }
 
@@ -28,14 +33,13 @@ export interface Tried {
  * @param random 0 to 1; waits vary by a tenth either way, so that alerts that failed together do not come back together
  */
 export function outcomeOf(
-  { attempt, retryAfter, refused }: Tried,
+  { attempt, retryAfter }: Tried,
   number: number,
   schedule: readonly number[],
   random: number,
 ): Outcome {
   const { status, error } = attempt
   if (status !== undefined && status >= 200 && status < 300) return { state: 'delivered' }
-  if (refused) return { state: 'dead', reason: error ?? 'target refused' }
   if (status === 410) return { state: 'dead', reason: 'the receiver answered 410 Gone' }
   const wait = schedule[number - 1]
   if (wait === undefined)
@@ -44,4 +48,23 @@ export function outcomeOf(
     state: 'retry',
     delay: Math.max(wait * (0.9 + 0.2 * random), Math.min(retryAfter ?? 0, LONGEST_WAIT)),
   }
+}
+
+/**
+ * What becomes of an alert that cannot be attempted, as it is now. It is given up when it is as old as its schedule is long, but not
+ * before it has waited: all gateways may have been away for days.
+ * @param age milliseconds since its schedule began @param waited it has waited in this way before @param random 0 to 1
+ */
+export function parkedOutcome(
+  reason: string,
+  age: number,
+  waited: boolean,
+  schedule: readonly number[],
+  random: number,
+  lookAgain = LOOK_AGAIN,
+): Outcome {
+  const left = schedule.reduce((sum, wait) => sum + wait, 0) - age
+  if (left <= 0 && waited) return { state: 'dead', reason }
+  const delay = lookAgain * (0.9 + 0.2 * random)
+  return { state: 'parked', reason, delay: left > 0 ? Math.min(delay, left) : delay }
 }

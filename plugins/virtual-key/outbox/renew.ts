@@ -19,8 +19,10 @@ export const renewScript: Script = {
   lua: `
 ${ENDED}
 local holds = {}
+redis.call('HLEN', KEYS[2])
 for i = 2, #ARGV, 2 do
   local pending = redis.pcall('XPENDING', KEYS[1], '${DISPATCHERS}', ARGV[i], ARGV[i], 1)
+  if pending.err and not string.find(pending.err, 'NOGROUP', 1, true) then return pending end
   local hold = 'theirs'
   if pending[1] and pending[1][2] == ARGV[1] then
     redis.call('XCLAIM', KEYS[1], '${DISPATCHERS}', ARGV[1], 0, ARGV[i], 'JUSTID')

@@ -16,7 +16,10 @@ export const tidyScript: Script = {
   lua: `
 local removed = 0
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], '${DISPATCHERS}')
-if consumers.err then return removed end
+if consumers.err then
+  local nobody = string.find(consumers.err, 'NOGROUP', 1, true) or string.find(consumers.err, 'no such key', 1, true)
+  return nobody and removed or consumers
+end
 for _, fields in ipairs(consumers) do
   local consumer = {}
   for i = 1, #fields, 2 do consumer[fields[i]] = fields[i + 1] end

@@ -8,6 +8,7 @@ const [OLD, YOUNG] = ['2026-04-06T17:00:00Z', '2026-04-06T19:59:58Z']
 
 const record = (timestamp: string, attempts = 0): AlertRecord => ({
   keyId: 'k',
+  configuration: 'plugin-0',
   url: 'https://example.com',
   timeout: 1,
   allowPrivateNetworks: false,

@@ -58,7 +58,7 @@ for (const [name, open] of Object.entries(PLACES))
       const one = new DispatchingProcess(await place.connect(), { schedule: [], signers })
       try {
         one.dispatcher.start()
-        await one.cross(newKey(), targetAt(url, { signer: 'plugin-1' }))
+        await one.cross(newKey(), targetAt(url, { configuration: 'plugin-1', signed: true }))
         await until('the dead alert', async () => (await everything(place.plain)).dead === 1)
         const dead = await doctor(env)
         expect([dead.code, told(dead, 'dead-alerts')]).to.deep.equal([
@@ -67,7 +67,7 @@ for (const [name, open] of Object.entries(PLACES))
         ])
 
         // Its configuration is nobody's.
-        await one.cross(newKey(), targetAt(url, { signer: 'plugin-9' }))
+        await one.cross(newKey(), targetAt(url, { configuration: 'plugin-9', signed: true }))
         const unsigned = await until('the dispatcher to be seen', async () => {
           const visit = await doctor(env)
           return /though 1 dispatcher runs/.test(told(visit, 'outbox')) && visit

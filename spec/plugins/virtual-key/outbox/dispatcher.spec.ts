@@ -119,7 +119,7 @@ for (const [name, open] of Object.entries(PLACES))
         signers: new Map([['plugin-1', [signingKey(secret)]]]),
         clock: () => (now += 5000),
       })
-      await one.cross(key, targetAt(receiver.url, { signer: 'plugin-1' }))
+      await one.cross(key, targetAt(receiver.url, { configuration: 'plugin-1', signed: true }))
       await gone()
       const bodies = new Set(receiver.received.map(({ body }) => body))
       const stamps = new Set(receiver.received.map(({ headers }) => headers['webhook-timestamp']))
@@ -162,7 +162,7 @@ for (const [name, open] of Object.entries(PLACES))
       expect(one.lines.some((line) => line.includes('given up'))).to.equal(true)
     })
 
-    it('buries at once what answers 410, and what may not be called, without a call', async () => {
+    it('gives up at once what answers 410, and tries a private target on the schedule, without a call', async () => {
       receiver.answer = (response) => response.writeHead(410).end()
       const one = await start()
       const [goneKey, privateKey] = [newKey(), newKey()]
@@ -170,8 +170,10 @@ for (const [name, open] of Object.entries(PLACES))
       await one.cross(privateKey, targetAt(receiver.url, { allowPrivateNetworks: false }))
       await gone()
       expect(receiver.received).to.have.length(1)
-      expect(await reasons(goneKey)).to.include('the receiver answered 410 Gone')
-      expect(await reasons(privateKey)).to.include('127.0.0.1 is a private address')
+      expect(await reasons(goneKey)).to.deep.equal(['the receiver answered 410 Gone'])
+      expect(await reasons(privateKey)).to.deep.equal([
+        '4 attempts failed, the last: 127.0.0.1 is a private address',
+      ])
     })
 
     it('waits as long as Retry-After asks for', async () => {
@@ -264,7 +266,7 @@ for (const [name, open] of Object.entries(PLACES))
 
     it('leaves an alert whose secrets it does not know to one who does, and says so once', async () => {
       const stranger = await start()
-      await stranger.cross(newKey(), targetAt(receiver.url, { signer: 'plugin-2' }))
+      await stranger.cross(newKey(), targetAt(receiver.url, { configuration: 'plugin-2', signed: true }))
       await until('the put back', async () => (await count('retry')) === 1)
       expect(receiver.received).to.have.length(0)
       const secret = `whsec_${randomBytes(32).toString('base64')}`

@@ -1,5 +1,10 @@
 import { expect } from 'chai'
-import { type Outcome, outcomeOf, SCHEDULE } from '../../../../plugins/virtual-key/outbox/outcome.ts'
+import {
+  type Outcome,
+  outcomeOf,
+  parkedOutcome,
+  SCHEDULE,
+} from '../../../../plugins/virtual-key/outbox/outcome.ts'
 import { retryAfter } from '../../../../plugins/virtual-key/outbox/retry-after.ts'
 import { scheduleFrom } from '../../../../plugins/virtual-key/outbox/schedule.ts'
 
@@ -37,21 +42,18 @@ describe('outcomeOf', () => {
       expect(outcomeOf({ attempt: attempt(status) }, 1, SCHEDULE, 0).state).to.equal('retry'))
   }
 
-  it('410 and a refused target are buried at once, with the reason', () => {
+  it('410 is given up at once, with the reason', () =>
     expect(outcomeOf({ attempt: attempt(410) }, 1, SCHEDULE, 0)).to.deep.equal({
       state: 'dead',
       reason: 'the receiver answered 410 Gone',
-    })
-    expect(
-      outcomeOf(
-        { attempt: attempt(undefined, '10.0.0.1 is a private address'), refused: true },
-        1,
-        SCHEDULE,
-        0,
-      ),
-    ).to.deep.equal({
+    }))
+
+  it('a refused target is tried again: its configuration may be corrected', () => {
+    const refused = { attempt: attempt(undefined, '10.0.0.1 is a private address'), refused: true }
+    expect(outcomeOf(refused, 1, SCHEDULE, 0).state).to.equal('retry')
+    expect(outcomeOf(refused, 10, SCHEDULE, 0)).to.deep.equal({
       state: 'dead',
-      reason: '10.0.0.1 is a private address',
+      reason: '10 attempts failed, the last: 10.0.0.1 is a private address',
     })
   })
 
@@ -61,6 +63,23 @@ describe('outcomeOf', () => {
     expect(wait(60_000)).to.deep.equal({ state: 'retry', delay: 60_000 })
     expect(wait(1e15)).to.deep.equal({ state: 'retry', delay: 86_400_000 })
   })
+})
+
+describe('parkedOutcome', () => {
+  const outcome = (age: number, waited: boolean) => parkedOutcome('why', age, waited, [1000, 5000], 0.5, 600)
+
+  it('looks again after a while, and at the end of the schedule', () => {
+    expect(outcome(0, false)).to.deep.equal({ state: 'parked', reason: 'why', delay: 600 })
+    expect(outcome(5900, true)).to.deep.equal({ state: 'parked', reason: 'why', delay: 100 })
+  })
+
+  it('gives up when the schedule is over, but not before it has waited once', () => {
+    expect(outcome(6000, true)).to.deep.equal({ state: 'dead', reason: 'why' })
+    expect(outcome(1e9, false)).to.deep.equal({ state: 'parked', reason: 'why', delay: 600 })
+  })
+
+  it('waits on where the clock of Redis went back', () =>
+    expect(outcome(-1e9, true)).to.deep.equal({ state: 'parked', reason: 'why', delay: 600 }))
 })
 
 describe('retryAfter', () => {
@@ -90,6 +109,10 @@ describe('scheduleFrom', () => {
   it('reads times with units', () =>
     expect(scheduleFrom('500ms, 5s,30m,2h')).to.deep.equal([500, 5000, 1_800_000, 7_200_000]))
   it('reads an empty list: one attempt only', () => expect(scheduleFrom('')).to.deep.equal([]))
+  it('reads no wait that is longer than a week', () => {
+    expect(scheduleFrom('168h')).to.deep.equal([604_800_000])
+    expect(() => scheduleFrom('169h')).to.throw('longer than a week')
+  })
   for (const wrong of ['5', '5 s', 's', '-5s', '1d', '5s;6s'])
     it(`refuses ${wrong}`, () => expect(() => scheduleFrom(wrong)).to.throw(`"${wrong}"`))
 })

@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Connection } from '../ledger/script.ts'
+import type { ThrottledLog } from '../throttled-log.ts'
+import type { Claim } from './claim.ts'
+import { renew } from './renew.ts'
+
+/** An alert in this process's hands. */
+export interface Lease {
+  readonly claim: Claim
+  /** Until then nobody else can have taken it. On the clock of `performance`. */
+  sureUntil: number
+  /** An attempt is under way: its outcome is told to Redis whoever owns the alert then. */
+  sending: boolean
+}
+
+/** Pause before Redis is asked again whose an alert is. Unit: milliseconds. */
+const PAUSE = 200
+
+/** The alerts that this process owns, and keeps owning by renewing its claims in time. */
+export class Leases {
+  readonly #redis: Connection
+  readonly #consumer: string
+  readonly #lease: number
+  readonly #trouble: ThrottledLog
+  /** By partition and stream id. */
+  readonly #held = new Map<string, Lease>()
+
+  /** @param lease milliseconds after which the claims of a silent process go to another */
+  constructor(redis: Connection, consumer: string, lease: number, trouble: ThrottledLog) {
+    this.#redis = redis
+    this.#consumer = consumer
+    this.#lease = lease
+    this.#trouble = trouble
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** undefined: it is in hand already. */
+  add(claim: Claim): Lease | undefined {
+    const place = placeOf(claim)
+    if (this.#held.has(place)) return undefined
+    const lease = { claim, sureUntil: this.#surely(), sending: false }
+    this.#held.set(place, lease)
+    return lease
+  }
+
+  drop({ claim }: Lease): void {
+    this.#held.delete(placeOf(claim))
+  }
+
+  has(lease: Lease): boolean {
+    return this.#held.get(placeOf(lease.claim)) === lease
+  }
+
+  all(): Lease[] {
+    return [...this.#held.values()]
+  }
+
+  /** Renews what is in hand. Redis may go away in between: no attempt starts before a claim is sure again. */
+  renewAll(): void {
+    for (const partition of new Set(this.all().map(({ claim }) => claim.partition))) {
+      this.renew(partition).catch(() => undefined)
+    }
+  }
+
+  /** @throws ReplyError or a connection's Error, which is told if it lasts */
+  async renew(partition: number): Promise<void> {
+    const held = this.all().filter(({ claim }) => claim.partition === partition)
+    const what = 'claims of alerts cannot be renewed'
+    if (held.length === 0) return this.#trouble.passed(what, partition)
+    const claims = held.map(({ claim }) => claim)
+    const holds = await renew(this.#redis, partition, this.#consumer, claims).catch((error: Error) => {
+      this.#trouble.failed(what, partition, error)
+      throw error
+    })
+    this.#trouble.passed(what, partition)
+    for (const [i, one] of held.entries()) {
+      if (holds[i] !== 'theirs') one.sureUntil = this.#surely()
+      else if (!one.sending) this.drop(one)
+    }
+  }
+
+  /**
+   * Whether the alert is still this process's to attempt, asked of Redis where that is not sure: a process that was stopped for a
+   * while may have lost it.
+   * @param stopped whether the process ends
+   */
+  async owns(lease: Lease, stopped: () => boolean): Promise<boolean> {
+    while (this.has(lease) && !stopped()) {
+      if (performance.now() < lease.sureUntil) return true
+      await this.renew(lease.claim.partition).catch(() => sleep(PAUSE))
+    }
+    return false
+  }
+
+  /** A third of the lease is left for replies that were long on their way. */
+  #surely(): number {
+    return performance.now() + (this.#lease * 2) / 3
+  }
+}
+
+function placeOf({ partition, streamId }: Claim): string {
+  return `${partition} ${streamId}`
+}
