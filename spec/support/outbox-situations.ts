@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis'
 import { DISPATCHERS, outboxNames } from '../../plugins/virtual-key/keys.ts'
 import { type Claim, claim } from '../../plugins/virtual-key/outbox/claim.ts'
+import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { finish } from '../../plugins/virtual-key/outbox/finish.ts'
+import { parkedEntry, wake } from '../../plugins/virtual-key/outbox/parked.ts'
 import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { renew } from '../../plugins/virtual-key/outbox/renew.ts'
 import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
@@ -12,6 +14,7 @@ const PARTITION = 3
 const NAMES = outboxNames(PARTITION)
 const RECORD: AlertRecord = {
   keyId: 'vk-abc',
+  configuration: 'plugin-0',
   url: 'https://alerts.example.com/hook',
   timeout: 1000,
   allowPrivateNetworks: false,
@@ -34,6 +37,15 @@ async function take(admin: Redis, consumer: string): Promise<void> {
     .xgroup('CREATE', NAMES.outbox, DISPATCHERS, '0', 'MKSTREAM')
     .catch((error: Error) => (error.message.startsWith('BUSYGROUP') ? undefined : Promise.reject(error)))
   await admin.xreadgroup('GROUP', DISPATCHERS, consumer, 'STREAMS', NAMES.outbox, '>')
+}
+
+const PARKED = parkedEntry('one', 'plugin-0', '')
+
+/** An alert that waits for its configuration. */
+async function park(admin: Redis): Promise<void> {
+  await admin.hset(NAMES.alerts, 'one', JSON_OF_IT)
+  await admin.zadd(NAMES.retry, 60_000, 'one')
+  await admin.zadd(NAMES.parked, 1, PARKED)
 }
 
 function held(streamId: string, id: string): Claim {
@@ -81,7 +93,12 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     act: (redis) => renew(redis, PARTITION, 'me', [held('1-1', 'one'), held('2-1', 'two')]),
   },
   ...(
-    [{ state: 'delivered' }, { state: 'retry', delay: 60_000 }, { state: 'dead', reason: 'no' }] as const
+    [
+      { state: 'delivered' },
+      { state: 'retry', delay: 60_000 },
+      { state: 'dead', reason: 'no' },
+      { state: 'parked', delay: 60_000, reason: 'no' },
+    ] as const
   ).flatMap((outcome): Situation[] => [
     {
       title: `vkFinish: ${outcome.state}`,
@@ -89,23 +106,46 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
         await add(admin, '1-1', 'one')
         await take(admin, 'me')
       },
-      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, ATTEMPT),
+      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
     {
       title: `vkFinish: ${outcome.state}, and Redis has lost it`,
       prepare: async () => undefined,
-      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, ATTEMPT),
+      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
   ]),
   {
     title: 'vkRequeue: a dead alert',
     prepare: (admin) => admin.xadd(NAMES.dead, '1-1', 'id', 'one', 'record', JSON_OF_IT),
-    act: (redis) => requeue(redis, PARTITION, 'one', RECORD, '1-1'),
+    act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'dead', entry: '1-1' }),
   },
   {
     title: 'vkRequeue: a new alert',
     prepare: async () => undefined,
-    act: (redis) => requeue(redis, PARTITION, 'one', RECORD),
+    act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'none' }),
+  },
+  {
+    title: 'vkRequeue: a parked alert',
+    prepare: park,
+    act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'waiting', entry: PARKED }),
+  },
+  {
+    title: 'vkDiscard: a dead alert',
+    prepare: (admin) => admin.xadd(NAMES.dead, '1-1', 'id', 'one', 'record', JSON_OF_IT),
+    act: (redis) => discard(redis, PARTITION, 'one', 'dead', '1-1'),
+  },
+  {
+    title: 'vkDiscard: a parked alert',
+    prepare: park,
+    act: (redis) => discard(redis, PARTITION, 'one', 'waiting', PARKED),
+  },
+  {
+    title: 'vkWake: a parked alert, and one that is gone',
+    async prepare(admin) {
+      await park(admin)
+      await admin.zadd(NAMES.parked, 2, parkedEntry('other', 'plugin-0', ''))
+    },
+    act: (redis) => wake(redis, PARTITION, '', () => true),
   },
   {
     title: 'vkTidy: one consumer that is gone',

@@ -57,12 +57,13 @@ export class KnownConfigurations {
   }
 
   /**
-   * An alert of it has just crossed here, so Kong uses it as it is known here: it is shared again, because another process may have
-   * shared an older state since, or Redis may have lost it.
+   * An alert of it has just crossed here, so Kong uses it as it is known here: it is shared again at once, because another process
+   * may have shared an older state since, or Redis may have lost it. Later that would not be known: what fails is not tried again.
    */
   used(configuration: string): void {
     const known = this.#known.get(configuration)
-    if (known !== undefined) known.sharedAt = undefined
+    // The attempt goes first.
+    if (known !== undefined) setImmediate(() => this.#shareOne(configuration, known, shareSettings))
   }
 
   /** Shares what is new, and keeps the rest from expiring. Never throws: what fails is tried again by the next call. */
@@ -71,12 +72,15 @@ export class KnownConfigurations {
     const due = [...this.#known].filter(
       ([, { sharedAt }]) => sharedAt === undefined || now - sharedAt > RENEW,
     )
-    await Promise.all(due.map(([configuration, known]) => this.#shareOne(configuration, known)))
+    await Promise.all(
+      due.map(([configuration, known]) =>
+        this.#shareOne(configuration, known, known.sharedAt === undefined ? shareSettings : keepSettings),
+      ),
+    )
   }
 
-  async #shareOne(configuration: string, known: Known): Promise<void> {
+  async #shareOne(configuration: string, known: Known, share: typeof shareSettings): Promise<void> {
     const what = 'settings of configurations cannot be shared with other plugin servers'
-    const share = known.sharedAt === undefined ? shareSettings : keepSettings
     try {
       await share(this.#redis, configuration, known.text)
       known.sharedAt = performance.now()
