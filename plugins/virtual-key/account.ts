@@ -12,7 +12,7 @@ import type { Standing } from './ledger/terms.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
 import { SchemaError } from './registry/schema-version.ts'
-import { clock, complaints, estimator, log, metrics, type Runtime } from './runtime.ts'
+import { clock, complaints, estimator, fetches, log, metrics, type Runtime } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { settlementOf } from './settle.ts'
@@ -36,6 +36,8 @@ interface Response {
   readonly reported: Usage | Uncounted
   /** The whole of it was seen. */
   readonly ended: boolean
+  /** Id of an answer that can be fetched, and is counted then too. */
+  readonly answer: string | undefined
   /** What its request holds. */
   readonly reservation: Reservation | undefined
 }
@@ -63,15 +65,19 @@ export class Account {
     }
     const seen = await read(kong)
     if (seen === undefined) return
-    const { usage: reported, body, type, encoding } = seen
+    const { usage: reported, body, type, encoding, answer: kept } = seen
+    const background = kept?.background ?? false
+    // Fetched, an answer repeats what was counted when it was made, unless that was in the background.
+    if (kept !== undefined && fetches.possible && (!background || typeof reported === 'string'))
+      if ((await kong.request.getMethod()) === 'GET') return
     const answer = {
       head: body,
       seen: body.length,
       ...(type === undefined ? {} : { type }),
       ...(encoding === undefined ? {} : { encoding }),
     }
-    if (typeof reported === 'string' && !(estimate && isAnswer({ request: NOTHING, ...answer })))
-      return uncounted(tell, reported)
+    const missing = estimate && (background || isAnswer({ request: NOTHING, ...answer }))
+    if (typeof reported === 'string' && !missing) return uncounted(tell, reported)
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
     const keyId = key ?? (await identify(kong, identification))
     const response = {
@@ -79,7 +85,9 @@ export class Account {
       service,
       label: () => serviceLabel(kong),
       reported,
-      ended: true,
+      // What is made in the background has only begun.
+      ended: !background,
+      answer: background ? kept?.id : undefined,
       reservation,
     }
     if (typeof reported !== 'string') {
@@ -106,10 +114,21 @@ export class Account {
     if (tapped === undefined) return uncounted(tell, 'tap_unknown')
     const { ended } = tapped
     const { reservation } = noteFrom(tapped.note)
-    const reported = tappedUsage(tapped)
+    const { reported, answer: kept } = tappedUsage(tapped)
+    const background = kept?.background ?? false
+    // Fetched, an answer repeats what was counted when it was made, unless that was in the background.
+    if (tapped.fetched && (!background || typeof reported === 'string')) return
     const service = this.#settings.service ?? tapped.service
     const keyId = tappedKey(this.#settings.identification, tapped)
-    const response = { keyId, service, label: async () => service, reported, ended, reservation }
+    const response = {
+      keyId,
+      service,
+      label: async () => service,
+      reported,
+      ended: ended && !background,
+      answer: background ? kept?.id : undefined,
+      reservation,
+    }
     const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
     await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
   }
@@ -135,7 +154,7 @@ export class Account {
    */
   async #settle(
     tell: Tell,
-    { keyId, service, label, reported, ended, reservation }: Response,
+    { keyId, service, label, reported, ended, answer, reservation }: Response,
     sample?: Sample,
   ): Promise<Standing | undefined> {
     const { admissions, settlements } = this.#runtime
@@ -147,7 +166,7 @@ export class Account {
       await uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock())
+    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock(), answer)
     const settled = await settlements.settle(settlement, service, label)
     if (settled.state === 'dropped') {
       if (held !== undefined) await admissions.release(keyId, held)

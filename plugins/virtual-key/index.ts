@@ -6,10 +6,11 @@ import { spliced } from './ask/include-usage.ts'
 import { usageChange } from './ask/usage-change.ts'
 import type { Phases } from './description.ts'
 import { type Escape, examine, MOST_HEADERS } from './escape.ts'
+import { fetchesAnswer } from './fetched.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
-import { criticalLines, metrics, runtimeFor } from './runtime.ts'
+import { criticalLines, fetches, metrics, runtimeFor } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
@@ -104,7 +105,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     } else {
       if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
       if (wish) await kong.service.request.setRawBody(spliced(await body.read(), wish))
-      else if (!request.hasBody && (await kong.request.getMethod()) !== 'POST') {
+      else if (!request.hasBody && !(await countable(kong))) {
         // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
         await kong.nginx.setCtx('buffered_proxying', false)
         return undefined
@@ -115,6 +116,15 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     for (const name of hidden) await kong.service.request.clearHeader(name)
     return undefined
   }
+}
+
+/** Whether the answer to a request without a body may report usage: it is a POST's, or one that is fetched. */
+async function countable(kong: Kong): Promise<boolean> {
+  const method = await kong.request.getMethod()
+  if (method !== 'GET') return method === 'POST'
+  const fetching = fetchesAnswer(await kong.request.getPath())
+  if (fetching) fetches.begin()
+  return fetching
 }
 
 /** Refusals by admission are in the metrics already, each under its reason. */

@@ -8,6 +8,8 @@ export interface Kong {
     /** Values are always arrays; names are in lower case. `max` values at most, 1 to 1000, and Kong's own default is fewer. */
     getHeaders(max: number): Promise<Record<string, string[]>>
     getMethod(): Promise<string>
+    /** Normalized, without the query. */
+    getPath(): Promise<string>
     /** Path and query as they stand in the request line. */
     getPathWithQuery(): Promise<string>
     /** Kong answers 500 for a body that is longer, and this never. `limit`: bytes */

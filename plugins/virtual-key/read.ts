@@ -1,13 +1,15 @@
 import type { Kong } from './kong.ts'
 import type { Uncounted } from './metrics.ts'
 import { inspectUsage } from './usage/index.ts'
-import type { Hints, Usage } from './usage/usage.ts'
+import type { Answer, Hints, Reading, Usage } from './usage/usage.ts'
 
 /** A buffered response. */
 export interface Read {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
   readonly body: Uint8Array
+  /** Where it can be fetched again. */
+  readonly answer?: Answer
   /** Content-Type and Content-Encoding, where they had to be looked up. */
   readonly type?: string
   readonly encoding?: string
@@ -22,15 +24,20 @@ export async function read(kong: Kong): Promise<Read | undefined> {
   const status = await kong.service.response.getStatus()
   if (status < 200 || status > 299) return undefined
   const seen = inspectUsage(body)
-  if (seen.usage !== undefined) return { usage: seen.usage, body }
+  if (seen.usage !== undefined) return { usage: seen.usage, body, ...answerOf(seen) }
   const hints = hintsFrom(await kong.response.getHeaders())
   const again = inspectUsage(body, hints)
   return {
     usage: again.usage ?? again.reason,
     body,
+    ...answerOf(again),
     ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
+}
+
+function answerOf({ answer }: Reading): { readonly answer?: Answer } {
+  return answer === undefined ? {} : { answer }
 }
 
 function hintsFrom(values: Record<string, string[]>): Hints {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { RedisConfig } from '../../schema/config.ts'
 import { Complaints } from './complaints.ts'
 import { Estimator } from './estimate/estimator.ts'
+import { Fetches } from './fetched.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { fingerprint } from './keys.ts'
 import { Admissions } from './ledger/admissions.ts'
@@ -43,6 +44,7 @@ const PATIENCE = 10_000
 export const clock = (): number => Date.now()
 export const complaints = new Complaints(clock)
 export const estimator = new Estimator()
+export const fetches = new Fetches(clock)
 
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined

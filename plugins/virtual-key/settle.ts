@@ -8,6 +8,7 @@ import { termsOf } from './terms.ts'
 /**
  * What one response adds to its key, and where its alerts go.
  * @param signer names the configuration whose secrets sign @param at milliseconds since 1970
+ * @param answer id of one that is counted whenever it is fetched
  */
 export function settlementOf(
   settings: Settings,
@@ -16,11 +17,13 @@ export function settlementOf(
   { usage, estimated }: Counted,
   reservation: Reservation | undefined,
   at: number,
+  answer?: string,
 ): Settlement {
   return {
     ...termsOf(settings, signer, keyId, at),
     tokens: usage.totalTokens,
     ...(reservation === undefined ? {} : { reservation }),
+    ...(answer === undefined ? {} : { answer }),
     ...(estimated ? { estimated } : {}),
     alert: { key_id: keyId, timestamp: rfc3339(at) },
   }

@@ -1,4 +1,5 @@
 import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
+import { KEPT_ANSWER_LUA } from '../fetched.ts'
 import { USAGE_HEADERS, USAGE_MARKERS } from '../usage/index.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
@@ -41,7 +42,8 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
- *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no POST, no 2xx.
+ *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and neither a
+ *              POST nor a GET that fetches an answer (fetched.ts).
  *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, or no count
  *              can be seen in it. A count is a member name with one of the usage reader's markers, and a digit after it; a model
  *              cannot write that, because its quotes are escaped.
@@ -99,7 +101,9 @@ return function()
   change(note)
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
-  local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD} }
+  local method = ngx.req.get_method()
+  local fetched = method == "GET" and match(kong.request.get_path(), "${KEPT_ANSWER_LUA}") and true
+  local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD}, counts = fetched or method == "POST", fetched = fetched }
   if sub(note, 1, ${KEEP.length}) == "${KEEP}" then
     tap.keeps = true
     tap.request, tap.sent = request()
@@ -115,7 +119,7 @@ local ngx, find, lower, sub, concat = ngx, string.find, string.lower, string.sub
 local FILES = { "^image/", "^audio/", "^video/", "^font/" }
 
 local function kept(tap)
-  if ngx.req.get_method() ~= "POST" or tap.status < 200 or tap.status > 299 then return false end
+  if not tap.counts or tap.status < 200 or tap.status > 299 then return false end
   local kind = ngx.header["content-type"]
   if type(kind) ~= "string" or kind == "" then return true end
   kind = lower(kind)
@@ -213,8 +217,9 @@ return function()
   if not tap then return end
   ctx.vk_tap = nil
   local status = tap.status or ngx.status
-  if ngx.req.get_method() ~= "POST" or (status ~= 499 and (status < 200 or status > 299)) then return end
+  if not tap.counts or (status ~= 499 and (status < 200 or status > 299)) then return end
   local facts = {}
+  add(facts, "fetched", tap.fetched and 1)
   add(facts, "status", status)
   add(facts, "seen", tap.seen)
   add(facts, "ended", tap.ended and 1)

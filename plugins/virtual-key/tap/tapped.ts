@@ -1,10 +1,12 @@
 import type { Consumer } from '../kong.ts'
 import type { Hints } from '../usage/usage.ts'
 
-/** What the tap left of one response: a POST's, answered with 2xx or hung up on. Format: lua.ts. */
+/** What the tap left of one response, answered with 2xx or hung up on: of a POST, or of a GET that fetches an answer. Format: lua.ts. */
 export interface Tapped {
   /** 2xx, or 499 where the client hung up before the answer began. */
   readonly status: number
+  /** It fetches an answer to an earlier request. */
+  readonly fetched: boolean
   /** The whole answer passed. Else the client hung up or the upstream broke off, and usage may have been to come. */
   readonly ended: boolean
   /** What the plugin's access phase left for its log phase. */
@@ -49,6 +51,7 @@ export function tappedFrom(text: string): Tapped | undefined {
   const [sentLength, sentType, sentEncoding] = [fact('sent'), fact('sent_type'), fact('sent_encoding')]
   return {
     status,
+    fetched: fact('fetched') === '1',
     ended: fact('ended') === '1',
     note: fact('note') ?? '',
     ...(id === undefined

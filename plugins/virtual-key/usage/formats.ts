@@ -1,5 +1,6 @@
 import type { Format } from './format.ts'
 import { alephAlpha } from './formats/aleph-alpha.ts'
+import { ANSWER_PATHS } from './formats/answer.ts'
 import { anthropic } from './formats/anthropic.ts'
 import { anthropicIterations } from './formats/anthropic-iterations.ts'
 import { cohere } from './formats/cohere.ts'
@@ -46,4 +47,7 @@ export const FORMATS: readonly Format[] = [
 export const USAGE_MARKERS = markersOf(FORMATS.flatMap((format) => format.counts))
 
 /** Every place in a document that anything looks at. `response`: OpenAI's last event repeats the whole response. */
-export const PATHS = pathsOf([...STORED_PATHS, ...FORMATS.flatMap((format) => format.paths)], 'response')
+export const PATHS = pathsOf(
+  [...STORED_PATHS, ...ANSWER_PATHS, ...FORMATS.flatMap((format) => format.paths)],
+  'response',
+)

@@ -4,7 +4,7 @@ import type { Hints, Reading, Usage } from './usage.ts'
 export { USAGE_HEADERS } from './formats/headers.ts'
 export { USAGE_MARKERS } from './formats.ts'
 export { UsageReader } from './reader.ts'
-export type { Hints, Reading, Silence, Usage } from './usage.ts'
+export type { Answer, Hints, Reading, Silence, Usage } from './usage.ts'
 
 /**
  * The tokens that a response body reports, whatever API it comes from; undefined when it reports none. Pure,

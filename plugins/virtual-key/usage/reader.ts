@@ -47,6 +47,10 @@ export class UsageReader {
     const readable = this.body.end()
     const counts = fill(this.tally.counts, headerCounts(this.hints.headers))
     const usage = counts && usageOf(counts)
-    return usage ? { usage } : { reason: readable ? 'no_usage' : 'unreadable' }
+    const { answer } = this.tally
+    return {
+      ...(answer === undefined ? {} : { answer }),
+      ...(usage ? { usage } : { reason: readable ? 'no_usage' : 'unreadable' }),
+    }
   }
 }

@@ -1,9 +1,11 @@
 import type { Counts, Mutable } from './counts.ts'
 import { replace } from './counts.ts'
+import { answerOf } from './formats/answer.ts'
 import { isStored } from './formats/stored.ts'
 import { FORMATS, PATHS } from './formats.ts'
 import type { Facts } from './json/facts.ts'
 import { FactSheet } from './json/facts.ts'
+import type { Answer } from './usage.ts'
 
 /** Path → the formats that look at it, as bits in the order of FORMATS: most documents concern one of them. */
 const LOOKERS = new Map<string, number>()
@@ -15,6 +17,8 @@ for (const [index, { paths }] of FORMATS.entries()) {
 export class Tally {
   /** By the format's place in FORMATS. */
   private readonly reports: Mutable[] = []
+  /** The answer that they belong to, where it can be fetched again. Asked for after `counts`. */
+  answer: Answer | undefined
   /** The facts added last, which have not been looked at. */
   private readonly last = new FactSheet(PATHS.slots)
 
@@ -32,6 +36,7 @@ export class Tally {
 
   private settle(): void {
     const facts: Facts = this.last
+    this.answer = answerOf(facts) ?? this.answer
     let lookers = 0
     for (const path of facts.paths()) lookers |= LOOKERS.get(path) ?? 0
     if (lookers === 0 || isStored(facts)) return

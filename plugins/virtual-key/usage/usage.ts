@@ -21,7 +21,15 @@ export interface Hints {
  */
 export type Silence = 'no_usage' | 'unreadable'
 
+/** An answer that its API keeps, so that it can be fetched again with the usage that it once reported, or did not yet. */
+export interface Answer {
+  readonly id: string
+  /** Made while nobody waits: the request's own answer reports nothing, and one that is fetched later does. */
+  readonly background: boolean
+}
+
 /** Usage, or the reason why there is none. */
-export type Reading =
+export type Reading = { readonly answer?: Answer } & (
   | { readonly usage: Usage; readonly reason?: undefined }
   | { readonly usage?: undefined; readonly reason: Silence }
+)

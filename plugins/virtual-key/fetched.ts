@@ -1,0 +1,36 @@
+/** Where an API keeps its answers, each under its id: OpenAI's Responses API and those that copy it. */
+const KEPT_ANSWER = /\/responses\/[^/]+\/?$/
+
+/** The same as a Lua pattern, for the tap. */
+export const KEPT_ANSWER_LUA = '/responses/[^/]+/?$'
+
+/** Whether a GET of this path fetches an answer, which may report what no answer to a POST has reported: it was made in the background. */
+export function fetchesAnswer(path: string): boolean {
+  return KEPT_ANSWER.test(path)
+}
+
+/** A response phase comes no later after its access phase. Unit: milliseconds. */
+const LATEST = 15 * 60_000
+
+/**
+ * Whether fetched answers may be among those that are counted now. A response phase does not know the method, and asking Kong for it
+ * costs a call, which only answers of such an API pay, and only while there are such requests.
+ */
+export class Fetches {
+  readonly #clock: () => number
+  #latest = Number.NEGATIVE_INFINITY
+
+  /** @param clock milliseconds since 1970 */
+  constructor(clock: () => number) {
+    this.#clock = clock
+  }
+
+  /** A request that fetches an answer passes. */
+  begin(): void {
+    this.#latest = this.#clock()
+  }
+
+  get possible(): boolean {
+    return this.#clock() - this.#latest < LATEST
+  }
+}
