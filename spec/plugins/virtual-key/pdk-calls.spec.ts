@@ -128,6 +128,22 @@ describe('PDK calls of one request', () => {
     ])
   })
 
+  it('a GET is asked for its path, and an answer that may have been fetched for its method: no other POST pays for that', async () => {
+    answers['request.getHeaders'] = {}
+    answers['request.getMethod'] = 'GET'
+    answers['request.getPath'] = '/v1/models'
+    const asked = ['request.getHeaders', 'request.getMethod', 'request.getPath']
+    expect(await calls({}, 'access')).to.deep.equal([...asked, 'nginx.setCtx'])
+    answers['request.getPath'] = '/v1/responses/resp_1'
+    expect(await calls({}, 'access')).to.deep.equal(asked)
+    const counted = ['request.getHeaders', 'service.response.getRawBody', 'service.response.getStatus']
+    answers['request.getHeaders'] = headers
+    expect(await calls({}, 'access', 'response')).to.deep.equal([...counted, 'client.getConsumer'])
+    const kept = { object: 'response', id: 'resp_1', usage: { total_tokens: 3 } }
+    answers['service.response.getRawBody'] = Buffer.from(JSON.stringify(kept))
+    expect(await calls({}, 'access', 'response')).to.deep.equal([...counted, 'request.getMethod'])
+  })
+
   it('the registry costs one more, a budget three, of which hide_client_headers saves two', async () => {
     const identified = [
       'request.getHeaders',
