@@ -1,5 +1,6 @@
 import { DISPATCHERS, outboxNames } from '../keys.ts'
 import { type Connection, run, type Script } from '../ledger/script.ts'
+import { PROOF } from './proof-lua.ts'
 import { type AlertRecord, recordFrom } from './record.ts'
 
 /** An alert that this process owns: nobody else attempts it while the claim is renewed. */
@@ -38,6 +39,7 @@ const FARTHEST = 8 * 86_400_000
 export const claimScript: Script = {
   name: 'vkClaim',
   lua: `
+${PROOF}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local claims = {}
@@ -56,10 +58,18 @@ local function take(entries)
     end
   end
 end
+redis.call('HGET', KEYS[3], '')
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, most)
 if #due == 0 then due = redis.call('ZRANGEBYSCORE', KEYS[2], now + ${FARTHEST}, '+inf', 'LIMIT', 0, most) end
 if #due == 0 and redis.call('EXISTS', KEYS[1]) == 0 then return reply() end
-redis.call('HLEN', KEYS[3])
+if #due > 0 or redis.call('XLEN', KEYS[1]) > 0 then
+  prove_zrem(KEYS[2])
+  prove_xack(KEYS[1])
+  prove_xdel(KEYS[1])
+  prove_xadd(KEYS[1])
+  prove_xautoclaim(KEYS[1])
+  prove_xreadgroup(KEYS[1])
+end
 local group = redis.pcall('XGROUP', 'CREATE', KEYS[1], '${DISPATCHERS}', '0', 'MKSTREAM')
 if group.err and not string.find(group.err, 'BUSYGROUP', 1, true) then return group end
 local from = '0-0'

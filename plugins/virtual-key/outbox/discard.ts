@@ -1,5 +1,6 @@
 import { outboxNames } from '../keys.ts'
 import { type Connection, run, type Script } from '../ledger/script.ts'
+import { PROOF } from './proof-lua.ts'
 
 /**
  * KEYS 1 retry  2 alerts  3 dead  4 parked
@@ -9,9 +10,10 @@ import { type Connection, run, type Script } from '../ledger/script.ts'
 export const discardScript: Script = {
   name: 'vkDiscard',
   lua: `
+${PROOF}
 if ARGV[2] == 'dead' then return redis.call('XDEL', KEYS[3], ARGV[3]) end
-redis.call('HLEN', KEYS[2])
-redis.call('ZCARD', KEYS[4])
+prove_hdel(KEYS[2])
+prove_zrem(KEYS[4])
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 if ARGV[3] ~= '' then redis.call('ZREM', KEYS[4], ARGV[3]) end

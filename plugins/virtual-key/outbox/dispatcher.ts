@@ -333,7 +333,7 @@ export class Dispatcher {
     const { id, partition } = lease.claim
     const what =
       outcome.state === 'delivered'
-        ? 'alerts that were delivered cannot be taken off, and would be sent again if this process ended'
+        ? 'alerts that were delivered cannot be taken off'
         : 'what became of an alert cannot be written down'
     for (let failed = 0; ; failed++) {
       try {

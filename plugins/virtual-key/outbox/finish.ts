@@ -3,6 +3,7 @@ import { type Connection, run, type Script } from '../ledger/script.ts'
 import { type Claim, scheduleStart } from './claim.ts'
 import { ENDED } from './ended.ts'
 import type { Outcome } from './outcome.ts'
+import { PROOF } from './proof-lua.ts'
 import type { Attempt } from './record.ts'
 
 /** Delivered records kept in each partition, as history for people. */
@@ -22,6 +23,7 @@ export const finishScript: Script = {
   name: 'vkFinish',
   lua: `
 ${ENDED}
+${PROOF}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local pending = redis.pcall('XPENDING', KEYS[1], '${DISPATCHERS}', ARGV[2], ARGV[2], 1)
@@ -34,10 +36,15 @@ redis.call('ZCARD', KEYS[2])
 redis.call('XLEN', KEYS[4])
 redis.call('XLEN', KEYS[5])
 local newest = redis.call('ZREVRANGE', KEYS[6], 0, 0, 'WITHSCORES')
+prove_zrem(KEYS[2])
+prove_xack(KEYS[1])
+prove_xdel(KEYS[1])
 if ARGV[4] == 'retry' or ARGV[4] == 'parked' then
+  prove_zadd(KEYS[2])
   redis.call('HSET', KEYS[3], ARGV[3], ARGV[6])
   redis.call('ZADD', KEYS[2], now + ARGV[5], ARGV[3])
 else
+  prove_hdel(KEYS[3])
   if ARGV[4] == 'dead' then
     redis.call('XADD', KEYS[4], '*', 'id', ARGV[3], 'reason', ARGV[5], 'record', ARGV[6])
   else

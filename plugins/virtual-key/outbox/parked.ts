@@ -1,5 +1,6 @@
 import { outboxNames } from '../keys.ts'
 import { type Connection, run, type Script } from '../ledger/script.ts'
+import { PROOF } from './proof-lua.ts'
 
 /**
  * Alerts that wait for a configuration: no process has its secrets, or it names no webhook. They wait among the retries until they
@@ -23,8 +24,10 @@ export function parkedEntry(id: string, configuration: string, secrets: string):
 export const wakeScript: Script = {
   name: 'vkWake',
   lua: `
+${PROOF}
 local woken = 0
-redis.call('ZCARD', KEYS[1])
+prove_zadd(KEYS[1])
+prove_zrem(KEYS[2])
 for i = 1, #ARGV, 2 do
   if redis.call('ZSCORE', KEYS[1], ARGV[i + 1]) then
     redis.call('ZADD', KEYS[1], 0, ARGV[i + 1])

@@ -1,5 +1,6 @@
 import { outboxNames } from '../keys.ts'
 import { type Connection, run, type Script } from '../ledger/script.ts'
+import { PROOF } from './proof-lua.ts'
 import type { AlertRecord } from './record.ts'
 
 /**
@@ -11,11 +12,15 @@ import type { AlertRecord } from './record.ts'
 export const requeueScript: Script = {
   name: 'vkRequeue',
   lua: `
+${PROOF}
 redis.call('ZCARD', KEYS[4])
 local waiting = redis.call('ZSCORE', KEYS[1], ARGV[1])
 local stored = redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1
 if ARGV[2] == 'waiting' and not waiting or ARGV[2] ~= 'waiting' and stored then return 0 end
 if ARGV[2] == 'dead' and #redis.call('XRANGE', KEYS[3], ARGV[3], ARGV[3]) == 0 then return 0 end
+prove_zadd(KEYS[1])
+prove_zrem(KEYS[4])
+prove_xdel(KEYS[3])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
 redis.call('ZADD', KEYS[1], 0, ARGV[1])
 if ARGV[2] == 'dead' then redis.call('XDEL', KEYS[3], ARGV[3]) end

@@ -8,7 +8,7 @@ import { PROCESS_SITUATIONS } from '../../support/process-situations.ts'
 const TYPES = ['list', 'text'] as const
 
 /** Scripts that are held to it; the others follow. */
-const HELD_TO_IT = /^(vkRenew|vkTidy|vkHeartbeat):/
+const HELD_TO_IT = /^(vkRenew|vkTidy|vkHeartbeat|vkClaim|vkFinish|vkRequeue|vkDiscard|vkWake):/
 
 /** Each script, in each situation in which it writes, with each command and each key in turn taken from it. */
 describe('Scripts do everything or nothing', function () {

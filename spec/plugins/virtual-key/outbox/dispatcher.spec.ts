@@ -321,6 +321,28 @@ for (const [name, open] of Object.entries(PLACES))
         }
       })
 
+    // Of a cluster, every node has users of its own.
+    if (name === 'a single Redis')
+      it('says it when deliveries cannot be taken off, or the outbox cannot be looked at, for longer', async () => {
+        const one = await start()
+        try {
+          await plain.acl('SETUSER', 'default', '-xack', '-xautoclaim')
+          await one.cross(newKey(), targetAt(receiver.url))
+          const told = (what: string) =>
+            until(what, () => one.lines.some((line) => line.includes(`${what}: failing for `)))
+          await told('alerts that were delivered cannot be taken off')
+          await told('the outbox cannot be looked at')
+          expect(receiver.received).to.have.length(1)
+          const errors = one.lines.filter((line) => line.startsWith('virtual-key error: '))
+          expect(errors).to.have.length(2)
+        } finally {
+          await plain.acl('SETUSER', 'default', '+@all')
+        }
+        await gone()
+        await until('the relief', () => one.lines.filter((line) => line.includes(': works again')).length === 2)
+        expect(receiver.received).to.have.length(1)
+      })
+
     it('delivers once although Redis is away for longer than a lease in the middle of the attempt', async () => {
       const all = await Promise.all(Array.from({ length: 6 }, () => start()))
       let answer: (() => void) | undefined
