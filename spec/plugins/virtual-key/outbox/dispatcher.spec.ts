@@ -339,7 +339,10 @@ for (const [name, open] of Object.entries(PLACES))
           await plain.acl('SETUSER', 'default', '+@all')
         }
         await gone()
-        await until('the relief', () => one.lines.filter((line) => line.includes(': works again')).length === 2)
+        await until(
+          'the relief',
+          () => one.lines.filter((line) => line.includes(': works again')).length === 2,
+        )
         expect(receiver.received).to.have.length(1)
       })
 
