@@ -1,7 +1,9 @@
 import type { Claim } from '../outbox/claim.ts'
 import type { Link } from '../redis.ts'
 import { type Admitted, admit, type Question } from './admit.ts'
+import { isFinal } from './final.ts'
 import type { KnownTotals } from './known.ts'
+import { PendingReleases } from './pending-releases.ts'
 import { type Reservation, release, reservationOf } from './reserve.ts'
 
 /** Requests under way that hold tokens. About 5 MB; what is pushed out expires in Redis. */
@@ -30,10 +32,12 @@ export type Decision =
 export class Admissions {
   readonly #options: AdmissionsOptions
   readonly #open = new Set<Reservation>()
+  readonly #releases: PendingReleases
   #next = 0
 
   constructor(options: AdmissionsOptions) {
     this.#options = options
+    this.#releases = new PendingReleases(options.link.redis)
   }
 
   /** A name for what one request wants to hold. `tokens`: at least 0 */
@@ -89,10 +93,11 @@ export class Admissions {
     return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.settler}-`)
   }
 
-  /** Gives back what a request holds that has nothing to count. Never throws. */
+  /** Gives back what a request holds that has nothing to count: now, or when Redis takes it. Never throws. */
   async release(keyId: string, reservation: Reservation): Promise<void> {
-    // Where Redis is away it stays until it expires.
-    await release(this.#options.link.redis, keyId, reservation).catch(() => undefined)
+    await release(this.#options.link.redis, keyId, reservation).catch((error) => {
+      if (!isFinal(error)) this.#releases.add(keyId, reservation)
+    })
   }
 
   #hold(reservation: Reservation | undefined): void {

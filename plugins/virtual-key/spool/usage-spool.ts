@@ -28,6 +28,10 @@ export interface UsageSpoolOptions {
   readonly log: Log
   /** Milliseconds, never going back. */
   readonly now: () => number
+  /** Records on disk; `MOST_SPOOLED` unless set. */
+  readonly most?: number
+  /** Bytes on disk; `MOST_SPOOLED_BYTES` unless set. */
+  readonly mostBytes?: number
 }
 
 /** A record in memory, and the file that holds it too, once one does. */
@@ -159,12 +163,13 @@ export class UsageSpool {
   }
 
   #writable(to: Set<Segment> | Segment[]): Segment {
+    const { folder, redis, runtime, most = MOST_SPOOLED, mostBytes = MOST_SPOOLED_BYTES } = this.#options
     const all = [...this.#mirrors, ...this.#unread]
     const sum = (of: (segment: Segment) => number) => all.reduce((total, segment) => total + of(segment), 0)
-    if (sum(({ lines }) => lines) >= MOST_SPOOLED || sum(({ bytes }) => bytes) >= MOST_SPOOLED_BYTES) {
-      throw new Error(`${this.path} holds ${MOST_SPOOLED} records or ${MOST_SPOOLED_BYTES} bytes`)
-    }
-    const { folder, redis, runtime } = this.#options
+    if (sum(({ lines }) => lines) >= most || sum(({ bytes }) => bytes) >= mostBytes)
+      throw new Error(
+        `${this.path} holds the most that it may, ${most} records or ${mostBytes} bytes for one Redis`,
+      )
     const current = this.#current
     const fits = current?.writable && current.lines < SEGMENT_RECORDS && current.bytes < SEGMENT_BYTES
     if (current !== undefined && fits && [...to].includes(current)) return current

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { totalName } from '../../../../plugins/virtual-key/keys.ts'
+import { reservedName, totalName } from '../../../../plugins/virtual-key/keys.ts'
 import { Admissions } from '../../../../plugins/virtual-key/ledger/admissions.ts'
 import { KnownTotals } from '../../../../plugins/virtual-key/ledger/known.ts'
 import { newSettler, Settlements } from '../../../../plugins/virtual-key/ledger/settlements.ts'
@@ -68,14 +68,19 @@ describe('A failover behind the same address', function () {
   const spend = (key: string, tokens: number) =>
     settlements.settle(settlement(key, tokens), 'openai', async () => 'asked')
 
-  const ask = (keyId: string) => {
-    const reservation = admissions.newReservation(10)
+  const ask = (keyId: string, reservation = admissions.newReservation(10)) => {
     const question = { refuseUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
     return admissions.decide(
       { ...terms(keyId, { budget: 1000 }), ...question },
       async () => 'read',
       async () => '',
     )
+  }
+
+  const reserve = async (keyId: string) => {
+    const reservation = admissions.newReservation(10)
+    expect(await ask(keyId, reservation)).to.include({ state: 'admitted' })
+    return reservation
   }
 
   /** The old master stays up, read-only, and every connection to it with it. */
@@ -128,6 +133,23 @@ describe('A failover behind the same address', function () {
     expect(await ask(newKey())).to.include({ state: 'unavailable' })
     proxy.target = other.port
     await until('an admission', async () => (await ask(newKey())).state === 'admitted')
+  })
+
+  it('is waited for by what is to be given back: no key is kept from tokens that nobody spends', async () => {
+    const keys = Array.from({ length: 250 }, newKey)
+    const held = await Promise.all(keys.map(async (key) => ({ key, reservation: await reserve(key) })))
+    await until('the copy', async () => (await client(other).get(reservedName(keys[249] ?? ''))) === '10')
+    await failOver()
+    for (const { key, reservation } of held) {
+      expect(admissions.take(reservation)).to.equal(true)
+      await admissions.release(key, reservation)
+    }
+    const looker = client(other)
+    const still = async () =>
+      (await Promise.all(keys.map((key) => looker.exists(reservedName(key))))).filter(Boolean)
+    expect(await still()).to.have.length(250)
+    proxy.target = other.port
+    await until('all of it', async () => (await still()).length === 0)
   })
 
   it('does not storm a server that stays read-only', async () => {

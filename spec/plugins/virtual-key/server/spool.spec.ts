@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { onPath, PrivateRedis } from '../../../../dev/redis.ts'
-import { totalName } from '../../../../plugins/virtual-key/keys.ts'
+import { outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/keys.ts'
 import { exchange, newInstance } from '../../../support/exchange.ts'
 import { PluginProcess } from '../../../support/plugin-process.ts'
+import { Receiver } from '../../../support/receiver.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
 
@@ -35,11 +36,11 @@ describe('Usage records that wait, when the plugin server is killed', function (
     rmSync(prefix, { recursive: true, force: true })
   })
 
-  const start = async (port = redis.port) => {
+  const start = async (port = redis.port, config = {}) => {
     const server = await PluginProcess.start({}, prefix)
     servers.push(server)
     const wire = await server.connect()
-    const instance = await newInstance(wire, port)
+    const instance = await newInstance(wire, port, config)
     return { server, spend: () => exchange(wire, instance, 'settled') }
   }
   const folder = () => join(prefix, 'virtual-key')
@@ -67,6 +68,32 @@ describe('Usage records that wait, when the plugin server is killed', function (
     )
     expect([waited, settled]).to.deep.equal([700, 700])
     expect(await client.exists(totalName('vk-abc', 'total'))).to.equal(1)
+  })
+
+  it('fire the alerts of their crossings, once, from the process that settles them', async () => {
+    const receiver = await Receiver.start()
+    const config = {
+      alert_threshold: 100,
+      alert_webhook: receiver.url,
+      webhook: { timeout: 1000, allow_private_networks: true, format: 'json' },
+    }
+    const { server, spend } = await start(redis.port, config)
+    await spend()
+    await redis.halt()
+    for (let i = 0; i < 20; i++) await spend()
+    await server.stop('SIGKILL')
+    await redis.resume()
+    await start(redis.port, config)
+    await gone()
+    // Well before the lease of a process that ended would be over.
+    await until('the alert', () => receiver.received.length > 0, 5000)
+    const { outbox, alerts } = outboxNames(partitionOf('vk-abc'))
+    await until(
+      'an empty outbox',
+      async () => (await client.xlen(outbox)) + (await client.hlen(alerts)) === 0,
+    )
+    expect(receiver.received.map(({ body }) => JSON.parse(body).total_tokens)).to.deep.equal([100])
+    await receiver.stop()
   })
 
   it('outlive a second kill, in the middle of it', async () => {

@@ -25,7 +25,11 @@ import { Metrics } from '../../../../plugins/virtual-key/metrics.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { redisName } from '../../../../plugins/virtual-key/spool/redis-name.ts'
 import { SpoolFolder } from '../../../../plugins/virtual-key/spool/spool-folder.ts'
-import { MOST_SPOOLED, UsageSpool } from '../../../../plugins/virtual-key/spool/usage-spool.ts'
+import {
+  MOST_SPOOLED,
+  MOST_SPOOLED_BYTES,
+  UsageSpool,
+} from '../../../../plugins/virtual-key/spool/usage-spool.ts'
 import { type Connected, connected, redisConfig } from '../../../support/connection.ts'
 import { keyNames, settlement, silentTarget } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
@@ -65,7 +69,7 @@ describe('The spool', function () {
   })
 
   /** A process of its own, as far as the spool can tell: it knows nothing of the others' runtimes. */
-  const life = async ({ redis = 'aa', folder = new SpoolFolder(path) } = {}) => {
+  const life = async ({ redis = 'aa', folder = new SpoolFolder(path), bounds = {} } = {}) => {
     const connection = await connected(proxy.port, { timeout: 500 })
     const metrics = new Metrics()
     const lines: string[] = []
@@ -79,6 +83,7 @@ describe('The spool', function () {
       metrics,
       log,
       now: () => performance.now(),
+      ...bounds,
     })
     const settlements = new Settlements({
       link: connection.link,
@@ -173,6 +178,20 @@ describe('The spool', function () {
     expect(after.metrics.get('crossings')).to.equal(1)
     expect(
       after.lines.filter((line) => line.includes(`"${key}" crossed 100 with 101 tokens`)),
+    ).to.have.length(1)
+  })
+
+  it('a crossing of a record that had to wait is counted, and said where there is no webhook', async () => {
+    const { spend, settlements, metrics, lines } = await life()
+    const key = newKey()
+    await server.halt()
+    await until('the loss of Redis', async () => !(await settlements.available()))
+    for (let i = 0; i < 3; i++) await spend(key, 50, { target: silentTarget() })
+    await server.resume()
+    await gone()
+    expect(metrics.get('crossings')).to.equal(1)
+    expect(
+      lines.filter((line) => line.includes(`critical: key "${key}" crossed 100 with 100 tokens`)),
     ).to.have.length(1)
   })
 
@@ -297,7 +316,7 @@ describe('The spool', function () {
     expect(await total(key)).to.equal(10)
   })
 
-  it('takes what finds no room in memory, up to a bound; what is beyond is counted and said', async () => {
+  it('takes what finds no room in memory', async () => {
     const { spend, settlements, metrics, lines } = await life()
     const keys = Array.from({ length: 20 }, newKey)
     await server.halt()
@@ -307,8 +326,6 @@ describe('The spool', function () {
     }
     expect(settlements.waiting).to.equal(MOST_WAITING)
     expect(settlements.spooled).to.equal(MOST_WAITING + 3000)
-    // What it holds is never more than this.
-    expect(MOST_SPOOLED).to.be.above(MOST_WAITING + 3000)
     await server.resume()
     await gone()
     expect(settlements.waiting).to.equal(0)
@@ -316,6 +333,36 @@ describe('The spool', function () {
     expect(metrics.get('uncounted_dropped')).to.equal(0)
     expect(metrics.get('settled')).to.equal(MOST_WAITING + 3000)
     expect(lines.filter((line) => line.includes('lost'))).to.deep.equal([])
+  })
+
+  for (const [what, bounds, most] of [
+    ['records', { most: 12_000 }, 12_000],
+    ['bytes', { mostBytes: 7_000_000 }, 18_000],
+  ] as const) {
+    it(`holds no more ${what} than it may; what finds no room in memory either is counted and said`, async () => {
+      const { spend, settlements, metrics, lines } = await life({ bounds })
+      const key = newKey()
+      await server.halt()
+      await until('the loss of Redis', async () => !(await settlements.available()))
+      let waiting = 0
+      for (let i = 0; i < 19_000; i++) if ((await spend(key, 1)).state === 'waiting') waiting++
+      expect(waiting).to.be.within(MOST_WAITING, most)
+      expect(settlements.spooled).to.be.at.most(most)
+      const bytes = files().reduce((sum, file) => sum + statSync(join(path, file)).size, 0)
+      if ('mostBytes' in bounds) expect(bytes).to.be.within(bounds.mostBytes - 1000, bounds.mostBytes + 1000)
+      expect(metrics.get('uncounted_dropped')).to.equal(19_000 - waiting)
+      const said = (word: string) =>
+        lines.filter((line) => line.includes(`critical: `) && line.includes(word))
+      expect(said('holds the most that it may')).to.have.length(1)
+      expect(said('tokens of key')).to.have.length(1)
+      await server.resume()
+      await gone()
+      expect(await total(key)).to.equal(waiting)
+    })
+  }
+
+  it('names bounds that a disk can bear', () => {
+    expect([MOST_SPOOLED, MOST_SPOOLED_BYTES]).to.deep.equal([100_000, 64 * 1024 * 1024])
   })
 
   it('has what is on its way when the process may be killed at any moment', async () => {
