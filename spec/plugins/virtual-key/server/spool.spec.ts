@@ -20,6 +20,7 @@ describe('Usage records that wait, when the plugin server is killed', function (
   let client: Redis
   let prefix: string
   let servers: PluginProcess[]
+  let others: Array<{ stop(): Promise<void> }>
 
   beforeEach(async () => {
     redis = await PrivateRedis.start(['--appendonly', 'yes', '--appendfsync', 'always'])
@@ -27,10 +28,12 @@ describe('Usage records that wait, when the plugin server is killed', function (
     client.on('error', () => undefined)
     prefix = mkdtempSync(join(tmpdir(), 'virtual-key-prefix-'))
     servers = []
+    others = []
   })
 
   afterEach(async () => {
     for (const server of servers) await server.stop('SIGKILL')
+    for (const other of others) await other.stop()
     client.disconnect()
     await redis.stop()
     rmSync(prefix, { recursive: true, force: true })
@@ -72,6 +75,7 @@ describe('Usage records that wait, when the plugin server is killed', function (
 
   it('fire the alerts of their crossings, once, from the process that settles them', async () => {
     const receiver = await Receiver.start()
+    others.push(receiver)
     const config = {
       alert_threshold: 100,
       alert_webhook: receiver.url,
@@ -93,7 +97,6 @@ describe('Usage records that wait, when the plugin server is killed', function (
       async () => (await client.xlen(outbox)) + (await client.hlen(alerts)) === 0,
     )
     expect(receiver.received.map(({ body }) => JSON.parse(body).total_tokens)).to.deep.equal([100])
-    await receiver.stop()
   })
 
   it('outlive a second kill, in the middle of it', async () => {
@@ -131,6 +134,7 @@ describe('Usage records that wait, when the plugin server is killed', function (
 
   it('and those on their way are safe at once when it is told to stop: Kong kills it 0.1 s later', async () => {
     const proxy = await SwallowingProxy.start(redis.port)
+    others.push(proxy)
     const { server, spend } = await start(proxy.port)
     await spend()
     proxy.swallow = true
@@ -149,7 +153,6 @@ describe('Usage records that wait, when the plugin server is killed', function (
     await start(proxy.port)
     await gone()
     expect(await total()).to.equal(20)
-    await proxy.stop()
   })
 
   it('leave no trace where Redis answers', async () => {

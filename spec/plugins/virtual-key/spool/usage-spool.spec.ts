@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { totalName } from '../../../../plugins/virtual-key/keys.ts'
+import { DISPATCHERS, outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/keys.ts'
 import { KnownTotals } from '../../../../plugins/virtual-key/ledger/known.ts'
 import { newSettler, Settlements } from '../../../../plugins/virtual-key/ledger/settlements.ts'
 import { MOST_WAITING } from '../../../../plugins/virtual-key/ledger/usage-queue.ts'
@@ -99,7 +99,7 @@ describe('The spool', function () {
       settlements.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
     /** As SIGKILL leaves it: it tries nothing any more, and says nothing. */
     const kill = () => connection.redis.disconnect()
-    return { settlements, spend, metrics, lines, delivered, kill, folder }
+    return { settlements, spend, metrics, lines, delivered, kill, settler }
   }
 
   const total = async (key: string) => Number(await plain.get(totalName(key, 'total')))
@@ -155,6 +155,12 @@ describe('The spool', function () {
     expect(
       after.delivered.map(({ record }) => JSON.parse(record?.payload ?? '').total_tokens).sort(),
     ).to.deep.equal([10, 10, 105, 105, 210, 210].sort())
+    // Whose name they bear in Redis, so that nobody takes them for those of a process that ended.
+    for (const key of keys) {
+      const { outbox } = outboxNames(partitionOf(key))
+      const owners = (await plain.xpending(outbox, DISPATCHERS, '-', '+', 10)) as Array<[string, string]>
+      expect(new Set(owners.map(([, owner]) => owner))).to.deep.equal(new Set([after.settler]))
+    }
     expect(after.metrics.get('spool_recovered')).to.equal(40)
     expect(after.metrics.get('crossings')).to.equal(6)
     expect(after.lines.some((line) => line.includes('earlier process has left: 40'))).to.equal(true)
