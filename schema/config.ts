@@ -139,7 +139,7 @@ export const config = {
   fault_tolerant: {
     type: 'boolean',
     default: true,
-    description: 'While Redis is unreachable: true = proxy and settle later; false = answer 503.',
+    description: 'While Redis is unreachable or refuses: true = proxy and settle later; false = answer 503.',
   },
   redis: {
     type: 'record',
