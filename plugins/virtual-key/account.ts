@@ -72,7 +72,7 @@ export class Account {
       if ((await kong.request.getMethod()) === 'GET') return
     const answer = {
       head: body,
-      seen: body.length,
+      seen: seen.seen,
       ...(type === undefined ? {} : { type }),
       ...(encoding === undefined ? {} : { encoding }),
     }

@@ -7,7 +7,10 @@ import type { Answer, Hints, Reading, Usage } from './usage/usage.ts'
 export interface Read {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
+  /** Empty where it is too long to be read. */
   readonly body: Uint8Array
+  /** Bytes of the whole body. */
+  readonly seen: number
   /** Where it can be fetched again. */
   readonly answer?: Answer
   /** Content-Type and Content-Encoding, where they had to be looked up. */
@@ -15,21 +18,26 @@ export interface Read {
   readonly encoding?: string
 }
 
+/** Fewer bytes than a body has that arrives as none, because it is too long (server/messages.ts). */
+const TOO_LONG = 64 * 1024 * 1024
+
 /**
  * Reads a buffered response; undefined where there is nothing to count, because it is no 2xx.
  * Two PDK calls; a third, for the headers, only where the body alone says nothing.
  */
 export async function read(kong: Kong): Promise<Read | undefined> {
-  const body = (await kong.service.response.getRawBody()) ?? new Uint8Array()
+  const received = await kong.service.response.getRawBody()
+  const body = received ?? new Uint8Array()
   const status = await kong.service.response.getStatus()
   if (status < 200 || status > 299) return undefined
   const seen = inspectUsage(body)
-  if (seen.usage !== undefined) return { usage: seen.usage, body, ...answerOf(seen) }
+  if (seen.usage !== undefined) return { usage: seen.usage, body, seen: body.length, ...answerOf(seen) }
   const hints = hintsFrom(await kong.response.getHeaders())
   const again = inspectUsage(body, hints)
   return {
-    usage: again.usage ?? again.reason,
+    usage: again.usage ?? (received === undefined ? 'unreadable' : again.reason),
     body,
+    seen: received?.length ?? TOO_LONG,
     ...answerOf(again),
     ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),

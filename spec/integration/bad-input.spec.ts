@@ -3,6 +3,7 @@ import { chat } from '../support/client.ts'
 import { declaration } from '../support/declaration.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { Scene } from '../support/scene.ts'
+import { until } from '../support/until.ts'
 import { completion } from '../support/upstream.ts'
 
 describe('Bad input', function () {
@@ -54,6 +55,19 @@ describe('Bad input', function () {
     const answer = await chat(scene.gateway, key)
     expect(answer.status).to.equal(200)
     expect(await scene.total(key)).to.equal(77)
+  })
+
+  it('an answer beyond 64 MiB is not read, but counts by its length', async () => {
+    const key = scene.newKey()
+    const piece = Buffer.alloc(1024 * 1024, 'x')
+    scene.upstream.answer = (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.write('{"choices":[{"message":{"content":"')
+      for (let i = 0; i < 65; i++) response.write(piece)
+      response.end('"}}],"usage":{"total_tokens":77}}')
+    }
+    expect((await chat(scene.gateway, key)).status).to.equal(200)
+    await until('the count', async () => (await scene.total(key)) >= 10_000_000)
   })
 
   it('an upstream that resets is a 502 and counts nothing', async () => {

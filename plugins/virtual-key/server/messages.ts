@@ -1,3 +1,7 @@
+/** A longer text or binary, such as the body of an answer, arrives as nil: it is dropped as it comes in. Unit: bytes. */
+const LONGEST = 64 * 1024 * 1024
+const NIL = Uint8Array.of(0xc0)
+
 /**
  * Cuts a stream of bytes into whole MessagePack messages. kong-pdk's listener decodes all that it has again for every chunk that
  * arrives, which is quadratic (a body of 20 MB: 2 s on the one thread), and takes two messages in one chunk for an error.
@@ -8,9 +12,15 @@ export class Messages {
   #length = 0
   /** Bytes without which looking again is of no use. */
   #needed = 1
+  /** Bytes still to come of what is too long. */
+  #dropping = 0
 
   /** The messages that this chunk completes. @throws RangeError for bytes that are no MessagePack */
-  push(chunk: Uint8Array): Uint8Array[] {
+  push(piece: Uint8Array): Uint8Array[] {
+    const dropped = Math.min(this.#dropping, piece.length)
+    this.#dropping -= dropped
+    if (this.#dropping > 0) return []
+    const chunk = piece.subarray(dropped)
     this.#chunks.push(chunk)
     this.#length += chunk.length
     if (this.#length < this.#needed) return []
@@ -18,10 +28,15 @@ export class Messages {
     const whole: Uint8Array[] = []
     let start = 0
     let end = messageEnd(bytes, start)
-    while (end <= bytes.length) {
+    while (typeof end === 'number' && end <= bytes.length) {
       whole.push(bytes.subarray(start, end))
       start = end
       end = messageEnd(bytes, start)
+    }
+    if (typeof end !== 'number') {
+      this.#begin(bytes.subarray(start, end.from))
+      this.#dropping = Math.max(0, end.to - bytes.length)
+      return [...whole, ...this.push(bytes.subarray(end.to))]
     }
     const rest = bytes.subarray(start)
     this.#chunks = rest.length > 0 ? [rest] : []
@@ -29,13 +44,24 @@ export class Messages {
     this.#needed = end - start
     return whole
   }
+
+  /** A message goes on with nil after this. */
+  #begin(before: Uint8Array): void {
+    this.#chunks = [before, NIL]
+    this.#length = before.length + NIL.length
+    this.#needed = 0
+  }
 }
 
 /**
  * Where the message that starts at `start` ends. Beyond the bytes: it is not complete, and ends there at the earliest.
- * Counts the values still to come instead of recursing, so that nesting costs no stack.
+ * Counts the values still to come instead of recursing, so that nesting costs no stack. Or where something stands in it that is too
+ * long, which may end beyond the bytes.
  */
-function messageEnd(bytes: Uint8Array, start: number): number {
+function messageEnd(
+  bytes: Uint8Array,
+  start: number,
+): number | { readonly from: number; readonly to: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = start
   for (let values = 1; values > 0; values--) {
@@ -44,6 +70,7 @@ function messageEnd(bytes: Uint8Array, start: number): number {
     const sizeOfLength = lengthBytes(format)
     if (at + 1 + sizeOfLength > bytes.length) return at + 1 + sizeOfLength
     const length = sizeOfLength === 0 ? 0 : unsigned(view, at + 1, sizeOfLength)
+    const from = at
     at += 1 + sizeOfLength
     if (format <= 0x7f || format >= 0xe0) continue
     if (format <= 0x8f) values += 2 * (format & 0x0f)
@@ -51,6 +78,7 @@ function messageEnd(bytes: Uint8Array, start: number): number {
     else if (format <= 0xbf) at += format & 0x1f
     else if (format === 0xdc || format === 0xdd) values += length
     else if (format === 0xde || format === 0xdf) values += 2 * length
+    else if (length > LONGEST) return { from, to: at + length + fixedBytes(format) }
     else at += length + fixedBytes(format)
   }
   return at

@@ -1,4 +1,4 @@
-import { encode } from '@msgpack/msgpack'
+import { decode, encode } from '@msgpack/msgpack'
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { Messages } from '../../../../plugins/virtual-key/server/messages.ts'
@@ -67,6 +67,34 @@ describe('Messages', () => {
       found += messages.push(large.subarray(at, at + 4096)).length
     expect(found).to.equal(1)
     expect(performance.now() - started).to.be.below(1000)
+  })
+
+  it('takes a body beyond 64 MiB for none, holds nothing of it, and goes on after it', function () {
+    this.timeout(30_000)
+    const longest = 64 * 1024 * 1024
+    const small = { EventId: 1, Data: 'x' }
+    for (const parts of [
+      { EventId: 7, Data: new Uint8Array(longest + 1) },
+      { Data: 'x'.repeat(longest + 1), EventId: 7 },
+    ]) {
+      const stream = Buffer.concat([small, parts, small].map((part) => encode([0, 1, 'plugin.Step', [part]])))
+      for (const size of [65_536, stream.length, 4 * 1024 * 1024 + 13]) {
+        const messages = new Messages()
+        const found: unknown[] = []
+        const before = process.memoryUsage().arrayBuffers
+        let most = 0
+        for (let at = 0; at < stream.length; at += size) {
+          for (const message of messages.push(stream.subarray(at, at + size))) found.push(decode(message))
+          most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+        }
+        expect(found).to.deep.equal(
+          [small, { EventId: 7, Data: null }, small].map((part) => [0, 1, 'plugin.Step', [part]]),
+        )
+        expect(most, 'bytes').to.be.below(2 * 1024 * 1024 + size)
+      }
+    }
+    const whole = encode([0, 1, 'plugin.Step', [{ Data: new Uint8Array(longest), EventId: 1 }]])
+    expect(new Messages().push(whole)[0]?.length).to.equal(whole.length)
   })
 
   it('refuses what is no MessagePack', () => {
