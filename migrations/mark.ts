@@ -1,4 +1,9 @@
-import { migrationLockName, migrationProgressName, schemaName } from '../plugins/virtual-key/keys.ts'
+import {
+  migrationLockName,
+  migrationProgressName,
+  noneName,
+  schemaName,
+} from '../plugins/virtual-key/keys.ts'
 import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
 import { SchemaError } from '../plugins/virtual-key/registry/schema-version.ts'
 import { STEPS } from './index.ts'
@@ -6,7 +11,7 @@ import { type Lock, LockLost } from './lock.ts'
 import type { Step } from './step.ts'
 
 /**
- * KEYS 1 lock  2 schema  3 progress
+ * KEYS 1 lock  2 schema  3 progress  4 none
  * ARGV 1 token  2 number of the step  3 its name  4 now, milliseconds since 1970
  * Reply 'applied'; 'lost' = the lock is lost; or the schema's version, where it is not the one before the step.
  */
@@ -16,6 +21,8 @@ export const markScript: Script = {
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
 local version = tonumber(redis.call('HGET', KEYS[2], 'version') or 0)
 if version ~= ARGV[2] - 1 then return version end
+-- Fails, where the user may not call it, before anything is written.
+redis.call('DEL', KEYS[4])
 redis.call('HSET', KEYS[2], 'version', ARGV[2], ARGV[3], ARGV[4])
 redis.call('DEL', KEYS[3])
 return 'applied'
@@ -37,7 +44,12 @@ export async function mark(
   const reply = await run(
     redis,
     markScript,
-    [migrationLockName(partition), schemaName(partition), migrationProgressName(partition)],
+    [
+      migrationLockName(partition),
+      schemaName(partition),
+      migrationProgressName(partition),
+      noneName(partition),
+    ],
     [token, STEPS.indexOf(step) + 1, step.name, at],
   )
   if (reply === 'lost') throw new LockLost()

@@ -15,6 +15,11 @@ export interface Step {
   readonly over: 'names' | 'index'
   /** Lua expression: does this record still lack what the step adds? `index` and `record` are names, `id` is the key id. */
   readonly lacks: string
-  /** Lua statements that add it, to the same names. */
+  /** Lua statements that add it, to the same names. They write with HSET, and with what `trial` tries. */
   readonly change: string
+  /**
+   * Lua statements that call each command of `change` but HSET on `none`, a name that is never there, such that nothing
+   * changes: a command that Redis does not let the user call fails before anything is written.
+   */
+  readonly trial?: string
 }

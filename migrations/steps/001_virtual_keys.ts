@@ -5,5 +5,6 @@ export const virtualKeys: Step = {
   name: '001_virtual_keys',
   over: 'names',
   lacks: `not redis.call('ZSCORE', index, id)`,
+  trial: `redis.call('ZCARD', index) redis.call('ZADD', none, 'XX', 0, 'x')`,
   change: `redis.call('ZADD', index, 0, id)`,
 }

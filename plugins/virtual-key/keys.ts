@@ -24,7 +24,11 @@ export function totalName(keyId: string, windowLabel: string): string {
   return `vk:{${partitionOf(keyId)}}:total:${keyId}:${windowLabel}`
 }
 
-/** Hash: `version` of the partition's schema, and the time at which each of its steps was applied. */
+/**
+ * Hash: `version` of the partition's schema, and the time at which each of its steps was applied; `generation`, random, of the data
+ * that the partition holds; and `lost`, where that generation was born of a loss or has lost its newest data, the time of it in
+ * milliseconds since 1970, by Redis's clock.
+ */
 export function schemaName(partition: number): string {
   return `vk:{${partition}}:schema`
 }
@@ -44,6 +48,19 @@ export function indexName(partition: number): string {
   return `vk:{${partition}}:keys`
 }
 
+/**
+ * Sorted set: ids that are not registered and that a client may have invented (`identify_by: header`), by the time at which they
+ * are forgotten, in seconds since 1970. Only those in it have counters of their own.
+ */
+export function idsName(partition: number): string {
+  return `vk:{${partition}}:ids`
+}
+
+/** Is never there. Scripts try a command on it before they write anything: so it is known that they may call it, and nothing changes. */
+export function noneName(partition: number): string {
+  return `vk:{${partition}}:none`
+}
+
 /** Integer: tokens that the key's requests under way have reserved. The sum of `reservationsName`. */
 export function reservedName(keyId: string): string {
   return `vk:{${partitionOf(keyId)}}:reserved:${keyId}`
@@ -54,7 +71,7 @@ export function reservationsName(keyId: string): string {
   return `vk:{${partitionOf(keyId)}}:reservations:${keyId}`
 }
 
-/** Bitmap: which of a process's settlements, numbered in blocks, are in the totals already. */
+/** Bitmap, the first settlement in its highest bit: which of a process's settlements, numbered in blocks, are in the totals already. */
 export function seenName(partition: number, settler: string, block: number): string {
   return `vk:{${partition}}:seen:${settler}:${block}`
 }

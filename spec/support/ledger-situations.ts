@@ -1,8 +1,22 @@
 import type { Redis } from 'ioredis'
-import { keyName, reservationsName, reservedName, totalName } from '../../plugins/virtual-key/keys.ts'
+import {
+  crossedName,
+  DISPATCHERS,
+  idsName,
+  keyName,
+  outboxNames,
+  partitionOf,
+  reservationsName,
+  reservedName,
+  schemaName,
+  seenName,
+  totalName,
+} from '../../plugins/virtual-key/keys.ts'
 import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/ledger/admit.ts'
+import { MOST_IDS } from '../../plugins/virtual-key/ledger/invented.ts'
 import { release } from '../../plugins/virtual-key/ledger/reserve.ts'
-import { type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
+import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
+import type { Seen } from '../../plugins/virtual-key/ledger/terms.ts'
 import { windowAt, windowsAt } from '../../plugins/virtual-key/window.ts'
 import type { Situation } from './all-or-nothing.ts'
 import { settlement, silentTarget, terms } from './settlement.ts'
@@ -10,7 +24,10 @@ import { settlement, silentTarget, terms } from './settlement.ts'
 const KEY = 'vk-abc'
 const TOTAL = totalName(KEY, 'total')
 const DAY = windowAt('day', Date.now())
-const ID = { settler: 'me', sequence: 9 }
+const ID = { settler: 'me', sequence: 1 }
+
+/** A process that has seen no generation yet, and always begins with the same one, so that alerts have the same ids in each run. */
+const FIRST: Seen = { get: () => undefined, generation: () => '+0123456789abcdef' }
 
 /** What the key's requests under way hold. */
 async function hold(admin: Redis, ...reservations: string[]): Promise<void> {
@@ -38,7 +55,7 @@ function settling(title: string, own: Partial<Settlement>, prepare: Situation['p
     title: `vkSettle: ${title}`,
     handsOverLater: true,
     prepare,
-    act: (redis) => settle(redis, ID, settlement(KEY, 50, { rules, ...own }), 'openai'),
+    act: (redis) => settle(redis, ID, settlement(KEY, 50, { rules, ...own }), 'openai', FIRST),
   }
 }
 
@@ -49,7 +66,7 @@ function asking(title: string, own: Partial<Question>, prepare: Situation['prepa
     title: `vkAdmit: ${title}`,
     handsOverLater: true,
     prepare,
-    act: (redis) => admit(redis, 'me', question, 'openai'),
+    act: (redis) => admit(redis, 'me', question, 'openai', FIRST),
   }
 }
 
@@ -73,6 +90,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     await register(admin, 'window', 'month', 'alert_threshold', '60', 'alert_webhook', 'https://a.example/')
     await admin.set(totalName(KEY, windowAt('month', Date.now()).label), 50)
   }),
+  settling('of an answer that can be fetched again', { answer: 'resp_1' }, (admin) => admin.set(TOTAL, 10)),
   settling('gives back what its request holds', { reservation: 'me-1 30' }, async (admin) => {
     await admin.set(TOTAL, 10)
     await hold(admin, 'me-1 30', 'other-1 20')
@@ -90,16 +108,51 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     title: 'vkSettle: puts back what Redis has lost',
     prepare: (admin) => admin.set(TOTAL, 10),
     act: (redis) =>
-      settle(redis, ID, settlement(KEY, 50), 'openai', new Map([[TOTAL, { epoch: 3, total: 120 }]])),
+      settle(redis, ID, settlement(KEY, 50), 'openai', { ...FIRST, get: () => ({ epoch: 3, total: 120 }) }),
   },
   {
-    title: 'vkSettle: a repetition',
+    title: 'vkSettle: finds that Redis was flushed',
+    prepare: nothing,
+    act: (redis) =>
+      settle(redis, ID, settlement(KEY, 50), 'openai', { get: () => undefined, generation: () => 'before' }),
+  },
+  {
+    title: 'vkSettle: finds that Redis was flushed, and would cross',
+    prepare: (admin) => admin.hset(schemaName(partitionOf(KEY)), 'generation', 'after'),
+    act: (redis) =>
+      settle(redis, ID, settlement(KEY, 150), 'openai', {
+        get: () => undefined,
+        generation: () => 'before',
+      }).catch((error: Error) => (error instanceof RestoringError ? undefined : Promise.reject(error))),
+  },
+  settling('of an id that may be invented', { invented: true }, nothing),
+  settling(
+    'of an id that may be invented, of a day, in the place of one forgotten',
+    { invented: true, windows: [DAY] },
+    (admin) => admin.zadd(idsName(partitionOf(KEY)), 1, 'forgotten'),
+  ),
+  settling('of an id that may be invented, and was last used long ago', { invented: true }, async (admin) => {
+    await admin.set(TOTAL, 10, 'EX', 1000)
+    await admin.hset(keyName(KEY), 'epoch', '2')
+  }),
+  settling('of an id that is one too many', { invented: true }, (admin) => {
+    const ids = Array.from({ length: MOST_IDS }, (_, n) => ['4000000000', `other-${n}`])
+    return admin.zadd(idsName(partitionOf(KEY)), ...ids.flat())
+  }),
+  {
+    title: 'vkSettle: a repetition of a crossing',
+    handsOverLater: true,
     async prepare(admin) {
-      await admin.set(TOTAL, 80)
+      const partition = partitionOf(KEY)
+      const { outbox, alerts } = outboxNames(partition)
+      await admin.setbit(seenName(partition, ID.settler, 0), ID.sequence, 1)
+      await admin.set(crossedName(partition, ID.settler, ID.sequence), '150 1 100')
+      await admin.hset(alerts, 'one', '{}')
+      await admin.xadd(outbox, '1-1', 'id', 'one')
+      await admin.xgroup('CREATE', outbox, DISPATCHERS, '0')
+      await admin.xreadgroup('GROUP', DISPATCHERS, 'me', 'STREAMS', outbox, '>')
     },
-    async act(redis) {
-      return settle(redis, ID, settlement(KEY, 10), 'openai')
-    },
+    act: (redis) => settle(redis, ID, settlement(KEY, 10), 'openai', FIRST),
   },
   asking('passes', {}, (admin) => admin.set(TOTAL, 10)),
   asking('holds what it may need', { reservation: 'me-1 30' }, (admin) => admin.set(TOTAL, 10)),

@@ -2,9 +2,12 @@ import { type BudgetAlertFacts, budgetAlertJson } from '../../../schema/alert.ts
 import { partitionOf } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
-import { RESERVATIONS_LUA, type Reservation, tokensOf } from './reserve.ts'
+import { FORGET_AFTER } from './invented.ts'
+import { MOST_EXPIRED, RESERVATIONS_LUA, type Reservation, tokensOf } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
+  type AskAgain,
+  askedAgain,
   type Seen,
   type Standing,
   type StandingReply,
@@ -51,19 +54,21 @@ export type Admitted =
 
 /** Arguments of the script's own, see termsLua. */
 const ARGS = 9
+/** Windows of one kind whose first rejection is remembered: those of gateways whose clocks differ, and of a moment ago. */
+const MOST_MARKS = 3
 
 /**
  * KEYS as termsLua has them
- * ARGV as termsLua has them; own: 11 '1' = refuse a key that is not registered  12 'read' | 'write' | '' = not known
- *      13 reservation, empty = none  14 its tokens  15 milliseconds that it may last
- *      16, 17, 18, 19 JSON of the alert before the budget, the total, the reserved tokens, after them; 16 empty = label not known
- * Reply {'schema', version} | {'method'} | {'unlabelled'} | {state, standing, 1 = first, 1 = there is a webhook, claims}
+ * ARGV as termsLua has them; own: 13 '1' = refuse a key that is not registered  14 'read' | 'write' | '' = not known
+ *      15 reservation, empty = none  16 its tokens  17 milliseconds that it may last
+ *      18, 19, 20, 21 JSON of the alert before the budget, the total, the reserved tokens, after them; 18 empty = label not known
+ * Reply what termsLua may return | {'method'} | {'unlabelled'} | {state, standing, 1 = first, 1 = there is a webhook, claims}
  *
  * Everything that one request changes (a one-shot key used up, tokens reserved, the first rejection marked) happens here or not at
- * all. Times are by Redis's clock, so that gateways need not agree on theirs. Window labels of one kind sort by time: a gateway
- * whose clock is behind does not mark an old window again. A Redis that cannot write (no memory, a disk that failed) still refuses
- * who is over the budget; the first rejection is then the first that it can write down. A request that asks for more than the whole
- * budget is refused without an alert: it says nothing about what was spent.
+ * all. Times are by Redis's clock, so that gateways need not agree on theirs. A mark is `<window label> <epoch> <budget>`: it says
+ * nothing about another window, be it one of the future, nor about a greater budget. A Redis that cannot write (no memory, a disk
+ * that failed) still refuses who is over the budget; the first rejection is then the first that it can write down. A request that
+ * asks for more than the whole budget is refused without an alert: it says nothing about what was spent.
  */
 export const admitScript: Script = {
   name: 'vkAdmit',
@@ -73,49 +78,86 @@ ${RESERVATIONS_LUA}
 local function answer(state, reserved, first)
   return {state, {exact(budget), exact(previous), exact(reserved), at}, first and 1 or 0, url ~= '' and 1 or 0, claims}
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if ARGV[2] == '1' and not registered and ARGV[11] == '1' then return answer('unknown', 0) end
+now()
+if ARGV[2] == '1' and not registered and ARGV[13] == '1' then return answer('unknown', 0) end
 if said.disabled == '1' then return answer('disabled', 0) end
-if (count(said.expires_at) or now + 1) <= now then return answer('expired', 0) end
+if (count(said.expires_at) or now() + 1) <= now() then return answer('expired', 0) end
 if said.scope == 'read' then
-  if ARGV[12] == '' then return {'method'} end
-  if ARGV[12] ~= 'read' then return answer('scope', 0) end
+  if ARGV[14] == '' then return {'method'} end
+  if ARGV[14] ~= 'read' then return answer('scope', 0) end
 end
 if said.one_shot == '1' and said.used_at then return answer('used', 0) end
-local wanted, reserved = 0, 0
-if ARGV[13] ~= '' and budget > 0 then
-  wanted = tonumber(ARGV[14])
-  expire(now)
+local wanted, reserved, old = 0, 0, {}
+if ARGV[15] ~= '' and budget > 0 then
+  wanted = tonumber(ARGV[16])
+  old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', now(), 'LIMIT', 0, ${MOST_EXPIRED})
   reserved = held()
+  for _, reservation in ipairs(old) do reserved = reserved - tokens_of(reservation) end
+  reserved = math.max(reserved, 0)
+end
+local function expire_old()
+  if #old == 0 then return end
+  redis.call('ZREM', reservations_name, unpack(old))
+  keep_sum(reserved)
+end
+local function may(...)
+  local reply = redis.pcall(...)
+  return type(reply) ~= 'table' or not reply.err
 end
 if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
-  if wanted > budget then return answer('budget', reserved, false) end
-  local field = 'exceeded:' .. ARGV[window]
-  local marked, marked_epoch = string.match(redis.call('HGET', KEYS[2], field) or '', '^(%S+) (%d+)$')
-  local first = not marked or label > marked or label == marked and epoch > tonumber(marked_epoch)
-  if not first then return answer('budget', reserved, false) end
-  if url ~= '' and ARGV[16] == '' then return {'unlabelled'} end
-  if url ~= '' then
+  local field, first, marks = 'exceeded:' .. ARGV[window], wanted <= budget, {}
+  if first then
+    for of, at_epoch, at_budget in string.gmatch(redis.call('HGET', KEYS[2], field) or '', '(%S+) (%d+) (%d+)') do
+      if of ~= label then
+        marks[#marks + 1] = of .. ' ' .. at_epoch .. ' ' .. at_budget
+      elseif tonumber(at_epoch) > epoch or tonumber(at_epoch) == epoch and tonumber(at_budget) >= budget then
+        first = false
+      end
+    end
+  end
+  local id
+  if first and url ~= '' then
+    if ARGV[18] == '' then return {'unlabelled'} end
     redis.call('XLEN', KEYS[3])
-    redis.call('HLEN', KEYS[4])
+    id = alert_id('budget ' .. exact(budget))
+    if redis.call('HEXISTS', KEYS[4], id) == 1 then id = nil end
   end
-  local written = redis.pcall('HSET', KEYS[2], field, label .. ' ' .. exact(epoch))
-  if type(written) == 'table' then return answer('budget', reserved, false) end
-  if url ~= '' then
-    local payload = ARGV[16] .. exact(budget) .. ARGV[17] .. exact(previous) .. ARGV[18] .. exact(reserved) .. ARGV[19]
-    if append(alert_id('budget'), payload) == 1 then hand_over('>', 1) end
+  local able = (not id or may('XADD', none, 'NOMKSTREAM', '*', 'x', 'x'))
+    and (#old == 0 or may('ZREM', none, 'x'))
+    and (not first or registered or may('EXPIRE', none, 1))
+    and may('SET', none, '', 'XX')
+  if able and first then
+    marks[#marks + 1] = label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
+    local kept = table.concat(marks, ' ', math.max(1, #marks - ${MOST_MARKS - 1}))
+    able = able and may('HSET', KEYS[2], field, kept)
   end
-  return answer('budget', reserved, true)
+  if not able then return answer('budget', reserved, false) end
+  expire_old()
+  if first and not registered then redis.call('EXPIRE', KEYS[2], ${FORGET_AFTER}) end
+  if id then
+    keep_generation()
+    append(id, ARGV[18] .. exact(budget) .. ARGV[19] .. exact(previous) .. ARGV[20] .. exact(reserved) .. ARGV[21])
+    hand_over('>', 1)
+  end
+  return answer('budget', reserved, first)
 end
+if wanted > 0 or #old > 0 then
+  if #old > 0 then redis.call('ZREM', none, 'x') end
+  if said.one_shot == '1' then redis.call('ZADD', none, 'XX', 0, 'x') end
+  redis.call('PEXPIRE', none, 1)
+  redis.call('SET', none, '', 'XX')
+end
+if said.one_shot == '1' then redis.call('HSET', KEYS[2], 'used_at', exact(now())) end
 if wanted > 0 then
-  redis.call('ZADD', reservations_name, now + ARGV[15], ARGV[13])
-  redis.call('INCRBY', reserved_name, exact(wanted))
-  redis.call('PEXPIRE', reservations_name, 2 * ARGV[15])
-  redis.call('PEXPIRE', reserved_name, 2 * ARGV[15])
+  redis.call('ZADD', reservations_name, now() + ARGV[17], ARGV[15])
+  reserved = reserved + wanted
+  redis.call('PEXPIRE', reservations_name, 2 * ARGV[17])
+  if #old > 0 then redis.call('ZREM', reservations_name, unpack(old)) end
+  keep_sum(reserved)
+else
+  expire_old()
 end
-if said.one_shot == '1' then redis.call('HSET', KEYS[2], 'used_at', exact(now)) end
-return answer('admitted', reserved + wanted)
+return answer('admitted', reserved)
 `,
 }
 
@@ -134,31 +176,47 @@ export async function admit(
   known?: Seen,
   hold = LONGEST_HOLD,
 ): Promise<Admitted> {
-  const { keyId, refuseUnknown, method, reservation, alert } = question
-  const json = service === undefined ? ['', '', '', ''] : budgetAlertJson({ ...alert, service })
-  const own = [
-    refuseUnknown ? 1 : 0,
-    method ?? '',
-    reservation ?? '',
-    reservation === undefined ? 0 : tokensOf(reservation),
-    hold,
-    ...json,
-  ]
-  const reply = await run(
-    redis,
-    admitScript,
-    termsKeys(question, []),
-    termsArgs(question, consumer, known, own),
-  )
-  return admittedFrom(question, partitionOf(keyId), reply as Reply)
+  const { refuseUnknown, method, reservation } = question
+  const partition = partitionOf(question.keyId)
+  for (let asked = question; ; ) {
+    const alert = { ...asked.alert, key_id: asked.keyId }
+    const json = service === undefined ? ['', '', '', ''] : budgetAlertJson({ ...alert, service })
+    const own = [
+      refuseUnknown ? 1 : 0,
+      method ?? '',
+      reservation ?? '',
+      reservation === undefined ? 0 : tokensOf(reservation),
+      hold,
+      ...json,
+    ]
+    const args = termsArgs(asked, consumer, known, own)
+    const reply = (await run(redis, admitScript, termsKeys(asked, []), args)) as Reply
+    if (reply[0] === 'full' && refuseUnknown) return noRoom(asked)
+    if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
+    else return admittedFrom(asked, partition, reply)
+  }
 }
 
-type Reply =
+/** Where a key is required, an id that may be invented and for which there is no room is none. */
+function noRoom({ budget, windows: [window] }: Question): Admitted {
+  if (window === undefined) throw new Error('a question without a window')
+  return {
+    state: 'unknown',
+    standing: { budget, total: 0, reserved: 0, window },
+    first: false,
+    silent: true,
+    claims: [],
+  }
+}
+
+type Reply = AskAgain | Answer
+
+type Answer =
   | readonly ['schema', version: number]
   | readonly ['method' | 'unlabelled']
   | readonly [Refused | 'admitted', standing: StandingReply, first: 0 | 1, webhook: 0 | 1, claims: ClaimReply]
 
-function admittedFrom(terms: Terms, partition: number, reply: Reply): Admitted {
+function admittedFrom(terms: Terms, partition: number, reply: Answer): Admitted {
   switch (reply[0]) {
     case 'schema':
       throw new SchemaError(reply[1])

@@ -1,4 +1,5 @@
-import { reservationsName, reservedName } from '../keys.ts'
+import { noneName, partitionOf, reservationsName, reservedName } from '../keys.ts'
+import { overflowId } from './invented.ts'
 import { type Connection, run, type Script } from './script.ts'
 
 /**
@@ -16,43 +17,35 @@ export function tokensOf(reservation: Reservation): number {
 }
 
 /** Reservations that expire in one step. */
-const MOST_EXPIRED = 1000
+export const MOST_EXPIRED = 1000
+
+/** The sum outlives every reservation in it. Unit: milliseconds. */
+const SUM_LASTS = 1_800_000
 
 /**
- * What scripts do with reservations: release(reservation), expire(now in milliseconds) and held(), on the names in `reserved_name`
- * and `reservations_name`. The sum is kept beside the reservations, so that nothing has to be added up where a key has thousands
- * of requests under way; if Redis has lost it alone, it is added up again, and if it is all that is left, it goes: nobody could
- * give back what it says.
+ * What scripts do with reservations: held() reads the sum, keep_sum(sum) writes it, by SET alone, and tokens_of(reservation), on the
+ * names in `reserved_name` and `reservations_name`. The sum is kept beside the reservations, so that nothing has to be added up
+ * where a key has thousands of requests under way; if Redis has lost it alone, it is added up again, and if it is all that is left,
+ * it counts for nothing: nobody could give back what it says.
  */
 export const RESERVATIONS_LUA = `
 local function tokens_of(reservation) return tonumber(string.match(reservation, '(%d+)$') or 0) end
-local function release(reservation)
-  if redis.call('ZREM', reservations_name, reservation) == 0 then return 0 end
-  if redis.call('DECRBY', reserved_name, string.format('%.0f', tokens_of(reservation))) <= 0 then redis.call('DEL', reserved_name) end
-  return 1
-end
 local function held()
-  if redis.call('EXISTS', reservations_name) == 0 then
-    redis.call('DEL', reserved_name)
-    return 0
-  end
+  if redis.call('EXISTS', reservations_name) == 0 then return 0 end
   local sum = redis.call('GET', reserved_name)
-  if sum then return tonumber(sum) end
+  -- What is no number fails here, before anything is written.
+  if sum then return tonumber(sum) + 0 end
   sum = 0
   for _, reservation in ipairs(redis.call('ZRANGE', reservations_name, 0, -1)) do sum = sum + tokens_of(reservation) end
-  if sum > 0 then redis.call('SET', reserved_name, string.format('%.0f', sum)) end
   return sum
 end
-local function expire(now)
-  local old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', now, 'LIMIT', 0, ${MOST_EXPIRED})
-  -- Fails, where the sum is none, before anything is written.
-  if #old > 0 then held() end
-  for _, reservation in ipairs(old) do release(reservation) end
+local function keep_sum(sum)
+  redis.call('SET', reserved_name, string.format('%.0f', sum), 'PX', sum > 0 and ${SUM_LASTS} or 1)
 end
 `
 
 /**
- * KEYS 1 reserved  2 reservations
+ * KEYS 1 reserved  2 reservations  3 none
  * ARGV 1 reservation
  * Reply 1 = released, 0 = it was not held any more.
  */
@@ -61,12 +54,24 @@ export const releaseScript: Script = {
   lua: `
 local reserved_name, reservations_name = KEYS[1], KEYS[2]
 ${RESERVATIONS_LUA}
-return release(ARGV[1])
+if not redis.call('ZSCORE', reservations_name, ARGV[1]) then return 0 end
+local sum = math.max(held() - tokens_of(ARGV[1]), 0)
+redis.call('SET', KEYS[3], '', 'XX')
+redis.call('ZREM', reservations_name, ARGV[1])
+keep_sum(sum)
+return 1
 `,
 }
 
-/** Gives a reservation back whose request has nothing to count. @throws ReplyError or a connection's Error */
+/**
+ * Gives a reservation back whose request has nothing to count. A partition without room for another id holds it under its overflow id.
+ * @throws ReplyError or a connection's Error
+ */
 export async function release(redis: Connection, keyId: string, reservation: Reservation): Promise<boolean> {
-  const names = [reservedName(keyId), reservationsName(keyId)]
-  return (await run(redis, releaseScript, names, [reservation])) === 1
+  const partition = partitionOf(keyId)
+  for (const id of [keyId, overflowId(partition)]) {
+    const names = [reservedName(id), reservationsName(id), noneName(partition)]
+    if ((await run(redis, releaseScript, names, [reservation])) === 1) return true
+  }
+  return false
 }

@@ -2,9 +2,13 @@ import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
 import { answerName, crossedName, partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
+import { GRACE } from './generation.ts'
+import { FORGET_AFTER, FORGET_STEP } from './invented.ts'
 import { RESERVATIONS_LUA, type Reservation } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
+  type AskAgain,
+  askedAgain,
   LINGER,
   type Seen,
   type Standing,
@@ -16,8 +20,8 @@ import {
 } from './terms.ts'
 import { termsLua } from './terms-lua.ts'
 
-/** Settlements per `seen` bitmap: 1 KiB, so that a process's idempotence costs about one bit a request. */
-const BLOCK = 8192
+/** Settlements per `seen` bitmap: 32 bytes, which Redis keeps with their name, and few enough to be written anew each time. */
+const BLOCK = 256
 /** How long a settlement may be sent again after its reply was lost. Unit: seconds. */
 const SEEN_FOR = 86_400
 /** How long what was counted of an answer is remembered: OpenAI keeps answers for 30 days. Unit: seconds. */
@@ -74,35 +78,49 @@ export type Settled =
   /** Nothing was changed: it would cross a threshold, and the alert needs the service's label. */
   | { readonly state: 'unlabelled' }
 
+/** Redis has lost data a moment ago: this crossing is judged when every process has told what it knew of the counters. */
+export class RestoringError extends Error {
+  override readonly name = 'RestoringError'
+
+  constructor() {
+    super('Redis has lost data, and a threshold is not judged before all gateways have told what they knew')
+  }
+}
+
 /** Keys and arguments of the script's own, see termsLua. */
 const KEYS = 2
-const ARGS = 8
+const ARGS = 9
 
 /**
- * KEYS as termsLua has them; own: 7 seen  8 what this settlement crossed
- * ARGV as termsLua has them; own: 11 tokens  12 bit of this settlement in `seen`  13 seconds to keep `seen`
- *      14, 15, 16 the alert's JSON before the threshold, before the total, after it; 14 empty = label not known
- *      17 reservation; empty = none  18 name of what was counted of this answer, in the partition of KEYS; empty = it cannot be fetched
- * Reply {'schema', version} | {'unlabelled'}
+ * KEYS as termsLua has them; own: 9 seen  10 what this settlement crossed
+ * ARGV as termsLua has them; own: 13 tokens  14, 15 byte (from 1) and value of this settlement's bit in `seen`
+ *      16 seconds to keep both
+ *      17, 18, 19 the alert's JSON before the threshold, before the total, after it; 17 empty = label not known
+ *      20 reservation; empty = none  21 name of what was counted of this answer, in the partition of KEYS; empty = it cannot be fetched
+ * Reply what termsLua may return | {'unlabelled'} | {'restoring', news}
  *       | {'duplicate', claims, '' or '<total> <1 = there was a webhook> <thresholds crossed, by commas>'}
- *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing}
- *       where claims are {stream id, alert id, record}…, and tokens and standing are as StandingReply says
+ *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing, news}
+ *       where claims are {stream id, alert id, record}…, tokens and standing are as StandingReply says, and news is the partition's
+ *       generation, where it is not the one that the caller knows; else empty
  *
- * Redis does not undo what a script wrote before it failed, so every key's type is tried before the first write, and the one write
- * that can still fail comes first. A repetition gets what its consumer holds, because the reply that said so may be the lost one.
- * A total expires no earlier than a day from now by Redis's clock, whatever the clocks of gateways say.
+ * The common case writes with SET alone, which proves itself. A repetition gets what its consumer holds, because the reply that
+ * said so may be the lost one. A total expires no earlier than a day from now by Redis's clock, whatever the clocks of gateways
+ * say; that of a key that is not registered and not used is forgotten.
  */
 export const settleScript: Script = {
   name: 'vkSettle',
   lua: `
 ${termsLua(KEYS, ARGS)}
 ${RESERVATIONS_LUA}
-if redis.call('GETBIT', KEYS[7], ARGV[12]) == 1 then
-  hand_over('0', ${MOST_PENDING})
-  return {'duplicate', claims, redis.call('GET', KEYS[8]) or ''}
+local seen, place, bit = redis.call('GET', KEYS[9]) or '', tonumber(ARGV[14]), tonumber(ARGV[15])
+local byte = string.byte(seen, place) or 0
+if math.floor(byte / bit) % 2 == 1 then
+  local crossing = redis.call('GET', KEYS[10])
+  if crossing then hand_over('0', ${MOST_PENDING}) end
+  return {'duplicate', claims, crossing or ''}
 end
-local counted = ARGV[18] ~= '' and tonumber(redis.call('GET', ARGV[18])) or 0
-local total = math.min(previous + math.max(0, tonumber(ARGV[11]) - counted), ${Number.MAX_SAFE_INTEGER})
+local counted = ARGV[21] ~= '' and tonumber(redis.call('GET', ARGV[21]) or 0) + 0 or 0
+local total = math.min(previous + math.max(0, tonumber(ARGV[13]) - counted), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
 local function try(threshold)
   if threshold and previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
@@ -112,40 +130,80 @@ for threshold in string.gmatch(said.alert_thresholds or ARGV[7], '%d+') do try(t
 for percent in string.gmatch(budget > 0 and (said.alert_percents or ARGV[8]) or '', '%d+') do
   try(math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100))
 end
-table.sort(crossed)
-for i = #crossed, 2, -1 do
-  if crossed[i] == crossed[i - 1] then table.remove(crossed, i) end
-end
-for i, threshold in ipairs(crossed) do crossed[i] = exact(threshold) end
-local alerting = #crossed > 0 and url ~= ''
-if alerting and ARGV[14] == '' then return {'unlabelled'} end
-if alerting then
-  redis.call('XLEN', KEYS[3])
-  redis.call('HLEN', KEYS[4])
-end
-local holding = ARGV[17] ~= '' and redis.call('ZSCORE', reservations_name, ARGV[17])
-if holding then held() end
-redis.call('INCRBY', total_name, exact(total - stored))
-redis.call('SETBIT', KEYS[7], ARGV[12], 1)
-redis.call('EXPIRE', KEYS[7], ARGV[13])
-if ARGV[18] ~= '' then redis.call('SET', ARGV[18], exact(math.max(counted, tonumber(ARGV[11]))), 'EX', ${ANSWER_FOR}) end
-if holding then release(ARGV[17]) end
-if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
-local expires = tonumber(ARGV[window + 2])
-if expires > 0 then redis.call('EXPIREAT', total_name, math.max(expires, redis.call('TIME')[1] + ${LINGER})) end
+local appending = {}
 if #crossed > 0 then
-  local text = exact(total) .. ' ' .. (url ~= '' and 1 or 0) .. ' ' .. table.concat(crossed, ',')
-  redis.call('SET', KEYS[8], text, 'EX', ARGV[13])
-end
-if alerting then
-  local added = 0
-  for _, threshold in ipairs(crossed) do
-    added = added + append(alert_id(threshold), ARGV[14] .. threshold .. ARGV[15] .. exact(total) .. ARGV[16])
+  table.sort(crossed)
+  for i = #crossed, 2, -1 do
+    if crossed[i] == crossed[i - 1] then table.remove(crossed, i) end
   end
-  if added > 0 then hand_over('>', added) end
+  local since = lost or tonumber(redis.call('HGET', KEYS[1], 'lost') or nil)
+  if since and now() >= since and now() < since + ${GRACE} then
+    keep_generation()
+    return {'restoring', news}
+  end
+  if url ~= '' and ARGV[17] == '' then return {'unlabelled'} end
+  for i, threshold in ipairs(crossed) do
+    crossed[i] = exact(threshold)
+    local id = url ~= '' and alert_id(crossed[i])
+    if id and redis.call('HEXISTS', KEYS[4], id) == 0 then appending[#appending + 1] = {id, crossed[i]} end
+  end
 end
-local reserved = ARGV[17] ~= '' and held() or 0
-return {'settled', exact(previous), exact(epoch), crossed, url ~= '' and 1 or 0, claims, {exact(budget), exact(total), exact(reserved), at}}
+local holding = ARGV[20] ~= '' and redis.call('ZSCORE', reservations_name, ARGV[20])
+local reserved = ARGV[20] ~= '' and held() or 0
+if holding then reserved = math.max(reserved - tokens_of(ARGV[20]), 0) end
+local lasts = expires > 0 and math.max(expires, math.floor(now() / 1000) + ${LINGER})
+local forgetting = not registered
+if forgetting and text then
+  forgetting = not lasts and redis.call('TTL', total_name) < ${FORGET_AFTER - FORGET_STEP}
+end
+local has_epoch = values[1] or known_epoch > stored_epoch
+local remembering = forgetting and invented
+local seconds = remembering and math.floor(now() / 1000)
+if remembering then
+  redis.call('ZCARD', KEYS[7])
+  redis.call('ZADD', none, 'XX', 0, 'x')
+  redis.call('ZREMRANGEBYSCORE', none, 0, 0)
+end
+if #appending > 0 then
+  redis.call('XLEN', KEYS[3])
+  redis.call('XADD', none, 'NOMKSTREAM', '*', 'x', 'x')
+end
+if holding then redis.call('ZREM', none, 'x') end
+if forgetting and has_epoch then redis.call('EXPIRE', none, 1) end
+if born or lost or known_epoch > stored_epoch or #appending > 0 then redis.call('SET', none, '', 'XX') end
+keep_generation()
+if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
+for _, alert in ipairs(appending) do
+  append(alert[1], ARGV[17] .. alert[2] .. ARGV[18] .. exact(total) .. ARGV[19])
+end
+if lasts then
+  redis.call('SET', total_name, exact(total), 'EXAT', exact(lasts))
+elseif registered then
+  redis.call('SET', total_name, exact(total))
+elseif forgetting then
+  redis.call('SET', total_name, exact(total), 'EX', ${FORGET_AFTER})
+else
+  redis.call('SET', total_name, exact(total), 'KEEPTTL')
+end
+if #seen < place then seen = seen .. string.rep('\0', place - #seen) end
+seen = string.sub(seen, 1, place - 1) .. string.char(byte + bit) .. string.sub(seen, place + 1)
+redis.call('SET', KEYS[9], seen, 'EX', ARGV[16])
+if ARGV[21] ~= '' then redis.call('SET', ARGV[21], exact(math.max(counted, tonumber(ARGV[13]))), 'EX', ${ANSWER_FOR}) end
+if holding then
+  redis.call('ZREM', reservations_name, ARGV[20])
+  keep_sum(reserved)
+end
+if forgetting and has_epoch then redis.call('EXPIRE', KEYS[2], ${FORGET_AFTER}) end
+if remembering then
+  redis.call('ZADD', KEYS[7], 'GT', exact(lasts or seconds + ${FORGET_AFTER}), ARGV[3])
+  redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', seconds)
+end
+if #crossed > 0 then
+  local crossing = exact(total) .. ' ' .. (url ~= '' and 1 or 0) .. ' ' .. table.concat(crossed, ',')
+  redis.call('SET', KEYS[10], crossing, 'EX', ARGV[16])
+end
+if #appending > 0 then hand_over('>', #appending) end
+return {'settled', exact(previous), exact(epoch), crossed, url ~= '' and 1 or 0, claims, {exact(budget), exact(total), exact(reserved), at}, news}
 `,
 }
 
@@ -163,32 +221,40 @@ export async function settle(
   known?: Seen,
   consumer = id.settler,
 ): Promise<Settled> {
-  const { keyId, alert } = settlement
-  const partition = partitionOf(keyId)
-  const seen = seenName(partition, id.settler, Math.floor(id.sequence / BLOCK))
-  const json = service === undefined ? { head: '', middle: '', tail: '' } : alertJson({ ...alert, service })
-  const own = [
-    settlement.tokens,
-    id.sequence % BLOCK,
-    SEEN_FOR,
-    json.head,
-    json.middle,
-    json.tail,
-    settlement.reservation ?? '',
-    settlement.answer === undefined ? '' : answerName(keyId, settlement.answer),
+  const partition = partitionOf(settlement.keyId)
+  const place = id.sequence % BLOCK
+  const names = [
+    seenName(partition, id.settler, Math.floor(id.sequence / BLOCK)),
+    crossedName(partition, id.settler, id.sequence),
   ]
-  const reply = await run(
-    redis,
-    settleScript,
-    termsKeys(settlement, [seen, crossedName(partition, id.settler, id.sequence)]),
-    termsArgs(settlement, consumer, known, own, settlement.estimated),
-  )
-  return settledFrom(settlement, partition, reply as Reply)
+  for (let asked = settlement; ; ) {
+    // Of an overflow id the alert tells that id: the one that was sent has no total of its own.
+    const alert = { ...asked.alert, key_id: asked.keyId }
+    const json = service === undefined ? { head: '', middle: '', tail: '' } : alertJson({ ...alert, service })
+    const own = [
+      asked.tokens,
+      (place >> 3) + 1,
+      128 >> (place & 7),
+      SEEN_FOR,
+      json.head,
+      json.middle,
+      json.tail,
+      asked.reservation ?? '',
+      asked.answer === undefined ? '' : answerName(asked.keyId, asked.answer),
+    ]
+    const args = termsArgs(asked, consumer, known, own, asked.estimated)
+    const reply = (await run(redis, settleScript, termsKeys(asked, names), args)) as Reply
+    if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
+    else return settledFrom(asked, partition, reply, known)
+  }
 }
 
-type Reply =
+type Reply = AskAgain | Answer
+
+type Answer =
   | ['schema', version: number]
   | ['unlabelled']
+  | ['restoring', news: string]
   | ['duplicate', claims: ClaimReply, crossing: string]
   | [
       'settled',
@@ -198,6 +264,7 @@ type Reply =
       webhook: 0 | 1,
       claims: ClaimReply,
       standing: StandingReply,
+      news: string,
     ]
 
 /** What a settlement crossed, as the script has written it down. */
@@ -207,16 +274,20 @@ function crossingFrom(text: string): { crossed: readonly number[]; silent: boole
   return { crossed: thresholds.split(',').map(Number), silent: webhook === '0', total: Number(total) }
 }
 
-function settledFrom(terms: Terms, partition: number, reply: Reply): Settled {
+function settledFrom(terms: Terms, partition: number, reply: Answer, known: Seen | undefined): Settled {
   switch (reply[0]) {
     case 'schema':
       throw new SchemaError(reply[1])
     case 'unlabelled':
       return { state: reply[0] }
+    case 'restoring':
+      if (reply[1] !== '') known?.meet?.(partition, reply[1])
+      throw new RestoringError()
     case 'duplicate':
       return { state: reply[0], ...crossingFrom(reply[2]), claims: claimsFrom(partition, reply[1]) }
   }
-  const [state, previous, epoch, crossed, webhook, claims, standing] = reply
+  const [state, previous, epoch, crossed, webhook, claims, standing, news] = reply
+  if (news !== '') known?.meet?.(partition, news)
   const stands = standingFrom(terms, standing)
   return {
     state,

@@ -1,5 +1,7 @@
 import {
+  idsName,
   keyName,
+  noneName,
   outboxNames,
   partitionOf,
   reservationsName,
@@ -9,11 +11,15 @@ import {
 } from '../keys.ts'
 import type { Format } from '../outbox/format.ts'
 import { SCHEMA_VERSION } from '../registry/schema-version.ts'
-import type { Window } from '../window.ts'
+import { type Window, windowAt } from '../window.ts'
+import { firstGeneration } from './generation.ts'
+import { overflowId } from './invented.ts'
 
 /** What the configuration says about a key. With `registry` the key's own record in Redis wins, field by field. */
 export interface Terms {
   readonly keyId: string
+  /** A client may have invented the id: it comes from a header. */
+  readonly invented?: true
   readonly registry: boolean
   /** Windows that the key may be counted in, the configuration's own first. Without the registry just that one. */
   readonly windows: readonly Window[]
@@ -54,9 +60,13 @@ export interface Known {
   readonly total: number
 }
 
-/** What this process last saw of totals, by their names. */
+/** What this process last saw of totals, by their names, and of the generations of partitions. */
 export interface Seen {
   get(totalName: string): Known | undefined
+  /** undefined: this process has seen none yet. */
+  generation?(partition: number): string | undefined
+  /** The partition has this generation, which is not the one that `generation` told. */
+  meet?(partition: number, generation: string): void
 }
 
 /** How a key stands after the step that tells it. */
@@ -84,6 +94,8 @@ export function termsKeys({ keyId, windows }: Terms, own: readonly string[]): st
     alerts,
     reservedName(keyId),
     reservationsName(keyId),
+    idsName(partition),
+    noneName(partition),
     ...own,
     ...windows.map(({ label }) => totalName(keyId, label)),
   ]
@@ -94,7 +106,7 @@ export function termsKeys({ keyId, windows }: Terms, own: readonly string[]): st
  * @param estimated for the records of alerts
  */
 export function termsArgs(
-  { keyId, registry, windows, budget, rules, target }: Terms,
+  { keyId, invented, registry, windows, budget, rules, target }: Terms,
   consumer: string,
   known: Seen | undefined,
   own: ReadonlyArray<string | number>,
@@ -112,6 +124,8 @@ export function termsArgs(
     rules.percents.join(),
     JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),
     url === undefined ? '' : JSON.stringify(url),
+    known?.generation?.(partitionOf(keyId)) ?? firstGeneration(),
+    invented ? 1 : 0,
     ...own,
     ...windows.flatMap(({ kind, label, end }) => {
       const seen = known?.get(totalName(keyId, label))
@@ -119,6 +133,20 @@ export function termsArgs(
       return [kind, label, expires, seen?.epoch ?? 0, seen?.total ?? 0]
     }),
   ]
+}
+
+/** What a script replies that did nothing, because it has to be asked otherwise. */
+export type AskAgain = readonly ['clock', now: number] | readonly ['full']
+
+/**
+ * The terms to ask by instead. `clock`: the windows are in the future by Redis's clock, so that they would neither count now nor
+ * be empty when they come; they become those of Redis's time. `full`: the id is one too many, and its partition's overflow id counts for it.
+ */
+export function askedAgain<T extends Terms>(terms: T, reply: AskAgain): T {
+  if (reply[0] === 'clock')
+    return { ...terms, windows: terms.windows.map(({ kind }) => windowAt(kind, reply[1])) }
+  const { invented: _, ...rest } = terms
+  return { ...rest, keyId: overflowId(partitionOf(terms.keyId)) } as T
 }
 
 /** A standing as scripts reply it. Tokens are decimal text: the client's parser rounds the largest integers. */

@@ -1,14 +1,13 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../dev/redis.ts'
+import { define } from '../../../plugins/virtual-key/ledger/script.ts'
 import { AllOrNothing } from '../../support/all-or-nothing.ts'
 import { LEDGER_SITUATIONS } from '../../support/ledger-situations.ts'
 import { OUTBOX_SITUATIONS } from '../../support/outbox-situations.ts'
 import { PROCESS_SITUATIONS } from '../../support/process-situations.ts'
+import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../support/registry-situations.ts'
 
 const TYPES = ['list', 'text'] as const
-
-/** Scripts that are held to it; the others follow. */
-const HELD_TO_IT = /^(vkRenew|vkTidy|vkHeartbeat|vkClaim|vkFinish|vkRequeue|vkDiscard|vkWake):/
 
 /** Each script, in each situation in which it writes, with each command and each key in turn taken from it. */
 describe('Scripts do everything or nothing', function () {
@@ -20,6 +19,7 @@ describe('Scripts do everything or nothing', function () {
   before(async () => {
     server = await PrivateRedis.start()
     trial = await AllOrNothing.open(server)
+    define(trial.connection, MIGRATION_SCRIPTS)
   })
 
   after(async () => {
@@ -27,8 +27,12 @@ describe('Scripts do everything or nothing', function () {
     await server?.stop()
   })
 
-  for (const situation of [...LEDGER_SITUATIONS, ...OUTBOX_SITUATIONS, ...PROCESS_SITUATIONS]) {
-    if (!HELD_TO_IT.test(situation.title)) continue
+  for (const situation of [
+    ...LEDGER_SITUATIONS,
+    ...REGISTRY_SITUATIONS,
+    ...OUTBOX_SITUATIONS,
+    ...PROCESS_SITUATIONS,
+  ]) {
     it(situation.title, async () => {
       const reference = await trial.reference(situation)
       const wrong: string[] = []

@@ -1,0 +1,134 @@
+import type { Redis } from 'ioredis'
+import { applyTo, batchScript } from '../../migrations/batch.ts'
+import { STEPS } from '../../migrations/index.ts'
+import { type Lock, releaseLockScript, renewLockScript } from '../../migrations/lock.ts'
+import { mark, markScript } from '../../migrations/mark.ts'
+import type { Step } from '../../migrations/step.ts'
+import {
+  indexName,
+  keyName,
+  migrationLockName,
+  migrationProgressName,
+  partitionOf,
+  schemaName,
+  totalName,
+} from '../../plugins/virtual-key/keys.ts'
+import { run, type Script } from '../../plugins/virtual-key/ledger/script.ts'
+import { SCHEMA_VERSION } from '../../plugins/virtual-key/registry/schema-version.ts'
+import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
+import { windowsAt } from '../../plugins/virtual-key/window.ts'
+import type { Situation } from './all-or-nothing.ts'
+
+const KEY = 'vk-abc'
+const PARTITION = partitionOf(KEY)
+const NOW = Date.now()
+const LOCK = { token: 'mine' } as Lock
+
+async function migrated(admin: Redis): Promise<void> {
+  await admin.hset(schemaName(PARTITION), 'version', SCHEMA_VERSION)
+}
+
+async function registered(admin: Redis): Promise<void> {
+  await migrated(admin)
+  await admin.hset(keyName(KEY), 'created_at', '1', 'token_budget', '5', 'epoch', '2')
+  await admin.zadd(indexName(PARTITION), 0, KEY)
+}
+
+async function spent(admin: Redis): Promise<void> {
+  for (const { label } of windowsAt(NOW)) await admin.set(totalName(KEY, label), 10)
+}
+
+async function locked(admin: Redis): Promise<void> {
+  await admin.set(migrationLockName(PARTITION), LOCK.token)
+}
+
+function step(name: string): Step {
+  const found = STEPS.find((one) => one.name === name)
+  if (found === undefined) throw new Error(name)
+  return found
+}
+
+function batch(name: string, prepare: (admin: Redis) => Promise<unknown>): Situation {
+  return {
+    title: `vkMigrate: ${name}`,
+    passesOver: keyName(KEY),
+    async prepare(admin) {
+      await locked(admin)
+      await prepare(admin)
+    },
+    act: (redis) => applyTo(redis, step(name), PARTITION, { ids: [KEY], cursor: KEY, last: true }, LOCK),
+  }
+}
+
+/** Scripts of the migrations, which a connection does not know from the beginning. */
+export const MIGRATION_SCRIPTS: readonly Script[] = [
+  ...STEPS.map(batchScript),
+  markScript,
+  renewLockScript,
+  releaseLockScript,
+]
+
+/** Every branch of the registry's and the migrations' scripts that writes. */
+export const REGISTRY_SITUATIONS: readonly Situation[] = [
+  {
+    title: 'vkWriteKey: a new key',
+    prepare: migrated,
+    act: (redis) => writeKey(redis, KEY, { token_budget: 9, window: 'day' }, 'create', NOW),
+  },
+  {
+    title: 'vkWriteKey: a key that was counted before it was registered',
+    async prepare(admin) {
+      await migrated(admin)
+      await admin.hset(keyName(KEY), 'epoch', '2')
+      await admin.expire(keyName(KEY), 1000)
+    },
+    act: (redis) => writeKey(redis, KEY, { token_budget: 9 }, 'upsert', NOW),
+  },
+  {
+    title: 'vkWriteKey: an update',
+    prepare: registered,
+    act: (redis) => writeKey(redis, KEY, { token_budget: 9, window: 'day' }, 'update', NOW),
+  },
+  {
+    title: 'vkResetKey: a registered key',
+    async prepare(admin) {
+      await registered(admin)
+      await spent(admin)
+    },
+    act: (redis) => resetKey(redis, KEY, NOW),
+  },
+  {
+    title: 'vkResetKey: one that is not registered',
+    async prepare(admin) {
+      await migrated(admin)
+      await spent(admin)
+    },
+    act: (redis) => resetKey(redis, KEY, NOW),
+  },
+  {
+    title: 'vkResetKey: takes it out of the registry',
+    async prepare(admin) {
+      await registered(admin)
+      await spent(admin)
+    },
+    act: (redis) => resetKey(redis, KEY, NOW, { remove: true }),
+  },
+  batch('001_virtual_keys', (admin) => admin.hset(keyName(KEY), 'created_at', '1')),
+  batch('002_virtual_key_alert', registered),
+  {
+    title: 'vkMarkMigrated: one step',
+    async prepare(admin) {
+      await locked(admin)
+      await admin.hset(schemaName(PARTITION), 'version', 1)
+      await admin.hset(migrationProgressName(PARTITION), 'cursor', 'x')
+    },
+    act: (redis) => mark(redis, step('002_virtual_key_alert'), PARTITION, LOCK, NOW),
+  },
+  ...([renewLockScript, releaseLockScript] as const).map(
+    (script): Situation => ({
+      title: `${script.name}: one's own`,
+      prepare: locked,
+      act: (redis) => run(redis, script, [migrationLockName(PARTITION)], [LOCK.token, 10_000]),
+    }),
+  ),
+]
