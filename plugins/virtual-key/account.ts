@@ -1,9 +1,11 @@
 import type { Complaint } from './complaints.ts'
 import { asksModel } from './estimate/asked.ts'
 import { counted } from './estimate/counted.ts'
+import type { Estimate } from './estimate/estimate.ts'
 import { isAnswer } from './estimate/guess.ts'
 import { readRequest } from './estimate/request.ts'
 import type { Sample } from './estimate/sample.ts'
+import { hiddenBy } from './hidden.ts'
 import { identify } from './identify.ts'
 import type { Kong } from './kong.ts'
 import { serviceLabel } from './label.ts'
@@ -11,6 +13,7 @@ import type { Reservation } from './ledger/reserve.ts'
 import type { Standing } from './ledger/terms.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
+import { refuse } from './refuse.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { clock, complaints, estimator, fetches, log, metrics, type Runtime } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
@@ -76,8 +79,9 @@ export class Account {
       ...(type === undefined ? {} : { type }),
       ...(encoding === undefined ? {} : { encoding }),
     }
+    const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
     const missing = estimate && (background || isAnswer({ request: NOTHING, ...answer }))
-    if (typeof reported === 'string' && !missing) return uncounted(tell, reported)
+    if (typeof reported === 'string' && !missing && !hidden) return uncounted(tell, reported)
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
     const keyId = key ?? (await identify(kong, identification))
     const response = {
@@ -90,7 +94,7 @@ export class Account {
       answer: background ? kept?.id : undefined,
       reservation,
     }
-    if (typeof reported !== 'string') {
+    if (typeof reported !== 'string' && !hidden) {
       const standing = await this.#settle(tell, response)
       if (showHeaders && standing && standing.budget > 0)
         await kong.response.setHeader(REMAINING, remaining(standing))
@@ -99,10 +103,15 @@ export class Account {
     const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
-    void this.#settle(log.warn, { ...response, service: label }, sample).catch((error: Error) => {
+    const taken = { ...response, service: label, ...(hidden && { reported: 'no_usage' as const }) }
+    void this.#settle(log.warn, taken, sample, hidden?.least).catch((error: Error) => {
       metrics.add('uncounted_dropped')
       log.error(`a response could not be counted: ${error.message}`)
     })
+    if (!hidden) return
+    // It was the upstream's, and would belong to the refusal.
+    await kong.response.clearHeader('content-encoding')
+    await refuse(kong, hidden.refusal)
   }
 
   /** In the log phase, when the client has everything. One PDK call. */
@@ -150,17 +159,18 @@ export class Account {
   /**
    * How the key stands afterwards, where that is known. The request goes on holding what it holds until it is settled, or until it
    * turns out that there is nothing to settle: an estimate may take longer than the request's log phase takes to come.
-   * @param sample to estimate by, where a report is missing
+   * @param sample to estimate by, where a report is missing @param least of what the estimate takes the answer for, in tokens
    */
   async #settle(
     tell: Tell,
     { keyId, service, label, reported, ended, answer, reservation }: Response,
     sample?: Sample,
+    least = 0,
   ): Promise<Standing | undefined> {
     const { admissions, settlements } = this.#runtime
     const held = admissions.take(reservation) ? reservation : undefined
     const estimate = keyId === undefined ? undefined : sample && (await estimator.estimate(sample))
-    const result = counted(reported, estimate, ended)
+    const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, ended)
     if (keyId === undefined || typeof result === 'string') {
       if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
       await uncounted(tell, typeof result === 'string' ? result : 'no_key')
@@ -194,6 +204,10 @@ function sampleOf({ hints, head, tail, seen, sent }: Tapped): Sample | undefined
     ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
+}
+
+function atLeast(estimate: Estimate | undefined, least: number): Estimate {
+  return { ...estimate, completion: Math.max(estimate?.completion ?? 0, least), answered: true }
 }
 
 /** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */

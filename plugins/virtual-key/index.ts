@@ -1,7 +1,8 @@
 import type { Config } from '../../schema/config.ts'
 import { Account } from './account.ts'
-import { NO_WEBSOCKET, type Rejection, UNAVAILABLE } from './admit.ts'
+import { type Rejection, UNAVAILABLE } from './admit.ts'
 import { RequestBody } from './ask/body.ts'
+import { hiding } from './ask/hiding.ts'
 import { spliced } from './ask/include-usage.ts'
 import { usageChange } from './ask/usage-change.ts'
 import type { Phases } from './description.ts'
@@ -10,6 +11,7 @@ import { fetchesAnswer } from './fetched.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
+import { refuse } from './refuse.ts'
 import { criticalLines, fetches, metrics, runtimeFor } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
@@ -44,7 +46,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       await this.#access(kong)
     } catch (error) {
       await kong.log.err(`virtual-key: access failed: ${safeLine((error as Error).message)}`)
-      if (!this.#settings.faultTolerant) await exit(kong, UNAVAILABLE)
+      if (!this.#settings.faultTolerant) await refuse(kong, UNAVAILABLE)
     }
   }
 
@@ -106,6 +108,8 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
       if (wish) await kong.service.request.setRawBody(spliced(await body.read(), wish))
       else if (!request.hasBody && !(await countable(kong))) {
+        const refusal = hiding(await kong.request.getRawQuery(), 'GET')
+        if (refusal) return refusal
         // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
         await kong.nginx.setCtx('buffered_proxying', false)
         return undefined
@@ -127,16 +131,6 @@ async function countable(kong: Kong): Promise<boolean> {
   return fetching
 }
 
-/** Refusals by admission are in the metrics already, each under its reason. */
-function refuse(kong: Kong, refusal: Rejection): Promise<void> {
-  if (refusal === NO_WEBSOCKET) metrics.add('refused_websocket')
-  else if (UNCOUNTABLE.has(refusal.status)) metrics.add('refused_uncountable')
-  return exit(kong, refusal)
-}
-
-/** Statuses of requests that could not be counted as they are. */
-const UNCOUNTABLE = new Set([400, 413, 415, 431])
-
 /** One line for each request, so that no client waits for many. */
 async function sayCritical(kong: Kong): Promise<void> {
   const line = criticalLines.take()
@@ -146,11 +140,4 @@ async function sayCritical(kong: Kong): Promise<void> {
 async function failed(kong: Kong, error: Error): Promise<void> {
   metrics.add('uncounted_dropped')
   await kong.log.err(`virtual-key: a response could not be counted: ${safeLine(error.message)}`)
-}
-
-function exit(kong: Kong, { status, error, headers }: Rejection): Promise<void> {
-  return kong.response.exit(status, JSON.stringify({ error }), {
-    'content-type': 'application/json',
-    ...headers,
-  })
 }

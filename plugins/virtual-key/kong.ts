@@ -10,6 +10,8 @@ export interface Kong {
     getMethod(): Promise<string>
     /** Normalized, without the query. */
     getPath(): Promise<string>
+    /** Without `?`, as it stands in the request line. */
+    getRawQuery(): Promise<string>
     /** Path and query as they stand in the request line. */
     getPathWithQuery(): Promise<string>
     /** Kong answers 500 for a body that is longer, and this never. `limit`: bytes */
@@ -41,6 +43,7 @@ export interface Kong {
   readonly response: {
     getHeaders(): Promise<Record<string, string[]>>
     setHeader(name: string, value: string): Promise<void>
+    clearHeader(name: string): Promise<void>
     setHeaders(headers: Readonly<Record<string, string>>): Promise<void>
     /** Ends the request on Kong's side but not this function: return after it. */
     exit(status: number, body: string, headers: Readonly<Record<string, string>>): Promise<void>

@@ -7,6 +7,8 @@ import type { Answer, Hints, Reading, Usage } from './usage/usage.ts'
 export interface Read {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
+  /** Members of it are missing that such a response always has. */
+  readonly partial?: true
   /** Empty where it is too long to be read. */
   readonly body: Uint8Array
   /** Bytes of the whole body. */
@@ -31,7 +33,10 @@ export async function read(kong: Kong): Promise<Read | undefined> {
   const status = await kong.service.response.getStatus()
   if (status < 200 || status > 299) return undefined
   const seen = inspectUsage(body)
-  if (seen.usage !== undefined) return { usage: seen.usage, body, seen: body.length, ...answerOf(seen) }
+  if (seen.usage !== undefined) {
+    const partial = seen.partial ? { partial: true as const } : {}
+    return { usage: seen.usage, body, seen: body.length, ...answerOf(seen), ...partial }
+  }
   const hints = hintsFrom(await kong.response.getHeaders())
   const again = inspectUsage(body, hints)
   return {

@@ -28,6 +28,8 @@ export interface Settings {
   readonly budget: number
   /** What a request that declares nothing reserves, in tokens; undefined: none reserves. */
   readonly reserve: number | undefined
+  /** What a request that declares nothing is taken to cost where its answer hides that. Unit: tokens. */
+  readonly undeclared: number
   readonly showHeaders: boolean
   readonly window: WindowKind
   /** The response is read as the tap saw it pass; else it is buffered. */
@@ -61,6 +63,7 @@ export function settingsFrom(config: Config): Settings {
     rules: rules(config),
     budget: config.token_budget,
     reserve: config.reserve ? config.reserve_default : undefined,
+    undeclared: config.reserve_default,
     showHeaders: !config.hide_client_headers,
     window: config.window,
     tapped: config.body === 'tapped',

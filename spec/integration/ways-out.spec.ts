@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs'
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { reservedName } from '../../plugins/virtual-key/keys.ts'
 import { ANSWER_WAYS_OUT } from '../fixtures/ways-out/answers.ts'
 import { BODY_WAYS_OUT } from '../fixtures/ways-out/bodies.ts'
+import { QUERY_WAYS_OUT } from '../fixtures/ways-out/queries.ts'
 import { REQUEST_WAYS_OUT } from '../fixtures/ways-out/requests.ts'
 import { HUNG_UP, type Outcome, SETTINGS, TOKENS, type WayOut } from '../fixtures/ways-out/way-out.ts'
 import { ROOT } from '../support/root.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
-const WAYS_OUT = [...REQUEST_WAYS_OUT, ...BODY_WAYS_OUT, ...ANSWER_WAYS_OUT]
+const WAYS_OUT = [...REQUEST_WAYS_OUT, ...QUERY_WAYS_OUT, ...BODY_WAYS_OUT, ...ANSWER_WAYS_OUT]
 const MODES = ['buffered', 'tapped'] as const
 
 describe('Ways out of the count', function () {
@@ -59,7 +60,12 @@ describe('Ways out of the count', function () {
     }
     const answer = await send(`/${way.settings ?? 'alert'}-${mode}`, key, way.request, way.hangsUp)
     expect(answer.status, answer.body).to.equal(status)
-    if (error !== undefined) expect(JSON.parse(answer.body)).to.deep.equal({ error })
+    if (error !== undefined) {
+      expect(JSON.parse(answer.body)).to.deep.equal({ error })
+      expect(answer.headers, 'headers of an answer that was withheld').not.to.have.property(
+        'content-encoding',
+      )
+    }
     expect(scene.upstream.requests).to.have.length(error !== undefined && !asked ? 0 : 1)
     const [got] = scene.upstream.requests
     for (const [name, value] of Object.entries(sent ?? {}))
@@ -85,7 +91,7 @@ describe('Ways out of the count', function () {
     key: string,
     { method = 'POST', target = '/v1/chat/completions', headers = {}, body }: WayOut['request'],
     hangsUp?: WayOut['hangsUp'],
-  ): Promise<{ readonly status: number; readonly body: string }> {
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const whole = body === undefined || typeof body === 'string' || body instanceof Uint8Array
       const call = httpRequest(scene.gateway.url, {
@@ -97,25 +103,34 @@ describe('Ways out of the count', function () {
           ...(headers as Record<string, string>),
         },
       })
-      call.on('error', (error) => (hangsUp ? resolve({ status: HUNG_UP, body: '' }) : reject(error)))
+      call.on('error', (error) => (hangsUp ? resolve(GONE) : reject(error)))
       if (hangsUp === 'before the answer')
         void until('the request', () => scene.upstream.requests.length > 0).then(() => call.destroy(), reject)
       call.on('response', async (response) => {
         if (hangsUp) {
           response.on('error', () => undefined)
           response.once('data', () => call.destroy())
-          response.once('close', () => resolve({ status: HUNG_UP, body: '' }))
+          response.once('close', () => resolve(GONE))
           return
         }
         const chunks: Buffer[] = []
         for await (const chunk of response) chunks.push(chunk as Buffer)
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+        const { statusCode: status = 0, headers } = response
+        resolve({ status, headers, body: Buffer.concat(chunks).toString('utf8') })
       })
       for (const piece of whole ? [body ?? ''] : body) call.write(piece)
       call.end()
     })
   }
 })
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+const GONE: Answer = { status: HUNG_UP, headers: {}, body: '' }
 
 function outcomeOf({ happens }: WayOut, mode: (typeof MODES)[number]): Outcome {
   return 'status' in happens ? happens : happens[mode]

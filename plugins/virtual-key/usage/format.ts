@@ -18,6 +18,8 @@ export interface Report {
 /** How one family of APIs reports usage: where in a JSON document, and what the numbers there mean. */
 export interface Format extends Report {
   readonly name: string
+  /** Whole reports state their total, so that one without it is a part: the request chose what its answer shows. */
+  readonly statesTotal?: true
 }
 
 /** Which member of a usage object gives which count. A list gives synonyms; the first one reported wins. */

@@ -50,6 +50,7 @@ export class UsageReader {
     const { answer } = this.tally
     return {
       ...(answer === undefined ? {} : { answer }),
+      ...(usage && this.tally.partial ? { partial: true } : {}),
       ...(usage ? { usage } : { reason: readable ? 'no_usage' : 'unreadable' }),
     }
   }

@@ -34,6 +34,13 @@ export class Tally {
     return this.reports.find((report) => report !== undefined)
   }
 
+  /** Whether `counts` are only a part of what such a response reports. */
+  get partial(): boolean {
+    this.settle()
+    const index = this.reports.findIndex((report) => report !== undefined)
+    return FORMATS[index]?.statesTotal === true && this.reports[index]?.total === undefined
+  }
+
   private settle(): void {
     const facts: Facts = this.last
     this.answer = answerOf(facts) ?? this.answer

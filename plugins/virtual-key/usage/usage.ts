@@ -29,7 +29,11 @@ export interface Answer {
 }
 
 /** Usage, or the reason why there is none. */
-export type Reading = { readonly answer?: Answer } & (
+export type Reading = {
+  readonly answer?: Answer
+  /** Members of the usage are missing that such a response always has. */
+  readonly partial?: true
+} & (
   | { readonly usage: Usage; readonly reason?: undefined }
   | { readonly usage?: undefined; readonly reason: Silence }
 )

@@ -47,6 +47,7 @@ describe('What a request holds, between its phases', function () {
       request: {
         getHeaders: async () => ({ 'content-length': [String(body.length)] }),
         getRawBody: async () => body,
+        getRawQuery: async () => '',
       },
       client: { getConsumer: async () => ({ id: '1', username: key }) },
       router: { getService: async () => ({ name: 'openai' }) },

@@ -133,7 +133,7 @@ describe('PDK calls of one request', () => {
     answers['request.getMethod'] = 'GET'
     answers['request.getPath'] = '/v1/models'
     const asked = ['request.getHeaders', 'request.getMethod', 'request.getPath']
-    expect(await calls({}, 'access')).to.deep.equal([...asked, 'nginx.setCtx'])
+    expect(await calls({}, 'access')).to.deep.equal([...asked, 'request.getRawQuery', 'nginx.setCtx'])
     answers['request.getPath'] = '/v1/responses/resp_1'
     expect(await calls({}, 'access')).to.deep.equal(asked)
     const counted = ['request.getHeaders', 'service.response.getRawBody', 'service.response.getStatus']
@@ -142,6 +142,20 @@ describe('PDK calls of one request', () => {
     const kept = { object: 'response', id: 'resp_1', usage: { total_tokens: 3 } }
     answers['service.response.getRawBody'] = Buffer.from(JSON.stringify(kept))
     expect(await calls({}, 'access', 'response')).to.deep.equal([...counted, 'request.getMethod'])
+  })
+
+  it('an answer that reports nothing costs its headers and the query, one that reports a part the query', async () => {
+    const counted = await calls({}, 'access', 'response')
+    const [headers, body, status] = counted
+    answers['service.response.getRawBody'] = Buffer.from('{"id":"file-1"}')
+    answers['request.getRawQuery'] = 'alt=json'
+    answers['response.getHeaders'] = {}
+    const silent = [headers, body, status, 'response.getHeaders', 'request.getRawQuery', 'log.warn']
+    expect(await calls({}, 'access', 'response')).to.deep.equal(silent)
+    answers['service.response.getRawBody'] = Buffer.from('{"usageMetadata":{"promptTokenCount":3}}')
+    const part = [headers, body, status, 'request.getRawQuery', 'client.getConsumer']
+    expect(await calls({}, 'access', 'response')).to.deep.equal(part)
+    answers['service.response.getRawBody'] = usage
   })
 
   it('the registry costs one more, a budget three, of which hide_client_headers saves two', async () => {

@@ -15,5 +15,6 @@ const NAMES = {
  */
 export const gemini: Format = {
   name: 'gemini',
+  statesTotal: true,
   ...reportAt('usageMetadata', NAMES),
 }

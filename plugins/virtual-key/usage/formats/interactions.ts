@@ -15,6 +15,7 @@ const TYPE = 'event_type'
 /** Gemini Interactions: the stream's events carry running usage in `metadata`, the last one the final usage. */
 export const interactions: Format = {
   name: 'gemini-interactions',
+  statesTotal: true,
   ...firstOf(
     reportIf([], isOwn, reportAt('usage', NAMES)),
     reportIf([TYPE], (facts) => startsAs(facts, TYPE, 'interaction.'), reportAt('interaction.usage', NAMES)),

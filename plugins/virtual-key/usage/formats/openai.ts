@@ -15,6 +15,7 @@ const OTHERS = ['usage.input_tokens', 'usage.output_tokens']
  */
 export const openai: Format = {
   name: 'openai',
+  statesTotal: true,
   ...firstOf(reportIf(OTHERS, isOwn, reportAt('usage', NAMES)), reportAt('x_groq.usage', NAMES)),
 }
 
