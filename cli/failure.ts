@@ -1,4 +1,4 @@
-/** Exit codes: 0 = done, 1 = not done (see the message), 2 = called wrongly, 3 = Redis cannot be reached. */
+/** Exit codes: 0 = done, 1 = not done (see the message), 2 = called wrongly, 3 = Redis or Kong cannot be reached. */
 export type ExitCode = 1 | 2 | 3
 
 /** Ends a command with a message for people and a code for programs. */

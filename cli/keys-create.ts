@@ -41,41 +41,41 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
     .argument('<id>', "the key's id, which is its consumer's username")
     .option('--ttl <90d|12h|30m>', 'how long the credential works')
     .option('--key-file <file>', `the key itself, ${OR_STDIN}; else one is drawn and shown, once`)
-  withRegistryChoice(withProvisioning(withKeySettings(create))).action(
-    async (id: string, options: CreateOptions) => {
-      checkId(id)
-      if (options.keyFile === '-' && options.alertWebhookFile === '-')
-        throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
-      const settings = settingsFrom(options, Date.now())
-      const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
-      const api = adminFrom(options)
-      if (api === undefined) checkAlone(options)
-      const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
-      const kong = api && (await readKong(api, id, options))
-      const inRegistry =
-        options.registry ??
-        (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
-      const finish = async (redis: Connection | undefined) => {
-        const registry = redis && (await readRegistry(redis, id))
-        const plan = joined(createPlan(wanted, registry, kong), {
-          changes: [],
-          kept: [],
-          notes: [
-            ...percentNotes(settings.alert_percents, budgetFor(settings, registry, kong)),
-            ...webhookNotes(settings, registry, kong),
-            ...(api === undefined && options.registry === undefined ? [ALONE] : []),
-          ],
-        })
-        const means = {
-          ...(api ? { api } : {}),
-          ...(redis ? { registry: registryWrites(redis, log) } : {}),
-          secret: wanted.secret,
-        }
-        await carryOut(plan, means, { options, log, print })
+  withRegistryChoice(
+    withProvisioning(withKeySettings(create)),
+    'puts the settings into a configuration of the consumer',
+  ).action(async (id: string, options: CreateOptions) => {
+    checkId(id)
+    if (options.keyFile === '-' && options.alertWebhookFile === '-')
+      throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
+    const settings = settingsFrom(options, Date.now())
+    const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
+    const api = adminFrom(options)
+    if (api === undefined) checkAlone(options)
+    const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
+    const kong = api && (await readKong(api, id, options))
+    const inRegistry =
+      options.registry ?? (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
+    const finish = async (redis: Connection | undefined) => {
+      const registry = redis && (await readRegistry(redis, id))
+      const plan = joined(createPlan(wanted, registry, kong), {
+        changes: [],
+        kept: [],
+        notes: [
+          ...percentNotes(settings.alert_percents, budgetFor(settings, registry, kong)),
+          ...webhookNotes(settings, registry, kong),
+          ...(api === undefined && options.registry === undefined ? [ALONE] : []),
+        ],
+      })
+      const means = {
+        ...(api ? { api } : {}),
+        ...(redis ? { registry: registryWrites(redis, log) } : {}),
+        secret: wanted.secret,
       }
-      await (inRegistry ? connected(options, log, finish) : finish(undefined))
-    },
-  )
+      await carryOut(plan, means, { options, log, print })
+    }
+    await (inRegistry ? connected(options, log, finish) : finish(undefined))
+  })
 }
 
 /** A record alone is half of what the command is for, so it is asked for by name or told. */

@@ -19,14 +19,14 @@ const PAGE = 500
 /** `vk keys list` and `vk keys show`. */
 export function addKeysList(keys: Command, log: Log, print: (text: string) => void): void {
   withConnection(keys.command('list'))
-    .description('every key with its state, its budget and what it has spent')
+    .description('every registered key with its state, its budget and what it has spent')
     .option('--json', 'one JSON array, a key on each line')
     .action((options: ShowOptions) =>
       connected(options, log, (redis) => (options.json ? listJson(redis, print) : listTable(redis, print))),
     )
 
   withConnection(keys.command('show'))
-    .description('all settings of one key')
+    .description('all settings of one registered key')
     .argument('<id>', 'the virtual key')
     .option('--json', 'one JSON object')
     .action((id: string, options: ShowOptions) =>

@@ -28,7 +28,9 @@ type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
 export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
   const update = withConnection(keys.command('update'))
-    .description('changes the settings that are named; the others stay')
+    .description(
+      'changes the settings that are named in the registry, and a rate limit in Kong; the others stay',
+    )
     .argument('<id>', 'the virtual key')
   withAdmin(withUnset(withKeySettings(update))).action((id: string, options: UpdateOptions) => {
     const changes = changesFrom(options)
@@ -42,7 +44,11 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
   })
 
   for (const [name, disabled, description] of [
-    ['disable', true, 'answers 403 to requests of a key until it is enabled'],
+    [
+      'disable',
+      true,
+      'answers 403 to requests of a key until it is enabled, where the plugin has registry: true',
+    ],
     ['enable', undefined, 'lets requests of a disabled key through again'],
   ] as const) {
     withConnection(keys.command(name))

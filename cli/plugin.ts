@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Log } from '../plugins/virtual-key/log.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from './connection.ts'
 import { Failure } from './failure.ts'
@@ -32,20 +32,19 @@ export function addPlugin(program: Command, log: Log, print: (text: string) => v
 
   withConnection(withPlace(plugin.command('enable')))
     .description(
-      'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls',
+      'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls; a new one gets the Redis that is named here or by REDIS_URL, unless its configuration says another',
     )
     .option('--config <file>', `its configuration as a JSON object, ${OR_STDIN}`)
-    .option(
-      '--set <name=value>',
-      'one field of it, such as webhook.timeout=5000; may be repeated',
-      (value: string, all: readonly string[]) => [...all, value],
-      [],
+    .addOption(
+      new Option('--set <name=value>', 'one field of it, such as webhook.timeout=5000; may be repeated')
+        .argParser((value: string, all: readonly string[]) => [...all, value])
+        .default([], 'none'),
     )
     .option('--no-key-auth', 'leaves key-auth alone')
     .action((options: EnableOptions, command: Command) => {
       const config = configFrom(options.config, options.set)
-      const named =
-        command.getOptionValueSource('redisUrl') !== 'default' || options.clusterNodes !== undefined
+      const { clusterNodes, sentinelMaster } = options
+      const named = command.getOptionValueSource('redisUrl') !== 'default' || clusterNodes || sentinelMaster
       const redis = named ? pluginRedis(redisConfig(options, process.env)) : undefined
       return planned(options, log, print, (place, gateway) =>
         enablePlan({ place, config, redis, keyAuth: options.keyAuth }, gateway),

@@ -35,7 +35,11 @@ export const key = {
   alert_thresholds: config.alert_thresholds,
   alert_percents: config.alert_percents,
   alert_webhook: config.alert_webhook,
-  service: { type: 'string', len_min: 1, description: 'The Kong service that the key is for; for people.' },
+  service: {
+    type: 'string',
+    len_min: 1,
+    description: 'Name of the Kong service that the key is for: `vk keys create` looks at its routes.',
+  },
   target: { type: 'string', description: 'The upstream that the key was made for; for people.' },
   source: { type: 'string', description: 'Where the key comes from, or who asked for it; for people.' },
   rate_limit: {

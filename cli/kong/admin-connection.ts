@@ -14,13 +14,12 @@ export interface AdminOptions {
 export function withAdmin(command: Command): Command {
   return command
     .addOption(new Option('--admin-url <url>', "Kong's Admin API").env('KONG_ADMIN_URL'))
+    .addOption(new Option('--admin-token <token>').env('KONG_ADMIN_TOKEN').hideHelp())
     .addOption(
-      new Option('--admin-token <token>', 'token for it; better from the environment').env(
-        'KONG_ADMIN_TOKEN',
-      ),
-    )
-    .addOption(
-      new Option('--admin-token-header <name>', 'the header that carries the token')
+      new Option(
+        '--admin-token-header <name>',
+        'the header that carries the token, which comes from KONG_ADMIN_TOKEN',
+      )
         .default('Kong-Admin-Token')
         .env('KONG_ADMIN_TOKEN_HEADER'),
     )
@@ -41,6 +40,8 @@ export function adminFrom({
   if (hasCredentials(adminUrl)) {
     throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
   }
+  if (adminToken !== '' && adminToken !== process.env.KONG_ADMIN_TOKEN)
+    throw new Failure('a token does not belong among the arguments: set KONG_ADMIN_TOKEN', 2)
   if (!/^[\x20-\x7e]*$/.test(adminToken))
     throw new Failure(`KONG_ADMIN_TOKEN: no header can carry its ${adminToken.length} characters`, 2)
   if (!/^[\w-]+$/.test(adminTokenHeader))

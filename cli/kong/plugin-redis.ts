@@ -5,9 +5,14 @@ import type { PluginConfig } from './entities.ts'
 const PLACE = ['host', 'port', 'database', 'cluster_nodes', 'sentinel_master', 'sentinel_nodes'] as const
 
 /** The Redis that `vk` was told of, as the plugin's configuration says it. Time-outs are each one's own. */
-export function pluginRedis({ timeout: _, ssl_verify, ...redis }: RedisConfig): PluginConfig {
-  const given = Object.entries({ ...redis, ...(redis.ssl ? { ssl_verify } : {}) })
-  return Object.fromEntries(given.filter(([name, value]) => value !== UNSAID[name]))
+export function pluginRedis({ timeout: _, host, port, ssl_verify, ...redis }: RedisConfig): PluginConfig {
+  const elsewhere = redis.cluster_nodes !== undefined || redis.sentinel_master !== undefined
+  const given = {
+    ...(elsewhere ? {} : { host, port }),
+    ...redis,
+    ...(redis.ssl ? { ssl_verify } : {}),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([name, value]) => value !== UNSAID[name]))
 }
 
 /** What Kong fills in. */

@@ -9,11 +9,11 @@ export function withProvisioning(command: Command): Command {
     .option('--json', 'one JSON object')
 }
 
-/** The options that say whether a key's settings are in the registry. */
-export function withRegistryChoice(command: Command): Command {
+/** The options that say whether a key's settings are in the registry. @param without what `--no-registry` does instead */
+export function withRegistryChoice(command: Command, without: string): Command {
   return command
-    .addOption(new Option('--registry', 'the registry, whatever the plugin says'))
-    .addOption(new Option('--no-registry', 'a configuration of the consumer, whatever the plugin says'))
+    .addOption(new Option('--registry', 'uses the registry, whatever the plugin says'))
+    .addOption(new Option('--no-registry', `${without}, whatever the plugin says`))
 }
 
 export type Provisioning = AdminOptions & ProvisioningOptions

@@ -161,6 +161,11 @@ const INVOCATIONS: Readonly<Record<string, readonly Invocation[]>> = {
       says: () => '--alert-webhook: credentials do not belong among the arguments, see --alert-webhook-file',
     },
     {
+      args: ({ fresh }) => ['keys', 'create', fresh, '--admin-token', 'hidden'],
+      code: 2,
+      says: () => 'a token does not belong among the arguments: set KONG_ADMIN_TOKEN',
+    },
+    {
       args: ({ fresh }) => ['keys', 'create', fresh, '--admin-url', 'http://hidden@127.0.0.1:8001'],
       code: 2,
       says: () => "credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN",

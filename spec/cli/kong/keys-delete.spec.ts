@@ -65,6 +65,21 @@ describe('vk keys delete', function () {
     expect(await on.plugin(`/consumers/${id}`, 'rate-limiting')).to.include({ enabled: true })
   })
 
+  it('says that a record stays where no plugin reads the registry', async function () {
+    // On a real Kong, other specs may have left one that does.
+    if (!on.kong.double) return this.skip()
+    const id = on.kong.newName()
+    await on.json('keys', 'create', id, '--registry')
+    const { code, stderr } = await on.run('keys', 'delete', id, '--yes')
+    expect([code, stderr]).to.deep.equal([
+      0,
+      'virtual-key warn: no configuration reads the registry: a record of the key there, if any, stays (--registry takes it too)\n',
+    ])
+    expect(await on.redis.exists(keyName(id))).to.equal(1)
+    expect((await on.run('keys', 'delete', id, '--yes', '--registry')).code).to.equal(0)
+    expect(await on.redis.hget(keyName(id), 'created_at')).to.equal(null)
+  })
+
   it('looks into the registry where a plugin reads it', async () => {
     const [id, { name }] = [on.kong.newName(), await on.kong.newService()]
     const config = { registry: true }
