@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PARTITIONS } from '../keys.ts'
 import type { Connection } from '../ledger/script.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { ThrottledLog } from '../throttled-log.ts'
-import { type Claim, claim, LEASE, scheduleStart } from './claim.ts'
+import { type Claim, LEASE, scheduleStart } from './claim.ts'
 import { type DeliverySettings, whatHolds } from './delivery-settings.ts'
 import { type Added, finish } from './finish.ts'
 import { render } from './format.ts'
@@ -12,25 +11,17 @@ import { KnownConfigurations } from './known-configurations.ts'
 import { Lanes } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { type Outcome, outcomeOf, parkedOutcome, SCHEDULE, type Tried } from './outcome.ts'
-import { parkedEntry, wake } from './parked.ts'
+import { parkedEntry } from './parked.ts'
 import type { AlertRecord } from './record.ts'
 import { type NoRoute, type Route, routeOf, routeOfCrossing } from './route.ts'
 import type { Sender } from './send.ts'
 import { type SigningKey, signedHeaders } from './sign.ts'
+import { Sweep } from './sweep.ts'
 import { loggable } from './target.ts'
-import { tidy } from './tidy.ts'
 
-/** How often every dispatcher looks for alerts whose owner died and for retries that are due. Unit: milliseconds. */
-const SWEEP = 1000
-/** How often it forgets processes that are gone. Unit: milliseconds. */
-const TIDY = 600_000
 /** Attempts at once to one host, and alerts that wait in memory for their turn there. */
 const LANE_WIDTH = 8
 const LANE_LONGEST = 64
-/** Alerts of one sort taken from one partition in one sweep. */
-const MOST_CLAIMED = 32
-/** With this many alerts in hand a sweep takes no more. */
-const MOST_HELD = 2000
 /** A route that is older is asked for anew before the attempt: the alert has waited for its turn. Unit: milliseconds. */
 const ROUTE_LASTS = 1000
 /** Longest pause before Redis is told again what became of an alert. Unit: milliseconds. */
@@ -65,41 +56,42 @@ export interface DispatcherOptions {
 /** Delivers alerts: those of this process's own crossings at once, and by sweeping the outbox those that others left behind. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #lease: number
   readonly #lanes = new Lanes(LANE_WIDTH, LANE_LONGEST)
   readonly #trouble: ThrottledLog
   readonly #leases: Leases
   readonly #known: KnownConfigurations
-  readonly #timers: NodeJS.Timeout[] = []
-  readonly #partitions = Array.from({ length: PARTITIONS }, () => ({
-    /** Since when this process has been in contact with the partition, and when it was last. On the clock of `performance`. */
-    since: Number.NEGATIVE_INFINITY,
-    last: Number.NEGATIVE_INFINITY,
-    /** The newest parked alert that was looked at. */
-    parkedMark: '',
-    /** Configurations that were learnt since the parked alerts were looked at. */
-    learnt: new Set<string>(),
-  }))
+  readonly #sweep: Sweep
+  #renewing: NodeJS.Timeout | undefined
   /** Configurations without secrets here of which that has been said. */
   readonly #unknown = new Set<string>()
-  #sweeping: Promise<void> | undefined
   #stopped = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    this.#lease = options.lease ?? LEASE
+    const { lease = LEASE } = options
     this.#trouble = new ThrottledLog(options.log, () => performance.now())
-    this.#leases = new Leases(options.redis, options.consumer, this.#lease, this.#trouble)
+    this.#leases = new Leases(options.redis, options.consumer, lease, this.#trouble)
     this.#known = new KnownConfigurations(options.redis, this.#trouble)
+    this.#sweep = new Sweep({
+      redis: options.redis,
+      consumer: options.consumer,
+      lease,
+      leases: this.#leases,
+      keysOf: this.#keysOf,
+      take: (claims) => this.take(claims),
+      also: () => this.#known.share(),
+      trouble: this.#trouble,
+      random: options.random,
+    })
   }
 
   start(): void {
-    this.#sweepLater()
-    this.#timers.push(
-      setInterval(() => this.#renewAll(), this.#lease / 6),
-      setInterval(() => this.#tidy(), TIDY),
-    )
-    for (const timer of this.#timers) timer.unref()
+    this.#sweep.start()
+    const { redis, lease = LEASE } = this.#options
+    const renew = () => {
+      if (redis.status === 'ready') this.#leases.renewAll()
+    }
+    this.#renewing = setInterval(renew, lease / 6).unref()
   }
 
   /** Alerts in this process's hands. */
@@ -114,7 +106,7 @@ export class Dispatcher {
     keys: readonly SigningKey[],
   ): void {
     if (!this.#known.learn(configuration, settings, keys)) return
-    for (const { learnt } of this.#partitions) learnt.add(configuration)
+    this.#sweep.learnt(configuration)
   }
 
   /** Starts delivering alerts that this process owns. Returns at once and never throws. */
@@ -136,110 +128,13 @@ export class Dispatcher {
   /** Hands back what was not attempted yet and lets attempts in flight end, for at most `patience` milliseconds. */
   async stop(patience: number): Promise<void> {
     this.#stopped = true
-    for (const timer of this.#timers) clearInterval(timer)
-    await this.#sweeping
+    clearInterval(this.#renewing)
+    await this.#sweep.stop()
     for (const lease of this.#leases.all()) {
       if (!lease.sending) void this.#end(lease, { state: 'retry', delay: 0 })
     }
     const deadline = performance.now() + patience
     while (this.#leases.size > 0 && performance.now() < deadline) await sleep(20)
-  }
-
-  /** Not in step with other processes: the one whose turn is always just before another's would always win. */
-  #sweepLater(): void {
-    if (this.#stopped) return
-    const wait = Math.min(SWEEP, this.#lease / 6) * (0.5 + this.#options.random())
-    setTimeout(() => {
-      this.#sweep()
-      this.#sweepLater()
-    }, wait).unref()
-  }
-
-  #sweep(): void {
-    if (this.#options.redis.status !== 'ready' || this.#stopped || this.#sweeping !== undefined) return
-    const looks = this.#partitions.map((_, partition) => this.#sweepOne(partition))
-    this.#sweeping = Promise.all([this.#known.share(), ...looks]).then(() => {
-      this.#sweeping = undefined
-    })
-  }
-
-  /**
-   * After a silence each owner gets time to say that it lives, before its alerts count as left behind: Redis may have been away
-   * longer than a lease for everybody.
-   */
-  async #sweepOne(partition: number): Promise<void> {
-    const contact = this.#partitions[partition]
-    if (contact === undefined || this.#leases.size >= MOST_HELD) return
-    const what = 'the outbox cannot be looked at'
-    try {
-      const now = performance.now()
-      if (now - contact.last > this.#lease / 3) {
-        await this.#leases.renew(partition)
-        contact.since = now
-      }
-      const steady = now - contact.since >= this.#lease / 3
-      const mark = await this.#claim(partition, steady)
-      if (await this.#wakeParked(partition, mark)) await this.#claim(partition, steady)
-      contact.last = performance.now()
-      this.#trouble.passed(what, partition)
-    } catch (error) {
-      // What was taken is found by a later sweep, here or elsewhere.
-      this.#trouble.failed(what, partition, error)
-    }
-  }
-
-  /** @returns the newest mark among the parked alerts */
-  async #claim(partition: number, steady: boolean): Promise<string> {
-    const { redis, consumer } = this.#options
-    const { claims, parkedMark } = await claim(
-      redis,
-      partition,
-      consumer,
-      steady ? this.#lease : 0,
-      MOST_CLAIMED,
-    )
-    this.take(claims)
-    return parkedMark
-  }
-
-  /** Looks at parked alerts only where some are new, or where this process has learnt a configuration. */
-  async #wakeParked(partition: number, mark: string): Promise<boolean> {
-    const contact = this.#partitions[partition]
-    if (contact === undefined) return false
-    const { learnt, parkedMark } = contact
-    if (learnt.size === 0 && mark === parkedMark) return false
-    contact.learnt = new Set()
-    let woken = 0
-    try {
-      if (mark !== '') {
-        const after = learnt.size === 0 && Number(mark) > Number(parkedMark) ? parkedMark : ''
-        woken = await wake(this.#options.redis, partition, after, (configuration, secrets) => {
-          return learnt.has(configuration) || this.#keysOf(configuration, secrets) !== undefined
-        })
-      }
-      contact.parkedMark = mark
-    } catch (error) {
-      for (const configuration of learnt) contact.learnt.add(configuration)
-      throw error
-    }
-    return woken > 0
-  }
-
-  #renewAll(): void {
-    if (this.#options.redis.status === 'ready') this.#leases.renewAll()
-  }
-
-  #tidy(): void {
-    const { redis } = this.#options
-    if (redis.status !== 'ready') return
-    const what = 'consumers that are gone cannot be removed'
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      tidy(redis, partition).then(
-        () => this.#trouble.passed(what, partition),
-        // A later look will do.
-        (error) => this.#trouble.failed(what, partition, error),
-      )
-    }
   }
 
   readonly #keysOf = (configuration: string, mark: string): readonly SigningKey[] | undefined =>
