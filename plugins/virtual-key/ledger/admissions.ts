@@ -16,6 +16,7 @@ export interface AdmissionsOptions {
   readonly known: KnownTotals
   /** Gets the alerts of first rejections. */
   readonly deliver: (claims: readonly Claim[]) => void
+  readonly mostOpen?: number
 }
 
 /** The answer to a question, where Redis gave one. */
@@ -103,7 +104,7 @@ export class Admissions {
   #hold(reservation: Reservation | undefined): void {
     if (reservation === undefined) return
     this.#open.add(reservation)
-    if (this.#open.size <= MOST_OPEN) return
+    if (this.#open.size <= (this.#options.mostOpen ?? MOST_OPEN)) return
     const [eldest] = this.#open
     if (eldest !== undefined) this.#open.delete(eldest)
   }

@@ -24,8 +24,9 @@ describe('Admissions', function () {
     await server?.stop()
   })
 
-  const open = (settler: string) =>
+  const open = (settler: string, options: { readonly mostOpen?: number } = {}) =>
     new Admissions({
+      ...options,
       link: connection.link,
       settler,
       known: new KnownTotals(),
@@ -52,6 +53,12 @@ describe('Admissions', function () {
     expect(admissions.holding).to.equal(true)
     expect([admissions.take(reservation), admissions.take(reservation)]).to.deep.equal([true, false])
     expect(admissions.holding).to.equal(false)
+  })
+
+  it('remembers no more requests than it may, the latest ones', async () => {
+    const admissions = open('full', { mostOpen: 2 })
+    const all = [await pass(admissions, 100), await pass(admissions, 100), await pass(admissions, 100)]
+    expect(all.map((one) => admissions.take(one))).to.deep.equal([false, true, true])
   })
 
   it('takes what a process before it has admitted: the plugin server may be started anew between two phases', async () => {
