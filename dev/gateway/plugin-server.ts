@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,88 +19,129 @@ export interface PluginServer {
   readonly pid: number | undefined
   /** how often it was started again after it had died */
   readonly restarts: number
+  /** Starts another one at the same socket and ends the one that runs, as Kong does at a reload. */
+  reload(): Promise<void>
   /** Sends SIGTERM and waits for the end; SIGKILL after ten seconds. */
   close(): Promise<void>
 }
 
 /** Kong starts a dead plugin server again at once, but never twice within a second. */
 const RESPAWN_MS = 1000
+/** What Kong leaves a plugin server after SIGTERM: about as long as its own worker takes to end. */
+const RELOAD_GRACE_MS = 100
 
 /**
  * Keeps a plugin server running as Kong does; resolves when it listens.
  * @throws Error with the last lines it wrote, when it ends before that
  */
-export async function startPluginServer({
-  command,
-  socket,
-  log,
-}: PluginServerOptions): Promise<PluginServer> {
-  let child: ChildProcess | undefined
-  let restarts = -1
-  let closing = false
-  const wake = new AbortController()
-  const lastLines: string[] = []
-
-  const runOnce = async (): Promise<string> => {
-    restarts++
-    const running = spawn('/bin/sh', ['-c', `exec ${command}`], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {},
-    })
-    child = running
-    const ended = new Promise<string>((resolve) => {
-      running.on('error', (error) => resolve(error.message))
-      running.on('close', (code, signal) => resolve(String(signal ?? code)))
-    })
-    log('notice', `started plugin server, pid ${running.pid}`)
-    for (const stream of [running.stdout, running.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        if (line === '') return
-        lastLines.push(line)
-        if (lastLines.length > 20) lastLines.shift()
-        log('info', `[plugin server:${running.pid}] ${line}`)
-      })
-    }
-    const how = await ended
-    child = undefined
-    log('notice', `plugin server, pid ${running.pid}, terminated: ${how}`)
-    return how
-  }
-  const keepRunning = async (): Promise<void> => {
-    while (!closing) {
-      const notBefore = Date.now() + RESPAWN_MS
-      await runOnce()
-      const wait = notBefore - Date.now()
-      if (wait > 0 && !closing) await sleep(wait, undefined, { signal: wake.signal }).catch(() => {})
-    }
-  }
-  const supervised = keepRunning()
-  const close = async (): Promise<void> => {
-    closing = true
-    wake.abort()
-    const running = child
-    running?.kill('SIGTERM')
-    const force = setTimeout(() => running?.kill('SIGKILL'), 10_000)
-    await supervised
-    clearTimeout(force)
-  }
-
+export async function startPluginServer(options: PluginServerOptions): Promise<PluginServer> {
+  const { command, socket } = options
+  let running = new SupervisedProcess(options)
   while (!(await listens(socket))) {
-    if (restarts > 0 || (restarts === 0 && child === undefined)) {
-      await close()
-      throw new Error(`plugin server ended before it listened: ${command}\n${lastLines.join('\n')}`)
+    if (running.failed) {
+      await running.close(0)
+      throw new Error(`plugin server ended before it listened: ${command}\n${running.lastLines.join('\n')}`)
     }
     await sleep(10)
   }
   return {
     get pid() {
-      return child?.pid
+      return running.pid
     },
     get restarts() {
-      return restarts
+      return running.restarts
     },
-    close,
+    async reload() {
+      const before = inodeOf(socket)
+      const next = new SupervisedProcess(options)
+      const old = running
+      running = next
+      while (inodeOf(socket) === before || !(await listens(socket))) {
+        if (next.failed) throw new Error(`plugin server ended before it listened: ${command}`)
+        await sleep(10)
+      }
+      await old.close(RELOAD_GRACE_MS)
+    },
+    close: () => running.close(10_000),
   }
+}
+
+/** A plugin server's process, and whatever follows it when it dies. */
+class SupervisedProcess {
+  readonly #options: PluginServerOptions
+  readonly #wake = new AbortController()
+  readonly #supervised: Promise<void>
+  #child: ChildProcess | undefined
+  #closing = false
+  readonly lastLines: string[] = []
+  restarts = -1
+
+  constructor(options: PluginServerOptions) {
+    this.#options = options
+    this.#supervised = this.#keepRunning()
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Whether the first process has ended. */
+  get failed(): boolean {
+    return this.restarts > 0 || (this.restarts === 0 && this.#child === undefined)
+  }
+
+  /** @param grace ms between SIGTERM and SIGKILL */
+  async close(grace: number): Promise<void> {
+    this.#closing = true
+    this.#wake.abort()
+    const child = this.#child
+    child?.kill('SIGTERM')
+    // With a worker of Kong its end of the pipes goes, too.
+    child?.once('exit', () => {
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    })
+    const force = setTimeout(() => child?.kill('SIGKILL'), grace)
+    await this.#supervised
+    clearTimeout(force)
+  }
+
+  async #keepRunning(): Promise<void> {
+    while (!this.#closing) {
+      const notBefore = Date.now() + RESPAWN_MS
+      await this.#runOnce()
+      const wait = notBefore - Date.now()
+      if (wait > 0 && !this.#closing)
+        await sleep(wait, undefined, { signal: this.#wake.signal }).catch(() => {})
+    }
+  }
+
+  async #runOnce(): Promise<void> {
+    const { command, log } = this.#options
+    this.restarts++
+    const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['ignore', 'pipe', 'pipe'], env: {} })
+    this.#child = child
+    const ended = new Promise<string>((resolve) => {
+      child.on('error', (error) => resolve(error.message))
+      child.on('close', (code, signal) => resolve(String(signal ?? code)))
+    })
+    log('notice', `started plugin server, pid ${child.pid}`)
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (line === '') return
+        this.lastLines.push(line)
+        if (this.lastLines.length > 20) this.lastLines.shift()
+        log('info', `[plugin server:${child.pid}] ${line}`)
+      })
+    }
+    const how = await ended
+    this.#child = undefined
+    log('notice', `plugin server, pid ${child.pid}, terminated: ${how}`)
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino
 }
 
 /** A socket file left behind by a dead server refuses, so only a connection proves that somebody listens. */

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { Decoder, Encoder } from '@msgpack/msgpack'
+import { Messages } from '../../plugins/virtual-key/server/messages.ts'
 
 const encoder = new Encoder({ ignoreUndefined: true })
 const decoder = new Decoder()
@@ -39,7 +40,9 @@ export class Rpc {
         `unexpected message from the plugin server: ${String(type)} ${String(answered)}`,
       )
     }
-    this.#idle.push(connection)
+    // Kong keeps no connection on which there is more than the answer.
+    if (connection.hasMore) connection.destroy()
+    else this.#idle.push(connection)
     if (error !== null && error !== undefined) throw new RpcError(String(error))
     return result
   }
@@ -58,7 +61,9 @@ class Connection {
   readonly #socket: Socket
   /** One timer per connection, wound up by every question: one per question would cost more than the question. */
   readonly #timer: NodeJS.Timeout
-  #received: Buffer[] = []
+  readonly #messages = new Messages()
+  /** Whether more than one answer has come to one question. */
+  hasMore = false
   #settle: { resolve: (message: unknown[]) => void; reject: (error: Error) => void } | undefined
 
   constructor(path: string, timeout: number, closed: (connection: Connection) => void) {
@@ -89,19 +94,20 @@ class Connection {
     this.#socket.destroy()
   }
 
-  /** One message is outstanding, so what has come is that message or a beginning of it. */
+  /** One message is outstanding, so the first is it. */
   #take(chunk: Buffer): void {
-    this.#received.push(chunk)
-    let message: unknown
     try {
-      message = decoder.decode(this.#received.length === 1 ? chunk : Buffer.concat(this.#received))
+      const [message, ...more] = this.#messages.push(chunk)
+      if (message === undefined) return
+      this.hasMore = more.length > 0
+      this.#settled(decoder.decode(message))
     } catch (error) {
-      if (error instanceof RangeError && !error.message.startsWith('Extra')) return
       this.#fail(new RpcUnavailable(`unreadable message from the plugin server: ${String(error)}`))
       this.destroy()
-      return
     }
-    this.#received = []
+  }
+
+  #settled(message: unknown): void {
     const settle = this.#settle
     this.#settle = undefined
     if (settle && Array.isArray(message)) settle.resolve(message)

@@ -37,7 +37,8 @@ async function start(): Promise<void> {
     return (await import('./index.ts')).Plugin
   }
   const server = new PluginServer(description.Name, load, log)
-  const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
+  const path = join(options['kong-prefix'], options['sock-name'])
+  const serving = await serve(server, path, log, () => void stop(0, true))
   let reported = ''
   const report = () => {
     const counters = metrics.toString()
@@ -46,24 +47,25 @@ async function start(): Promise<void> {
   }
   setInterval(report, REPORT).unref()
   let stopping = false
-  const stop = async (code: number) => {
+  /** @param unused Kong has not asked for it, so nothing is in a hurry until its workers have turned to another plugin server. */
+  const stop = async (code: number, unused: boolean) => {
     if (stopping) return
     stopping = true
     setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
     try {
       const { closeRuntimes, secureRuntimes } = await import('./runtime.ts')
       secureRuntimes()
-      await serving.stop(PATIENCE)
+      await serving.stop(PATIENCE, unused)
       await closeRuntimes(PATIENCE)
       report()
     } finally {
       process.exit(code)
     }
   }
-  process.on('SIGTERM', () => void stop(0))
-  process.on('SIGINT', () => void stop(0))
-  new Mishaps(log, () => void stop(1)).watch()
-  watchParent(log.warn, () => void stop(0))
+  process.on('SIGTERM', () => void stop(0, false))
+  process.on('SIGINT', () => void stop(0, false))
+  new Mishaps(log, () => void stop(1, false)).watch()
+  watchParent(log.warn, () => void stop(0, true))
   log.info(`serving, process ${process.pid}`)
   // Kong can connect already; its first request does not wait for this then.
   await load()

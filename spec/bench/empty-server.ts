@@ -31,7 +31,7 @@ async function main(): Promise<void> {
   const server = new PluginServer(plugin.Name, async () => Empty, log)
   const serving = await serve(server, join(options['kong-prefix'], options['sock-name']), log)
   log.info(`serving, process ${process.pid}`)
-  process.once('SIGTERM', () => void serving.stop(1000).then(() => process.exit(0)))
+  process.once('SIGTERM', () => void serving.stop(1000, false).then(() => process.exit(0)))
 }
 
 void main()

@@ -12,6 +12,13 @@ export interface RunningGateway {
   log(): string
   /** Process id of the plugin server that serves now. */
   pluginServerPid(): Promise<number>
+  /** `kong reload`: a new plugin server starts, and the old one gets SIGTERM. Resolves when the new one serves. */
+  reload(): Promise<void>
+  /** Kills the worker that started the plugin server. Resolves when another plugin server serves. The stand-in has no workers. */
+  killWorker?(): Promise<void>
+  /** `kong quit`: requests under way end first. */
+  quit(): Promise<void>
+  /** Not after `quit`. */
   stop(): Promise<void>
 }
 

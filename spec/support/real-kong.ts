@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../../dev/free-port.ts'
 import type { PluginServerCommand, RunningGateway } from './gateway.ts'
+import { endAll, pluginServerPids } from './plugin-server-pids.ts'
 import { until } from './until.ts'
 
 const run = promisify(execFile)
@@ -48,20 +49,37 @@ export async function startKong(
     rmSync(prefix, { recursive: true, force: true })
     throw new Error(`kong did not start: ${(cause as { stderr?: string }).stderr ?? cause}`, { cause })
   }
-  await until('the plugin server', () => log().includes('virtual-key info: serving'))
+  const pluginServers = () => pluginServerPids(log())
+  const another = async (act: () => unknown) => {
+    const before = pluginServers().length
+    await act()
+    await until('another plugin server', () => pluginServers().length > before)
+  }
+  const end = async (command: 'quit' | 'stop') => {
+    await run(kong, [command, '-p', prefix], { env, timeout: 60_000 })
+    if (command === 'stop') await endAll(pluginServers())
+    rmSync(prefix, { recursive: true, force: true })
+  }
+  await until('the plugin server', () => pluginServers().length > 0)
   return {
     url: `http://127.0.0.1:${port}`,
     http2Url: `https://127.0.0.1:${tls}`,
     log,
-    async pluginServerPid() {
-      const pids = [...log().matchAll(/virtual-key info: serving, process (\d+)/g)]
-      return Number(pids.at(-1)?.[1])
+    pluginServerPid: async () => pluginServers().at(-1) ?? 0,
+    reload: () => another(() => run(kong, ['reload', '-p', prefix], { env, timeout: 60_000 })),
+    async killWorker() {
+      const shell = await parentOf(pluginServers().at(-1) ?? 0)
+      const worker = await parentOf(shell)
+      await another(() => process.kill(worker, 'SIGKILL'))
     },
-    async stop() {
-      await run(kong, ['stop', '-p', prefix], { env, timeout: 60_000 })
-      rmSync(prefix, { recursive: true, force: true })
-    },
+    quit: () => end('quit'),
+    stop: () => end('stop'),
   }
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const { stdout } = await run('ps', ['-o', 'ppid=', '-p', String(pid)])
+  return Number(stdout)
 }
 
 function pluginServer(name: string, prefix: string, command: PluginServerCommand): Record<string, string> {
@@ -69,6 +87,6 @@ function pluginServer(name: string, prefix: string, command: PluginServerCommand
   return {
     [`KONG_PLUGINSERVER_${name}_SOCKET`]: join(prefix, socketName),
     [`KONG_PLUGINSERVER_${name}_QUERY_CMD`]: command.query,
-    [`KONG_PLUGINSERVER_${name}_START_CMD`]: command.start(prefix, socketName),
+    [`KONG_PLUGINSERVER_${name}_START_CMD`]: `${command.start(prefix, socketName)} & wait`,
   }
 }

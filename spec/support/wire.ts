@@ -10,11 +10,15 @@ export class Wire {
   readonly #messages = new Messages()
   #waiting: ((reply: Reply) => void) | undefined
   #id = 0
+  /** More has come than the answer: a connection that Kong does not use again. */
+  dropped = false
 
   private constructor(socket: Socket) {
     this.#socket = socket
     socket.on('data', (chunk) => {
-      for (const message of this.#messages.push(chunk)) this.#waiting?.(decode(message) as unknown as Reply)
+      const [message, ...more] = this.#messages.push(chunk)
+      if (more.length > 0) this.dropped = true
+      if (message) this.#waiting?.(decode(message) as unknown as Reply)
     })
     socket.on('error', () => undefined)
   }

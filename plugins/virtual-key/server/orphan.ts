@@ -1,5 +1,5 @@
 /** Unit: milliseconds. */
-const LOOK = 1000
+const LOOK = 250
 
 /**
  * Whoever started this process reads its output. A Kong worker that was killed does not: another worker starts another plugin server,

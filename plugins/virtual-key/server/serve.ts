@@ -7,28 +7,64 @@ import type { PluginServer } from './plugin-server.ts'
 import { SharedSocket } from './socket.ts'
 
 export interface Serving {
-  /** Takes no more connections, waits for phases in flight for at most `patience` milliseconds, then closes what is left. */
-  stop(patience: number): Promise<void>
+  /**
+   * Waits for phases in flight, then closes everything. Connections are taken until then, because at a reload this process may be told
+   * to stop before its successor listens.
+   * @param patience the longest that this may take, in milliseconds
+   * @param unused wait also until Kong has closed its connections, or moved to the successor
+   */
+  stop(patience: number, unused: boolean): Promise<void>
 }
 
-/** Listens on a unix socket. Resolves when Kong can connect. @throws Error when it cannot listen */
-export async function serve(server: PluginServer, socketPath: string, log: Log): Promise<Serving> {
+/** At least so long it serves on where it has no successor yet; a Kong that reloads kills it after about as long. Unit: milliseconds. */
+const HANDOVER = 150
+/**
+ * Sent behind an answer, it makes Kong drop the connection: it reads 4 KiB at a time, and a connection on which there is something left
+ * to read does not go back into its pool. Closing the connection would not do, because Kong may take it out of the pool and send another
+ * request before it sees that. Source: OpenResty, ngx_http_lua_socket_tcp.c, setkeepalive; Kong, mp_rpc.lua. Unit: bytes.
+ */
+const SURPLUS = new Uint8Array(16_384)
+/** A process that has a successor and no connection for so long is of no more use to anybody. Unit: milliseconds. */
+const OBSOLETE = 10_000
+
+/**
+ * Listens on a unix socket. Resolves when Kong can connect.
+ * @param obsolete called when another process has taken over for good
+ * @throws Error when it cannot listen
+ */
+export async function serve(
+  server: PluginServer,
+  socketPath: string,
+  log: Log,
+  obsolete: () => void = () => undefined,
+): Promise<Serving> {
   const connections = new Set<Socket>()
-  let stopping = false
+  let used = performance.now()
   const accept = (socket: Socket) => {
     connections.add(socket)
-    socket.on('close', () => connections.delete(socket))
+    socket.on('close', () => {
+      connections.delete(socket)
+      used = performance.now()
+    })
     // Kong closed it, or died: its requests end there, and this process serves the others.
     socket.on('error', (error) => log.warn(`a connection from Kong broke: ${error.message}`))
-    converse(server, socket, log, () => stopping || shared.lost)
+    converse(server, socket, log, () => shared.lost)
   }
   const shared = await SharedSocket.open(socketPath, accept, log)
+  const watch = setInterval(() => {
+    if (!shared.lost || connections.size > 0) used = performance.now()
+    else if (performance.now() - used > OBSOLETE) obsolete()
+  }, OBSOLETE / 10)
+  watch.unref()
   return {
-    async stop(patience) {
-      stopping = true
+    async stop(patience, unused) {
+      clearInterval(watch)
+      const started = performance.now()
+      const spent = () => performance.now() - started
+      const needed = () =>
+        server.running > 0 || (unused && connections.size > 0) || (!shared.lost && spent() < HANDOVER)
+      while (needed() && spent() < patience) await sleep(10)
       shared.close()
-      const deadline = performance.now() + patience
-      while (server.running > 0 && performance.now() < deadline) await sleep(10)
       for (const socket of connections) socket.destroy()
       server.close()
     },
@@ -36,11 +72,11 @@ export async function serve(server: PluginServer, socketPath: string, log: Log):
 }
 
 /**
- * Reads and answers messages. Kong keeps its connections and sends all messages of a phase on one of them, so a process that goes,
- * or has a successor, hangs up with the answer that ends a phase: the next request connects to whoever has the path, and none is
+ * Reads and answers messages. Kong keeps its connections and sends all messages of a phase on one of them, so a process that has a
+ * successor makes Kong drop a connection with the answer that ends a phase: the next request connects to the successor, and none is
  * cut off in its middle.
  */
-function converse(server: PluginServer, socket: Socket, log: Log, leaving: () => boolean): void {
+function converse(server: PluginServer, socket: Socket, log: Log, succeeded: () => boolean): void {
   const messages = new Messages()
   const hangUp = (error: Error) => {
     log.error(`a connection from Kong sent what is no request: ${error.message}`)
@@ -48,8 +84,7 @@ function converse(server: PluginServer, socket: Socket, log: Log, leaving: () =>
   }
   const reply = async (message: Uint8Array) => {
     const { bytes, endsPhase } = await answer(server, message)
-    if (endsPhase && leaving()) socket.end(bytes)
-    else socket.write(bytes)
+    socket.write(endsPhase && succeeded() ? Buffer.concat([bytes, SURPLUS]) : bytes)
   }
   socket.on('data', (chunk: Uint8Array) => {
     try {

@@ -52,7 +52,7 @@ describe('PluginServer', () => {
 
   afterEach(async () => {
     wire.close()
-    await serving.stop(1000)
+    await serving.stop(1000, false)
     await rm(folder, { recursive: true })
   })
 
@@ -104,7 +104,7 @@ describe('PluginServer', () => {
       .catch((thrown: Error) => thrown.message)
     expect(unknown).to.equal(`event id ${EventId} not found`)
     wireToOther.close()
-    await other.stop(1000)
+    await other.stop(1000, false)
   })
 
   it('logs what a phase throws with its stack, and the phase ends', async () => {
@@ -129,7 +129,7 @@ describe('PluginServer', () => {
     expect(calls).to.deep.equal(['kong.request.get_method', 'kong.request.get_path'])
     expect(seen).to.deep.equal(calls)
     kong.close()
-    await eager.stop(1000)
+    await eager.stop(1000, false)
   })
 
   it("throws Kong's error of a call into the phase", async () => {
@@ -194,7 +194,7 @@ describe('PluginServer', () => {
       EventId: number
     }
     let stopped = false
-    const stopping = serving.stop(10_000).then(() => {
+    const stopping = serving.stop(10_000, false).then(() => {
       stopped = true
     })
     await wire.call('plugin.Step', { EventId: step.EventId, Data: 'POST' })
@@ -226,7 +226,7 @@ describe('PluginServer', () => {
           }
         } finally {
           kong.close()
-          await probed.stop(1000)
+          await probed.stop(1000, false)
         }
       })
     }
