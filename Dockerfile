@@ -24,8 +24,9 @@ COPY --from=production /opt/virtual-key/dist /opt/virtual-key/dist
 RUN chmod +x /opt/virtual-key/dist/cli/main.js && ln -s /opt/virtual-key/dist/cli/main.js /usr/local/bin/vk
 USER kong
 # The plugin server gets an empty environment: absolute paths, and settings as `env NAME=value` inside START_CMD.
+# What Kong kills at a reload is the shell that waits: the plugin server goes on until the next one serves.
 ENV KONG_PLUGINS=bundled,virtual-key \
     KONG_PLUGINSERVER_NAMES=js \
     KONG_PLUGINSERVER_JS_SOCKET=/usr/local/kong/js_pluginserver.sock \
     KONG_PLUGINSERVER_JS_QUERY_CMD="/usr/local/bin/node /opt/virtual-key/dist/plugins/virtual-key/server.js --dump" \
-    KONG_PLUGINSERVER_JS_START_CMD="/usr/local/bin/node /opt/virtual-key/dist/plugins/virtual-key/server.js --kong-prefix /usr/local/kong --sock-name js_pluginserver.sock"
+    KONG_PLUGINSERVER_JS_START_CMD="/usr/local/bin/node /opt/virtual-key/dist/plugins/virtual-key/server.js --kong-prefix /usr/local/kong --sock-name js_pluginserver.sock & wait"

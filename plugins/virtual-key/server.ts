@@ -15,8 +15,8 @@ import { log, metrics } from './telemetry.ts'
  */
 
 /**
- * Time to finish phases in flight, and then deliveries and settlements. Kong itself leaves 0.1 s between SIGTERM and SIGKILL, in which
- * phases end and what was sent is sent; the rest is for whoever runs the plugin server in another way. Unit: milliseconds.
+ * Time to finish phases in flight, and then deliveries and settlements. Kong leaves 0.1 s between SIGTERM and SIGKILL to the process that
+ * it started: to this one, or to a shell that waits for this one and takes the signals alone (`… & wait` in START_CMD). Unit: milliseconds.
  */
 const PATIENCE = 4000
 /** How often counters are logged, if they changed. Unit: milliseconds. */
