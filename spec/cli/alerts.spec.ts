@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { Webhook } from 'standardwebhooks'
 import { freePort } from '../../dev/free-port.ts'
+import { configurationName, outboxNames } from '../../plugins/virtual-key/keys.ts'
 import { signingKey } from '../../plugins/virtual-key/outbox/sign.ts'
 import { DispatchingProcess, everything } from '../support/dispatching.ts'
 import { PLACES, type Place } from '../support/place.ts'
@@ -224,7 +225,7 @@ for (const [name, open] of Object.entries(PLACES))
       await until('the parked alert', async () => (await everything(place.plain)).retry === 1)
       const [waiting] = await json('alerts', 'list')
       expect(waiting).to.include({ state: 'waiting', configuration: 'plugin-7' })
-      expect(waiting.waits_for).to.equal('no process that runs has the secrets of configuration "plugin-7"')
+      expect(waiting.waits_for).to.equal('no process that looked has the secrets of configuration "plugin-7"')
       expect((await run('alerts', 'discard', waiting.id)).code).to.equal(0)
       expect(await everything(place.plain)).to.include({ outbox: 0, alerts: 0, retry: 0, dead: 0 })
 
@@ -316,6 +317,58 @@ for (const [name, open] of Object.entries(PLACES))
       expect(stdout).to.match(/stopped; counters delivered=2\n$/)
       for (const hidden of [SECRET.slice(6), other.slice(6), 'p4ss', 'T0KEN'])
         expect(stdout).not.to.include(hidden)
+    })
+
+    it('dispatch without secrets delivers what is unsigned, and says what it cannot deliver', async () => {
+      const settling = await start()
+      await settling.dispatcher.stop(0)
+      const [signed, unsigned] = [newKey(), newKey()]
+      await settling.cross(signed, target({ configuration: 'plugin-8', signed: true }), false)
+      await settling.cross(
+        unsigned,
+        targetAt(receiver.url, { configuration: 'plugin-7', allowPrivateNetworks: true }),
+        false,
+      )
+      for (const partition of Array(16).keys()) {
+        const { outbox, alerts, retry } = outboxNames(partition)
+        for (const id of await place.plain.hkeys(alerts)) {
+          await place.plain.del(outbox)
+          await place.plain.zadd(retry, 0, id)
+        }
+      }
+      const child = startVk(['dispatch'], connection)
+      const end = ended(child)
+      await until('the unsigned one', async () => (await everything(place.plain)).delivered === 1)
+      await until('the wait', async () => (await json('alerts', 'list'))[0]?.waits_for !== undefined)
+      child.kill('SIGTERM')
+      const { code, stdout } = await end
+      expect(code).to.equal(0)
+      expect(stdout).to.match(/warn: no signing secret is named/)
+      expect(stdout).to.include(`alerts of key "${signed}" wait: no process that looked has the secrets of`)
+      expect(receiver.received.map(({ body }) => JSON.parse(body).key_id)).to.deep.equal([unsigned])
+      expect(receiver.received[0]?.headers).not.to.have.property('webhook-signature')
+    })
+
+    it("tests a configuration's webhook for a key that has had no alert", async () => {
+      const process = await start()
+      const settings = {
+        url: receiver.url,
+        timeout: 5000,
+        allowPrivateNetworks: true,
+        format: 'json' as const,
+        registry: false,
+      }
+      const unknown = await run('alerts', 'test', 'any', '--configuration', 'plugin-5')
+      expect([unknown.code, unknown.stderr]).to.deep.equal([
+        1,
+        'vk: no plugin server has told of configuration "plugin-5": it does with the first request that uses it\n',
+      ])
+      process.dispatcher.learn('plugin-5', settings, [signingKey(SECRET)])
+      await until('shared settings', () => place.plain.exists(configurationName('plugin-5')))
+      const test = await run('alerts', 'test', 'any', '--configuration', 'plugin-5')
+      expect(test.stdout).to.match(/^http:\/\/127\.0\.0\.1:\d+ answered 204 in \d+ ms\n$/)
+      const { body = '', headers = {} } = receiver.received[0] ?? {}
+      new Webhook(SECRET).verify(body, headers as Record<string, string>)
     })
   })
 

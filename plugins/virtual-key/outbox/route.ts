@@ -48,7 +48,7 @@ export function routeOf(
   if (url === undefined) return { reason: `configuration ${configuration} names no webhook`, secrets: '' }
   const keys = secrets === '' ? [] : keysOf(record.configuration, secrets)
   if (keys === undefined) {
-    return { reason: `no process that runs has the secrets of configuration ${configuration}`, secrets }
+    return { reason: `no process that looked has the secrets of configuration ${configuration}`, secrets }
   }
   return { url, timeout, allowPrivateNetworks, format, keys }
 }

@@ -117,7 +117,7 @@ for (const [name, open] of Object.entries(PLACES))
         Array.from({ length: PARTITIONS }, (_, p) => place.plain.xrange(outboxNames(p).dead, '-', '+')),
       )
       const [[id, fields] = ['', []]] = deads.flat()
-      expect(fields[3]).to.equal('no process that runs has the secrets of configuration "gone"')
+      expect(fields[3]).to.equal('no process that looked has the secrets of configuration "gone"')
       const { since, attempts } = JSON.parse(fields[5] ?? '')
       expect(attempts).to.deep.equal([])
       expect(Number.parseInt(id, 10) - since).to.be.within(1200, 20_000)
