@@ -63,6 +63,7 @@ export function connect(config: RedisConfig, log: Log): Link {
   const redis = clientOf(config, redial)
   define(redis, SCRIPTS)
   tell(redis, log, address)
+  if (redis instanceof Redis) leaveLoading(redis, config.timeout)
   // A failure is told by the event 'error', and the client goes on trying.
   const opened = redis.connect().catch(() => undefined)
   return { redis, opened: Promise.race([opened, sleep(config.timeout, undefined, { ref: false })]) }
@@ -152,6 +153,21 @@ function clientOf(config: RedisConfig, redial: Redial): Connection {
     ...(options.tls ? { enableTLSForSentinelMode: true, sentinelTLS: options.tls } : {}),
   })
   return tryForEver(redis)
+}
+
+/**
+ * A server that reads its data is connected to and not ready, for minutes where there is much. After a failover behind one address that
+ * is the old master, and the address may lead to the new one by then: so it is connected to anew.
+ * @param patience milliseconds
+ */
+function leaveLoading(redis: Redis, patience: number): void {
+  let timer: NodeJS.Timeout | undefined
+  redis.on('connect', () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      if (redis.status === 'connect') redis.disconnect(true)
+    }, patience).unref()
+  })
 }
 
 /** Says once that Redis went away and once that it is back, not at every try to connect. */

@@ -186,6 +186,44 @@ describe('A failover behind the same address', function () {
   })
 })
 
+describe('A server that reads its data for long', function () {
+  this.timeout(60_000)
+
+  it('is not waited for where the address leads elsewhere by then', async () => {
+    const slow = await PrivateRedis.start(
+      '--enable-debug-command local --rdbcompression no --loading-process-events-interval-bytes 1024'.split(
+        ' ',
+      ),
+    )
+    const other = await PrivateRedis.start()
+    const admin = new Redis(slow.port).on('error', () => undefined)
+    const proxy = await SwallowingProxy.start(slow.port)
+    await admin.eval("for i = 1, 3000 do redis.call('SET', 'k' .. i, string.rep('x', 200)) end", 0)
+    // 30 s.
+    await admin.config('SET', 'key-load-delay', '10000')
+    admin.call('DEBUG', 'RELOAD').catch(() => undefined)
+    const looker = new Redis(slow.port, { enableReadyCheck: false }).on('error', () => undefined)
+    const loads = () =>
+      looker.get('x').then(
+        () => false,
+        ({ message }) => message.startsWith('LOADING'),
+      )
+    await until('the loading', loads)
+    const { redis } = await connected(proxy.port)
+    try {
+      await until('a connection', () => redis.status === 'connect')
+      proxy.target = other.port
+      await until('the other server', () => redis.status === 'ready')
+      expect(await loads()).to.equal(true)
+    } finally {
+      for (const client of [redis, admin, looker]) client.disconnect()
+      await proxy.stop()
+      await slow.stop()
+      await other.stop()
+    }
+  })
+})
+
 describe('Trouble of Redis that passes', function () {
   this.timeout(60_000)
   const newKey = keyNames('passing')
