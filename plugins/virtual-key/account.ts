@@ -11,6 +11,7 @@ import type { Kong } from './kong.ts'
 import { serviceLabel } from './label.ts'
 import type { Reservation } from './ledger/reserve.ts'
 import type { Standing } from './ledger/terms.ts'
+import { isLookup } from './methods.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
 import { refuse } from './refuse.ts'
@@ -62,7 +63,7 @@ export class Account {
     const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
     const tell: Tell = (line) => kong.log.warn(`virtual-key: ${safeLine(line)}`)
     if (tapped) {
-      if ((await kong.request.getMethod()) !== 'POST') return
+      if (isLookup(await kong.request.getMethod())) return
       metrics.add('tap_missing')
       await complain(tell, 'tap_missing')
     }

@@ -11,6 +11,7 @@ import { fetchesAnswer } from './fetched.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
+import { isLookup } from './methods.ts'
 import { refuse } from './refuse.ts'
 import { criticalLines, fetches, metrics, runtimeFor } from './runtime.ts'
 import { safeLine } from './safe-text.ts'
@@ -122,10 +123,10 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
   }
 }
 
-/** Whether the answer to a request without a body may report usage: it is a POST's, or one that is fetched. */
+/** Whether the answer to a request without a body may report usage: it is no lookup, or fetches an answer. */
 async function countable(kong: Kong): Promise<boolean> {
   const method = await kong.request.getMethod()
-  if (method !== 'GET') return method === 'POST'
+  if (method !== 'GET') return !isLookup(method)
   const fetching = fetchesAnswer(await kong.request.getPath())
   if (fetching) fetches.begin()
   return fetching

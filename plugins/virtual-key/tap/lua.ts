@@ -1,5 +1,6 @@
 import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
 import { KEPT_ANSWER_LUA } from '../fetched.ts'
+import { LOOKUPS } from '../methods.ts'
 import { USAGE_HEADERS, USAGE_MARKERS } from '../usage/index.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
@@ -42,8 +43,8 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
- *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and neither a
- *              POST nor a GET that fetches an answer (fetched.ts).
+ *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and no
+ *              answer to a lookup (methods.ts) but a GET that fetches an answer (fetched.ts).
  *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, or no count
  *              can be seen in it. A count is a member name with one of the usage reader's markers, and a digit after it; a model
  *              cannot write that, because its quotes are escaped.
@@ -53,6 +54,7 @@ export const tapLua = {
 local ngx, kong, pcall, lower, match, sub = ngx, kong, pcall, string.lower, string.match, string.sub
 local HIDING = ${luaTable(HIDING)}
 local OVERRIDING = ${luaTable(OVERRIDING)}
+local LOOKUPS = { ${LOOKUPS.map((method) => `${method} = true`).join(', ')} }
 
 local function harmless(starts, value)
   if not starts or value == "" then return true end
@@ -80,8 +82,12 @@ local function change(wish)
   end
 end
 
+local function spends()
+  if not LOOKUPS[ngx.req.get_method()] or kong.request.get_header("transfer-encoding") then return true end
+  return (tonumber(kong.request.get_header("content-length")) or 0) > 0
+end
+
 local function request()
-  if ngx.req.get_method() ~= "POST" then return nil, 0 end
   local length = tonumber(kong.request.get_header("content-length"))
   if length and (length == 0 or length > ${LONGEST_REQUEST}) then return nil, length end
   local read, body = pcall(kong.request.get_raw_body, ${LONGEST_REQUEST})
@@ -101,12 +107,11 @@ return function()
   change(note)
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
-  local method = ngx.req.get_method()
-  local fetched = method == "GET" and match(kong.request.get_path(), "${KEPT_ANSWER_LUA}") and true
-  local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD}, counts = fetched or method == "POST", fetched = fetched }
+  local fetched = ngx.req.get_method() == "GET" and match(kong.request.get_path(), "${KEPT_ANSWER_LUA}") and true
+  local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD}, counts = fetched or spends(), fetched = fetched }
   if sub(note, 1, ${KEEP.length}) == "${KEEP}" then
     tap.keeps = true
-    tap.request, tap.sent = request()
+    if tap.counts and not fetched then tap.request, tap.sent = request() else tap.sent = 0 end
   end
   ctx.vk_tap = tap
   if kong.request.get_header("accept-encoding") then
