@@ -78,7 +78,11 @@ export class Gate {
     const spends = reserve !== undefined && (body.present || (await kong.request.getMethod()) === 'POST')
     const object = spends ? await body.object() : 'none'
     if (typeof object === 'object' && 'status' in object) return object
-    const wanted = spends ? (isObject(object) ? declaredMost(object, reserve) : reserve) : undefined
+    const wanted = spends
+      ? isObject(object)
+        ? declaredMost(object, await body.target(), reserve)
+        : reserve
+      : undefined
     const reservation =
       wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
     return {

@@ -29,5 +29,8 @@ export async function hiddenBy(
   if (refusal === undefined) return undefined
   const body = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
   const object = await body.object()
-  return { refusal, least: isObject(object) ? declaredMost(object, undeclared) : undeclared }
+  return {
+    refusal,
+    least: isObject(object) ? declaredMost(object, await body.target(), undeclared) : undeclared,
+  }
 }

@@ -98,7 +98,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     passed: Hold | undefined,
   ): Promise<Rejection | undefined> {
     const { tapped, identification, askForUsage, estimate } = this.#settings
-    const wish = askForUsage ? await usageChange(kong, body, tapped) : undefined
+    const wish = askForUsage ? await usageChange(body, tapped) : undefined
     if (wish && 'status' in wish) return wish
     if (tapped) {
       const held = passed ? { reservation: passed.reservation } : {}

@@ -6,10 +6,11 @@ import { type Inspected, isFile, requestObject, unreadable } from './request-obj
 /** Largest request body that is looked at. Unit: bytes. */
 export const LARGEST = 8 * 1024 * 1024
 
-/** The body of the request in progress, asked for when the first one wants it, and once. */
+/** The body of the request in progress, and where it goes: asked for when the first one wants it, and once. */
 export class RequestBody {
   readonly #kong: Kong
   readonly #request: Escape
+  #target: Promise<string> | undefined
   #read: Promise<Uint8Array | undefined> | undefined
   #object: Promise<Inspected> | undefined
 
@@ -32,6 +33,12 @@ export class RequestBody {
   get measured(): boolean {
     const { length } = this.#request
     return length !== undefined && length > 0 && length <= LARGEST
+  }
+
+  /** Path and query as they stand in the request line. One PDK call. */
+  target(): Promise<string> {
+    this.#target ??= this.#kong.request.getPathWithQuery()
+    return this.#target
   }
 
   /** Empty where it is longer than what is looked at. One PDK call for a body of declared length, else two. */

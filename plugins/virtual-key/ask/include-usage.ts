@@ -1,9 +1,10 @@
 import { ambiguous, type Rejection } from '../admit.ts'
 import { type Member, membersAt, Names, type Place } from './members.ts'
 import type { RequestObject } from './request-object.ts'
+import { pathOf } from './target.ts'
 
 /** Chat and completion requests of OpenAI's API and of those that copy it: only they know `stream_options`. */
-const COMPLETIONS = /\/completions([.;][^/]*)?\/*$/i
+const COMPLETIONS = /\/completions([.;][^/]*)?\/*$/
 
 const TOP = new Names(['stream', 'stream_options'])
 const OPTIONS = new Names(['include_usage'])
@@ -11,10 +12,9 @@ const OPTIONS = new Names(['include_usage'])
 /** All that nobody takes for true: some servers ask for JSON's true, some for what a language or a form takes for it. */
 const FALSE = /^(false|null|0)$/
 
-/** @param target path and query as they stand in the request line: servers resolve and decode them, and many ignore case */
+/** @param target path and query as they stand in the request line */
 export function isCompletion(target: string): boolean {
-  const { pathname } = new URL(`http://host${target}`)
-  return COMPLETIONS.test(unescaped(pathname))
+  return COMPLETIONS.test(pathOf(target))
 }
 
 /** The one change of a request's bytes: `text` stands for those from `from` up to `to`. */
@@ -68,8 +68,4 @@ function insert(at: number, text: string): Splice {
 /** Long values are of no interest. */
 function start(bytes: Buffer, { from, to }: Place): string {
   return bytes.toString('latin1', from, Math.min(to, from + 16))
-}
-
-function unescaped(path: string): string {
-  return path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }

@@ -1,5 +1,4 @@
 import { NO_JSON_OBJECT, type Rejection, STREAM_TOO_LARGE } from '../admit.ts'
-import type { Kong } from '../kong.ts'
 import type { RequestBody } from './body.ts'
 import { isCompletion, type Splice, usageWish } from './include-usage.ts'
 import { isObject } from './request-object.ts'
@@ -13,13 +12,11 @@ const LARGEST_SENT = 256 * 1024
  * @param tapped the tap makes the change, inside Kong
  */
 export async function usageChange(
-  kong: Kong,
   body: RequestBody,
   tapped: boolean,
 ): Promise<Splice | Rejection | undefined> {
   if (body.empty) return undefined
-  const target = await kong.request.getPathWithQuery()
-  if (!isCompletion(target)) return undefined
+  if (!isCompletion(await body.target())) return undefined
   const object = await body.object()
   if (object === 'empty') return undefined
   if (object === 'none') return NO_JSON_OBJECT

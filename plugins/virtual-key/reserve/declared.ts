@@ -1,5 +1,6 @@
 import { type Member, membersAt, Names } from '../ask/members.ts'
 import type { RequestObject } from '../ask/request-object.ts'
+import { pathOf } from '../ask/target.ts'
 
 /** Members that bound what an answer may cost, by API: the members of the request, then those of objects in it. */
 const BOUNDS = [
@@ -17,6 +18,15 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
   options: ['num_predict'],
   parameters: ['max_new_tokens', 'max_output_tokens'],
 }
+/** The bounds that an API obeys, by its path's end; others are decoys there. Where no API is known, each may be obeyed. */
+const OBEYED: ReadonlyArray<readonly [path: RegExp, ...bounds: string[]]> = [
+  [/\/completions\/*$/, 'max_tokens', 'max_completion_tokens'],
+  [/\/responses\/*$/, 'max_output_tokens'],
+  [/\/messages\/*$/, 'max_tokens'],
+  [/:(stream)?generatecontent\/*$/, 'generation_config'],
+  [/\/converse(-stream)?\/*$/, 'inference_config'],
+  [/\/api\/(chat|generate)\/*$/, 'options'],
+]
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
 const NESTED_ANSWERS = ['candidate_count', 'num_return_sequences', 'best_of']
@@ -32,9 +42,16 @@ const INSIDE = new Map(
  * The most tokens that a request lets its answer have, all of its answers together; `byDefault` where it sets no bound, or one that is
  * no number. Of several bounds, and of several readings of one, the largest, because which one the upstream obeys is not known here.
  * The prompt is not part of it.
+ * @param target path and query as they stand in the request line
  * Source: API references of OpenAI (chat, completions, responses), Anthropic, Gemini, Bedrock (Converse, Titan, Llama), Ollama, TGI.
  */
-export function declaredMost({ bytes, open }: RequestObject, byDefault: number): number {
+export function declaredMost({ bytes, open }: RequestObject, target: string, byDefault: number): number {
+  const path = pathOf(target)
+  const [, ...obeyed] = OBEYED.find(([api]) => api.test(path)) ?? [
+    undefined,
+    ...BOUNDS,
+    ...Object.keys(NESTED),
+  ]
   const top = membersAt(bytes, open, TOP)?.found ?? new Map<string, readonly Member[]>()
   const bounds: number[] = []
   const answers: number[] = []
@@ -42,13 +59,14 @@ export function declaredMost({ bytes, open }: RequestObject, byDefault: number):
     for (const [name, members] of found) {
       if (ANSWERS.includes(name) || NESTED_ANSWERS.includes(name)) {
         answers.push(...readings(bytes, members).filter((answer) => answer !== undefined))
-      } else if (!(name in NESTED)) {
+      } else if (!(name in NESTED) && (found !== top || obeyed.includes(name))) {
         bounds.push(...readings(bytes, members).map((bound) => bound ?? byDefault))
       }
     }
   }
   read(top)
   for (const [name, names] of INSIDE) {
+    if (!obeyed.includes(name)) continue
     for (const { from } of top.get(name) ?? []) read(membersAt(bytes, from, names)?.found ?? new Map())
   }
   if (bounds.length === 0) bounds.push(byDefault)

@@ -174,13 +174,14 @@ describe('PDK calls of one request', () => {
     ])
   })
 
-  it('reserve costs two more, and tapped one, for the request is read and what it holds is noted', async () => {
+  it('reserve costs three more, and tapped two, for the request and its path are read and what it holds is noted', async () => {
     const reserve = { token_budget: 1_000_000, hide_client_headers: true, reserve: true }
     answers['ctx.shared.get'] = '\n{"key":"vk-abc"}'
     expect(await calls(reserve, 'access', 'response', 'log')).to.deep.equal([
       'request.getHeaders',
       'client.getConsumer',
       'request.getRawBody',
+      'request.getPathWithQuery',
       'ctx.shared.set',
       'service.response.getRawBody',
       'service.response.getStatus',
@@ -193,6 +194,7 @@ describe('PDK calls of one request', () => {
       'request.getHeaders',
       'client.getConsumer',
       'request.getRawBody',
+      'request.getPathWithQuery',
       'ctx.shared.set',
       'ctx.shared.get',
       'ctx.shared.get',
@@ -213,6 +215,7 @@ describe('PDK calls of one request', () => {
       // Whether it is too long: of a longer one getRawBody never tells.
       'request.getBody',
       'request.getRawBody',
+      'request.getPathWithQuery',
       'ctx.shared.set',
     ])
     answers['request.getMethod'] = 'GET'

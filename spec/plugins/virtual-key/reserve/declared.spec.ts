@@ -7,8 +7,8 @@ const DEFAULT = 1234
 
 const declared = (request: unknown) => mostOf(Buffer.from(JSON.stringify(request)))
 
-function mostOf(bytes: Buffer): number {
-  return declaredMost({ bytes, open: leading(bytes) }, DEFAULT)
+function mostOf(bytes: Buffer, target = '/llm'): number {
+  return declaredMost({ bytes, open: leading(bytes) }, target, DEFAULT)
 }
 
 describe('declaredMost', () => {
@@ -70,6 +70,26 @@ describe('declaredMost', () => {
         Buffer.from('{"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":7}}'),
       ),
     ).to.equal(7)
+  })
+
+  it('a bound that the API does not know is none', () => {
+    const bounds = {
+      max_tokens: 1,
+      max_output_tokens: 2,
+      max_gen_len: 3,
+      generationConfig: { maxOutputTokens: 4 },
+      inferenceConfig: { maxTokens: 5 },
+      options: { num_predict: 6 },
+    }
+    const at = (target: string) => mostOf(Buffer.from(JSON.stringify(bounds)), target)
+    expect(at('/v1/chat/completions?x=/responses')).to.equal(1)
+    expect(at('/v1/messages/')).to.equal(1)
+    expect(at('/v1/responses')).to.equal(2)
+    expect(at('/v1beta/models/gemini:streamGenerateContent')).to.equal(4)
+    expect(at('/model/anthropic.claude/converse-stream')).to.equal(5)
+    expect(at('/api/chat')).to.equal(6)
+    expect(at('/somewhere')).to.equal(6)
+    expect(mostOf(Buffer.from('{"max_gen_len":1}'), '/v1/messages/../chat/%63ompletions')).to.equal(DEFAULT)
   })
 
   it('a number is what every JSON parser reads, however it is written', () => {
