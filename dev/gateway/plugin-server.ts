@@ -53,14 +53,15 @@ export async function startPluginServer(options: PluginServerOptions): Promise<P
     },
     async reload() {
       const before = inodeOf(socket)
-      const next = new SupervisedProcess(options)
       const old = running
-      running = next
+      running = new SupervisedProcess(options)
+      // Kong does not wait for the new one either: an old worker without requests ends when the new ones start.
+      const ended = old.close(RELOAD_GRACE_MS)
       while (inodeOf(socket) === before || !(await listens(socket))) {
-        if (next.failed) throw new Error(`plugin server ended before it listened: ${command}`)
+        if (running.failed) throw new Error(`plugin server ended before it listened: ${command}`)
         await sleep(10)
       }
-      await old.close(RELOAD_GRACE_MS)
+      await ended
     },
     close: () => running.close(10_000),
   }
