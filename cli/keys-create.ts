@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
 import type { Log } from '../plugins/virtual-key/log.ts'
-import type { KeySettings } from '../schema/key.ts'
-import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { type ConnectionOptions, connected, redisConfig, withConnection } from './connection.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
 import { OR_STDIN } from './input-file.ts'
@@ -12,7 +11,8 @@ import { keySecret } from './key-secret.ts'
 import type { AdminApi } from './kong/admin-api.ts'
 import { adminFrom } from './kong/admin-connection.ts'
 import { applyingTo } from './kong/applying.ts'
-import { createPlan, type KongState, type RegistryState } from './kong/create-plan.ts'
+import { createNotes } from './kong/create-notes.ts'
+import { createPlan, type KongState } from './kong/create-plan.ts'
 import { joined } from './kong/joined.ts'
 import { carryOut } from './kong/provisioning.ts'
 import {
@@ -25,7 +25,6 @@ import { rateCounter } from './kong/rate-limit-plan.ts'
 import { named, readConsumer, readGateway } from './kong/reading.ts'
 import { readRegistry, registryWrites } from './kong/registry-writes.ts'
 import { remarksOn } from './kong/remarks.ts'
-import { type BudgetKnown, budgetOf, percentNotes } from './percents.ts'
 
 type CreateOptions = ConnectionOptions &
   Provisioning &
@@ -58,15 +57,10 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
       options.registry ?? (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
     const finish = async (redis: Connection | undefined) => {
       const registry = redis && (await readRegistry(redis, id))
-      const plan = joined(createPlan(wanted, registry, kong), {
-        changes: [],
-        kept: [],
-        notes: [
-          ...percentNotes(settings.alert_percents, budgetFor(settings, registry, kong)),
-          ...webhookNotes(settings, registry, kong),
-          ...(api === undefined && options.registry === undefined ? [ALONE] : []),
-        ],
-      })
+      const here = redis ? { redis: redisConfig(options, process.env) } : {}
+      const chosen = options.registry !== undefined
+      const notes = createNotes({ settings, registry, kong, here, chosen })
+      const plan = joined(createPlan(wanted, registry, kong), { changes: [], kept: [], notes })
       const means = {
         ...(api ? { api } : {}),
         ...(redis ? { registry: registryWrites(redis, log) } : {}),
@@ -76,38 +70,6 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
     }
     await (inRegistry ? connected(options, log, finish) : finish(undefined))
   })
-}
-
-/** A record alone is half of what the command is for, so it is asked for by name or told. */
-const ALONE =
-  'no --admin-url: this is a record of the registry alone, which counts where the plugin has registry: true; Kong gets no consumer and no key'
-
-function budgetFor(
-  { token_budget: own }: KeySettings,
-  registry: RegistryState | undefined,
-  kong: KongState | undefined,
-): BudgetKnown {
-  const configurations = kong?.applying.map(({ config }) => config)
-  // A record is good for configurations that come later, too.
-  const none = registry !== undefined && configurations?.length === 0
-  return budgetOf(own ?? registry?.record?.settings.token_budget, none ? undefined : configurations)
-}
-
-function webhookNotes(
-  settings: KeySettings,
-  registry: RegistryState | undefined,
-  kong: KongState | undefined,
-): string[] {
-  const { alert_threshold, alert_thresholds, alert_percents, alert_webhook } = settings
-  const wanted = [alert_threshold, alert_thresholds, alert_percents].some((one) => one !== undefined)
-  const somewhere =
-    alert_webhook !== undefined ||
-    registry?.record?.settings.alert_webhook !== undefined ||
-    !kong?.applying.length ||
-    kong.applying.some(({ config }) => typeof config.alert_webhook === 'string')
-  return wanted && !somewhere
-    ? ['no alert_webhook is set: crossings are counted and logged, and nobody is called']
-    : []
 }
 
 /** @throws Failure for what needs Kong */

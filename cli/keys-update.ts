@@ -23,6 +23,9 @@ import { noRateLimitPlan, rateCounter, rateLimitPlan } from './kong/rate-limit-p
 import { readConsumer, readGateway } from './kong/reading.ts'
 import { budgetOf, percentNotes } from './percents.ts'
 
+/** Without a registry a key's settings are in a plugin of its consumer. */
+const NOT_REGISTERED = '; vk keys create registers it, or without a registry changes what Kong has of it'
+
 type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
@@ -37,7 +40,9 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
     const api = adminFrom(options)
     return connected(options, log, async (redis) => {
       for (const note of await notesOn(redis, id, changes)) log.warn(note)
-      const changed = await change(redis, id, changes)
+      const changed = await change(redis, id, changes).catch((error: Error) => {
+        throw error instanceof Failure ? new Failure(`${error.message}${NOT_REGISTERED}`) : error
+      })
       print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
       if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, log, print)
     })

@@ -43,6 +43,33 @@ export function isLocal(config: PluginConfig): boolean {
   return /^(127\.|localhost:|::1:)/.test(shownPlace(config))
 }
 
+/**
+ * Which of these configurations look for Redis by another name than `vk` does. A node of a cluster, or one behind sentinels, has many
+ * names, and one that answers leads to all: nothing is said of those.
+ */
+export function elsewhere<T extends { readonly config: PluginConfig }>(
+  configurations: readonly T[],
+  here: PluginConfig,
+): T[] {
+  const one = ({ redis }: PluginConfig) => {
+    const {
+      host = '127.0.0.1',
+      port = 6379,
+      database = 0,
+      cluster_nodes,
+      sentinel_master,
+    } = redisOf({ redis })
+    if (cluster_nodes != null || sentinel_master != null) return undefined
+    return `${String(host)
+      .toLowerCase()
+      .replace(/^(localhost|::1)$/, '127.0.0.1')}:${port}/${database}`
+  }
+  const known = one(here)
+  return configurations.filter(
+    ({ config }) => known !== undefined && one(config) !== undefined && one(config) !== known,
+  )
+}
+
 /** The record, or an empty one. */
 export function redisOf({ redis }: PluginConfig): PluginConfig {
   return typeof redis === 'object' && redis !== null ? (redis as PluginConfig) : {}

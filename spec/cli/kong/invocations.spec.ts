@@ -12,7 +12,9 @@ interface Names {
   readonly plain: string
   /** A service with virtual-key and a registry. */
   readonly listed: string
-  /** A key of it. */
+  /** As `listed`, but with another Redis. */
+  readonly astray: string
+  /** A key of `listed`. */
   readonly there: string
   /** A service without any plugin. */
   readonly bare: string
@@ -298,6 +300,12 @@ const INVOCATIONS: Readonly<Record<string, readonly Invocation[]>> = {
       says: ({ plain }) => `the record changes nothing yet: route ${plain} does not have registry: true`,
     },
     {
+      args: ({ fresh, astray }) => ['keys', 'create', fresh, '--service', astray],
+      code: 0,
+      says: ({ astray, redisPort }) =>
+        `route ${astray} reads the registry in redis.internal:6379, and this is 127.0.0.1:${redisPort}: unless both are the same, name that one by REDIS_URL`,
+    },
+    {
       args: ({ fresh, twin }) => ['keys', 'create', fresh, '--service', twin, '--alert-threshold', '5'],
       code: 1,
       says: ({ twin }) =>
@@ -441,7 +449,8 @@ const INVOCATIONS: Readonly<Record<string, readonly Invocation[]>> = {
     {
       args: () => ['keys', 'update', 'nobody', '--token-budget', '5'],
       code: 1,
-      says: () => 'no key "nobody" is registered',
+      says: () =>
+        'no key "nobody" is registered; vk keys create registers it, or without a registry changes what Kong has of it',
     },
     { args: () => ['keys', 'disable', 'nobody'], code: 1, says: () => 'no key "nobody" is registered' },
     {
@@ -665,10 +674,10 @@ describe('vk, called in a way that could mislead', function () {
     const redis = { port: on.redisPort }
     const put = (path: string, name: string, config: Record<string, unknown> = {}) =>
       on.kong.send('POST', `${path}/plugins`, { name, config })
-    const [twin, plain, listed, bare, guarded] = await Promise.all(
-      Array.from({ length: 5 }, async () => (await on.kong.newService()).name),
+    const [twin, plain, listed, astray, bare, guarded] = await Promise.all(
+      Array.from({ length: 6 }, async () => (await on.kong.newService()).name),
     )
-    if (!twin || !plain || !listed || !bare || !guarded) throw new Error('a service is missing')
+    if (!twin || !plain || !listed || !astray || !bare || !guarded) throw new Error('a service is missing')
     const second = await on.kong.send<{ id: string }>('POST', `/services/${twin}/routes`, {
       name: `${twin}-b`,
       paths: [`/${twin}-b`],
@@ -680,6 +689,8 @@ describe('vk, called in a way that could mislead', function () {
     await put(`/routes/${plain}`, 'key-auth')
     await put(`/routes/${listed}`, 'virtual-key', { redis, registry: true })
     await put(`/routes/${listed}`, 'key-auth')
+    await put(`/routes/${astray}`, 'virtual-key', { redis: { host: 'redis.internal' }, registry: true })
+    await put(`/routes/${astray}`, 'key-auth')
     const guard = on.kong.double ? 'openid-connect' : 'basic-auth'
     await put(`/routes/${guarded}`, guard)
     const [there, consumerName] = [on.kong.newName(), on.kong.newName()]
@@ -688,7 +699,7 @@ describe('vk, called in a way that could mislead', function () {
     const { redisPort } = on
     const file = (text: string) => on.file(text)
     return {
-      ...{ twin, plain, listed, bare, guarded, guard, there, consumerName, redisPort, file },
+      ...{ twin, plain, listed, astray, bare, guarded, guard, there, consumerName, redisPort, file },
       consumerId: consumer.id,
       web: await web(),
     }
