@@ -4,6 +4,7 @@ import type { RedisConfig } from '../../schema/config.ts'
 import { forgetProcessesScript, heartbeatScript } from './heartbeat.ts'
 import { admitScript } from './ledger/admit.ts'
 import { releaseScript } from './ledger/reserve.ts'
+import { restoreScript } from './ledger/restore.ts'
 import { type Connection, define } from './ledger/script.ts'
 import { settleScript } from './ledger/settle.ts'
 import type { Log } from './log.ts'
@@ -36,6 +37,7 @@ const SCRIPTS = [
   admitScript,
   settleScript,
   releaseScript,
+  restoreScript,
   claimScript,
   renewScript,
   finishScript,

@@ -15,6 +15,7 @@ import {
 import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/ledger/admit.ts'
 import { MOST_IDS } from '../../plugins/virtual-key/ledger/invented.ts'
 import { release } from '../../plugins/virtual-key/ledger/reserve.ts'
+import { restore } from '../../plugins/virtual-key/ledger/restore.ts'
 import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
 import type { Seen } from '../../plugins/virtual-key/ledger/terms.ts'
 import { windowAt, windowsAt } from '../../plugins/virtual-key/window.ts'
@@ -194,4 +195,26 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     },
     act: (redis) => release(redis, KEY, 'me-1 30'),
   },
+  ...(
+    [
+      ['another generation', 'before', 2],
+      ['nothing where there was something', 'before', undefined],
+      ['a counter that is less than it was', '0123456789abcdef', 1],
+    ] as const
+  ).map(
+    ([what, generation, epoch]): Situation => ({
+      title: `vkRestore: finds ${what}`,
+      async prepare(admin) {
+        if (epoch === undefined) return
+        await admin.hset(schemaName(partitionOf(KEY)), 'generation', '0123456789abcdef')
+        await admin.hset(keyName(KEY), 'epoch', 1)
+        await admin.set(TOTAL, 10)
+      },
+      act: (redis) =>
+        restore(redis, partitionOf(KEY), generation, [
+          [TOTAL, { keyId: KEY, epoch: epoch ?? 1, total: 120 }],
+          [totalName(KEY, DAY.label), { keyId: KEY, epoch: 1, total: 60, end: DAY.end }],
+        ]),
+    }),
+  ),
 ]

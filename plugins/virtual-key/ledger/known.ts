@@ -1,18 +1,36 @@
 import type { Known } from './terms.ts'
 
-/** Counters remembered by one process. About 2 MB. */
+/** Counters remembered by one process. About 3 MB. */
 const MOST = 10_000
 
-/** The highest state of each counter that this process has seen; the counters used least recently are forgotten first. */
-export class KnownTotals {
-  readonly #totals = new Map<string, Known>()
+/** A counter, with what it takes to put it back where Redis has lost it. */
+export interface KnownTotal extends Known {
+  readonly keyId: string
+  /** Milliseconds since 1970 at which its window ends; absent: never. */
+  readonly end?: number | undefined
+}
 
-  get(name: string): Known | undefined {
+/**
+ * The highest state of each counter that this process has seen, the counters used least recently are forgotten first; and the
+ * generation of each partition.
+ */
+export class KnownTotals {
+  readonly #totals = new Map<string, KnownTotal>()
+  readonly #generations = new Map<number, string>()
+  /** Is called where a partition has another generation than the one that is known. */
+  onLoss: (partition: number) => void = () => undefined
+
+  get(name: string): KnownTotal | undefined {
     return this.#totals.get(name)
   }
 
+  /** All of them, by their names. */
+  all(): Iterable<readonly [name: string, known: KnownTotal]> {
+    return this.#totals
+  }
+
   /** Replies may arrive out of order: an older state never replaces a newer one. */
-  set(name: string, seen: Known): void {
+  set(name: string, seen: KnownTotal): void {
     const known = this.#totals.get(name)
     this.#totals.delete(name)
     const older =
@@ -23,5 +41,21 @@ export class KnownTotals {
       const [eldest] = this.#totals.keys()
       if (eldest !== undefined) this.#totals.delete(eldest)
     }
+  }
+
+  generation(partition: number): string | undefined {
+    return this.#generations.get(partition)
+  }
+
+  /** Another generation than the one that is known is a loss, and known only when what was lost is put back. */
+  meet(partition: number, generation: string): void {
+    const known = this.#generations.get(partition)
+    if (known === undefined) this.#generations.set(partition, generation)
+    else if (known !== generation) this.onLoss(partition)
+  }
+
+  /** What this process knew of the partition is in Redis again. */
+  restored(partition: number, generation: string): void {
+    this.#generations.set(partition, generation)
   }
 }

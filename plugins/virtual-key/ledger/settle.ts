@@ -53,6 +53,8 @@ export interface Settlement extends Terms {
 export type Settled =
   | {
       readonly state: 'settled'
+      /** The key that it was counted for: that of the settlement, or the overflow id of its partition. */
+      readonly keyId: string
       readonly previous: number
       readonly total: number
       readonly epoch: number
@@ -291,6 +293,7 @@ function settledFrom(terms: Terms, partition: number, reply: Answer, known: Seen
   const stands = standingFrom(terms, standing)
   return {
     state,
+    keyId: terms.keyId,
     previous: Number(previous),
     total: stands.total,
     epoch: Number(epoch),

@@ -7,6 +7,7 @@ import type { Link } from '../redis.ts'
 import type { SpooledRecord, UsageSpool } from '../spool/usage-spool.ts'
 import { isFinal } from './final.ts'
 import type { KnownTotals } from './known.ts'
+import { LossWatch } from './loss-watch.ts'
 import { Losses } from './losses.ts'
 import { type Settled, type Settlement, type SettlementId, settle } from './settle.ts'
 import { UsageQueue } from './usage-queue.ts'
@@ -37,6 +38,7 @@ export type Result =
 export class Settlements {
   readonly #options: SettlementsOptions
   readonly #losses: Losses
+  readonly #lossWatch: LossWatch
   readonly #sequences = new Array<number>(PARTITIONS).fill(0)
   readonly #queue: UsageQueue
   /** Records that are on their way for the first time. */
@@ -49,6 +51,7 @@ export class Settlements {
     const { link, metrics, log, spool } = options
     this.#options = options
     this.#losses = new Losses(log)
+    this.#lossWatch = new LossWatch(options)
     this.#queue = new UsageQueue({
       redis: link.redis,
       metrics,
@@ -115,6 +118,7 @@ export class Settlements {
     const { spool, log } = this.#options
     this.secure()
     for (const one of await this.#queue.stop(patience)) this.#drop(one, 'the process ends')
+    this.#lossWatch.stop()
     const left = spool?.size ?? 0
     if (left > 0)
       log.warn(`usage records that wait in ${spool?.path} for the next process that uses this Redis: ${left}`)
@@ -165,7 +169,8 @@ export class Settlements {
     if (settled.state === 'unlabelled') return settled
     if (settled.state === 'settled') {
       const { window, total } = settled.standing
-      known.set(totalName(settlement.keyId, window.label), { epoch: settled.epoch, total })
+      const { keyId } = settled
+      known.set(totalName(keyId, window.label), { keyId, epoch: settled.epoch, total, end: window.end })
     } else {
       metrics.add('duplicates')
     }

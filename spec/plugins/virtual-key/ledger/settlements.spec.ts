@@ -290,19 +290,19 @@ describe('Settlements on a Redis Cluster', function () {
 describe('KnownTotals', () => {
   it('never goes back, but to a later epoch', () => {
     const known = new KnownTotals()
-    known.set('a', { epoch: 0, total: 10 })
-    known.set('a', { epoch: 0, total: 5 })
-    expect(known.get('a')).to.deep.equal({ epoch: 0, total: 10 })
-    known.set('a', { epoch: 1, total: 5 })
-    known.set('a', { epoch: 0, total: 500 })
-    expect(known.get('a')).to.deep.equal({ epoch: 1, total: 5 })
+    known.set('a', { keyId: 'a', epoch: 0, total: 10 })
+    known.set('a', { keyId: 'a', epoch: 0, total: 5 })
+    expect(known.get('a')).to.deep.equal({ keyId: 'a', epoch: 0, total: 10 })
+    known.set('a', { keyId: 'a', epoch: 1, total: 5 })
+    known.set('a', { keyId: 'a', epoch: 0, total: 500 })
+    expect(known.get('a')).to.deep.equal({ keyId: 'a', epoch: 1, total: 5 })
   })
 
   it('forgets the counters used least recently', () => {
     const known = new KnownTotals()
-    for (let i = 0; i < 10_000; i++) known.set(`k${i}`, { epoch: 0, total: i })
-    known.set('k0', { epoch: 0, total: 1 })
-    known.set('new', { epoch: 0, total: 1 })
+    for (let i = 0; i < 10_000; i++) known.set(`k${i}`, { keyId: 'a', epoch: 0, total: i })
+    known.set('k0', { keyId: 'a', epoch: 0, total: 1 })
+    known.set('new', { keyId: 'a', epoch: 0, total: 1 })
     expect(known.get('k0')).not.to.equal(undefined)
     expect(known.get('k1')).to.equal(undefined)
   })
