@@ -19,6 +19,8 @@ export type Counter =
   | 'estimated'
   | 'tokens_estimated'
   | 'crossings'
+  /** Settlements that count for an overflow id, because there is no room for another id from a header. */
+  | 'overflowed'
   | 'queued'
   /** Usage records written to the spool, and those of an earlier process that were read from it. */
   | 'spooled'

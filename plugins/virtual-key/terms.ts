@@ -7,7 +7,7 @@ import { windowAt, windowsAt } from './window.ts'
  * @param configuration its id @param at milliseconds since 1970
  */
 export function termsOf(
-  { registry, window, budget, rules, webhook }: Settings,
+  { identification, registry, window, budget, rules, webhook }: Settings,
   configuration: string,
   keyId: string,
   at: number,
@@ -16,6 +16,7 @@ export function termsOf(
   const { url, timeout, allowPrivateNetworks, format, keys } = webhook
   return {
     keyId,
+    ...(identification.by === 'header' ? { invented: true } : {}),
     registry,
     // The key's record may name any kind, and which one is known only inside the script.
     windows: registry ? [own, ...windowsAt(at).filter(({ kind }) => kind !== window)] : [own],

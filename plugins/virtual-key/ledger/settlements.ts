@@ -170,6 +170,7 @@ export class Settlements {
     if (settled.state === 'settled') {
       const { window, total } = settled.standing
       const { keyId } = settled
+      if (keyId !== settlement.keyId) metrics.add('overflowed')
       known.set(totalName(keyId, window.label), { keyId, epoch: settled.epoch, total, end: window.end })
     } else {
       metrics.add('duplicates')
