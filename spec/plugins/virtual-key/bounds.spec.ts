@@ -63,7 +63,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
   },
   'Totals that a process remembers': () => {
     const known = new KnownTotals()
-    for (let i = 0; i < 10_002; i++) known.set(`total-${i}`, { epoch: 0, total: 1 })
+    for (let i = 0; i < 10_002; i++) known.set(`total-${i}`, { keyId: 'a', epoch: 0, total: 1 })
     const kept = (i: number) => known.get(`total-${i}`) !== undefined
     expect([kept(0), kept(1), kept(2), kept(10_001)]).to.deep.equal([false, false, true, true])
   },
