@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { NOT_UTF8 } from '../../plugins/virtual-key/admit.ts'
+import { isObject, requestObject } from '../../plugins/virtual-key/ask/request-object.ts'
 import { examine } from '../../plugins/virtual-key/escape.ts'
 import { Schema } from '../../plugins/virtual-key/index.ts'
 import { outboxNames, partitionOf } from '../../plugins/virtual-key/keys.ts'
 import { outcomeOf, SCHEDULE } from '../../plugins/virtual-key/outbox/outcome.ts'
 import { signedHeaders, signingKey } from '../../plugins/virtual-key/outbox/sign.ts'
 import { isPrivate } from '../../plugins/virtual-key/outbox/target.ts'
+import { declaredMost } from '../../plugins/virtual-key/reserve/declared.ts'
 import { readUsage } from '../../plugins/virtual-key/usage/index.ts'
 import { windowAt } from '../../plugins/virtual-key/window.ts'
 import { alertJson, rfc3339 } from '../../schema/alert.ts'
@@ -21,6 +24,14 @@ Deno.test('reads usage, plain and encoded', () => {
   assert.deepEqual(readUsage(gzipSync(body)), expected)
   assert.deepEqual(readUsage(brotliCompressSync(body), { contentEncoding: 'br' }), expected)
   assert.equal(readUsage(utf8('no usage here')), undefined)
+})
+
+Deno.test('reads what a request declares, and refuses what is no UTF-8', () => {
+  const head = { contentType: 'application/json', contentEncoding: '' }
+  const object = requestObject(utf8('{"max_tokens":5,"MAX_TOKENS":7}'), head)
+  assert.equal(isObject(object) && declaredMost(object, '/v1/messages', 1), 7)
+  assert.deepEqual(requestObject(new Uint8Array([0x7b, 0, 0x7d, 0]), head), NOT_UTF8)
+  assert.deepEqual(requestObject(new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), head), NOT_UTF8)
 })
 
 Deno.test('puts an alert together', () => {

@@ -50,7 +50,8 @@ describe('Nobody escapes the count', function () {
       raw(key, { ...many(1000), 'accept-encoding': 'x-unheard-of' }, 'POST'),
       '{}',
     )
-    expect(status).to.equal(431)
+    // More than 1,000 are refused by nginx itself since Kong 3.9.3.
+    expect(status).to.be.oneOf([400, 431])
     expect(scene.upstream.requests).to.have.length(1)
   })
 

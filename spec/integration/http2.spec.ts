@@ -67,6 +67,13 @@ describe('Clients that speak HTTP/2', function () {
       )
     })
 
+    it(`${route}: a request of no declared length that is too long to be looked at is refused`, async () => {
+      const key = scene.newKey()
+      const body = `${' '.repeat(9_000_000)}{"stream":true}`
+      expect(await ask(route, key, body)).to.deep.equal([413, '{"error":"request body too large"}'])
+      expect(scene.upstream.requests).to.have.length(0)
+    })
+
     it(`${route}: HEAD, 204, 304 and an upstream that resets are no error of ours and count nothing`, async () => {
       const key = scene.newKey()
       for (const [status, method] of [

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import {
   NO_JSON_OBJECT,
   NOT_UTF8,
@@ -89,6 +90,19 @@ describe('requestObject', () => {
     expect(inspected(TEXT, 'application/json', 'identity')).to.equal('object')
     for (const type of ['application/x-protobuf', 'application/x-www-form-urlencoded', 'application/cbor'])
       expect(inspected('stream=true', type), type).to.equal(UNREADABLE_BODY_TYPE)
+  })
+
+  it('finds an object in whatever JSON calls one, and throws for no bytes', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.boolean(), (object, pretty) => {
+        expect(inspected(JSON.stringify(object, undefined, pretty ? 2 : undefined))).to.equal('object')
+      }),
+    )
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.string(), fc.string(), (bytes, type, encoding) => {
+        inspected(bytes, type, encoding)
+      }),
+    )
   })
 
   it('8 MB of blanks take no longer than a moment', () => {
