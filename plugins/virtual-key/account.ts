@@ -1,10 +1,9 @@
 import type { Complaint } from './complaints.ts'
-import { asksModel } from './estimate/asked.ts'
 import { counted } from './estimate/counted.ts'
 import type { Estimate } from './estimate/estimate.ts'
 import { isAnswer } from './estimate/guess.ts'
 import { readRequest } from './estimate/request.ts'
-import type { Sample } from './estimate/sample.ts'
+import { NOTHING, type Sample } from './estimate/sample.ts'
 import { hiddenBy } from './hidden.ts'
 import { identify } from './identify.ts'
 import type { Kong } from './kong.ts'
@@ -23,7 +22,8 @@ import { settlementOf } from './settle.ts'
 import { tappedKey } from './tap/key.ts'
 import { NOTE, TAPPED } from './tap/lua.ts'
 import { HELD, type Note, noteFrom } from './tap/note.ts'
-import { type Tapped, tappedFrom } from './tap/tapped.ts'
+import { sampleOf } from './tap/sample.ts'
+import { tappedFrom } from './tap/tapped.ts'
 import { tappedUsage } from './tap/usage.ts'
 import { REMAINING, remaining } from './token-headers.ts'
 import type { Usage } from './usage/usage.ts'
@@ -186,24 +186,6 @@ export class Account {
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
       await complain(tell, 'schema_newer')
     return settled.state === 'settled' ? settled.standing : undefined
-  }
-}
-
-const NOTHING = new Uint8Array()
-
-/** undefined: it asked no model, and has to be estimated by nothing. */
-function sampleOf({ hints, head, tail, seen, sent }: Tapped): Sample | undefined {
-  if (sent !== undefined && !asksModel(sent.path)) return undefined
-  return {
-    request: sent?.body ?? NOTHING,
-    ...(sent === undefined ? {} : { sent: sent.length }),
-    ...(sent?.type === undefined ? {} : { requestType: sent.type }),
-    ...(sent?.encoding === undefined ? {} : { requestEncoding: sent.encoding }),
-    head,
-    seen,
-    ...(tail === undefined ? {} : { tail }),
-    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
-    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
 }
 

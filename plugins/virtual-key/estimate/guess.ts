@@ -1,6 +1,6 @@
 import { type Estimate, estimateOf } from './estimate.ts'
 import { readSample } from './read.ts'
-import type { Sample } from './sample.ts'
+import { NOTHING, type Sample } from './sample.ts'
 
 /** What a guess looks at of a request, and of an answer; it takes a millisecond or so of the thread that serves Kong. Unit: bytes. */
 const GLANCE = 32 * 1024
@@ -28,6 +28,6 @@ function glanced(sample: Sample): Estimate {
 
 /** Whether an answer that reports nothing can be a model's: it shows what only theirs have, or cannot be read at all. */
 export function isAnswer(sample: Sample): boolean {
-  const { answer, answerUnread } = readSample({ ...sample, request: new Uint8Array(), sent: 0 }, GLANCE)
+  const { answer, answerUnread } = readSample({ ...sample, request: NOTHING, sent: 0 }, GLANCE)
   return answer.answered || answerUnread > 0
 }

@@ -1,7 +1,7 @@
 import { LARGEST } from '../ask/body.ts'
 import { examine, MOST_HEADERS } from '../escape.ts'
 import type { Kong } from '../kong.ts'
-import type { Sample } from './sample.ts'
+import { NOTHING, type Sample } from './sample.ts'
 
 /** The part of a sample that is the request's. */
 export type RequestSample = Pick<Sample, 'request' | 'sent' | 'requestType' | 'requestEncoding'>
@@ -17,7 +17,7 @@ export async function readRequest(kong: Kong): Promise<RequestSample> {
   const [requestEncoding] = headers['content-encoding'] ?? []
   const request = sent > 0 && sent <= LARGEST ? await kong.request.getRawBody(LARGEST) : undefined
   return {
-    request: request ?? new Uint8Array(),
+    request: request ?? NOTHING,
     sent: request?.length ?? sent,
     ...(requestType === undefined ? {} : { requestType }),
     ...(requestEncoding === undefined ? {} : { requestEncoding }),

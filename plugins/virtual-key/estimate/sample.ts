@@ -17,6 +17,9 @@ export interface Sample {
   readonly seen: number
 }
 
+/** A body that is not there. */
+export const NOTHING = new Uint8Array()
+
 /** The most that is looked at of a request, and of an answer: an estimate then takes some ten milliseconds. Unit: bytes. */
 export const LOOKED_AT = 256 * 1024
 

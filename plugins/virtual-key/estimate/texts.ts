@@ -141,10 +141,16 @@ export function answerOf(answer: string): Answer {
     const raw = answer.slice(names.lastIndex, end)
     names.lastIndex = end
     const text =
-      match[1] === 'bytes' ? answerOf(Buffer.from(raw, 'base64').toString('utf8')).text : unescaped(raw)
+      match[1] === 'bytes' ? wrappedText(Buffer.from(raw, 'base64').toString('utf8')) : unescaped(raw)
     all.push(text)
     if (match[1] === 'delta') deltas.push(text)
   }
   const text = (deltas.length > 0 ? deltas : all).join('')
   return { text, answered: text !== '' || ANSWERED.test(answer) }
+}
+
+/** Bedrock wraps the JSON of models, and the plain text of agents. */
+function wrappedText(text: string): string {
+  if (text.trimStart().startsWith('{')) return answerOf(text).text
+  return text.includes('\uFFFD') ? '' : text
 }

@@ -25,6 +25,12 @@ describe('estimate', () => {
     })
   }
 
+  it('finds the words of a Bedrock agent, and none in a picture', () => {
+    const wrapped = (bytes: Buffer) => Buffer.from(JSON.stringify({ bytes: bytes.toString('base64') }))
+    expect(estimate({ head: wrapped(Buffer.from('Hello')) }).completion).to.equal(hello)
+    expect(estimate({ head: wrapped(Buffer.from([0x89, 0xff, 0xfe, 1, 2])) }).completion).to.equal(0)
+  })
+
   it('counts what a model reads of a request, a picture as about what one costs, and no settings', () => {
     const messages = [
       { role: 'system', content: 'Hello' },
