@@ -10,7 +10,7 @@ import { type KeyOptions, settingsFrom, withKeySettings } from './key-options.ts
 import { keySecret } from './key-secret.ts'
 import type { AdminApi } from './kong/admin-api.ts'
 import { adminFrom } from './kong/admin-connection.ts'
-import { applyingTo } from './kong/applying.ts'
+import { applying, applyingTo } from './kong/applying.ts'
 import { createNotes } from './kong/create-notes.ts'
 import { createPlan, type KongState } from './kong/create-plan.ts'
 import { joined } from './kong/joined.ts'
@@ -93,7 +93,7 @@ async function readKong(
   return {
     ...state,
     applying: found,
-    rateCounter: rateCounter(found),
+    rateCounter: rateCounter(applying(gateway, service)),
     service: service && (service.name ?? service.id),
     remarks: remarksOn(gateway, service, found, registry === true),
   }

@@ -17,7 +17,7 @@ import {
 import { unknownKey } from './keys-list.ts'
 import type { AdminApi } from './kong/admin-api.ts'
 import { type AdminOptions, adminFrom, withAdmin } from './kong/admin-connection.ts'
-import { applyingTo } from './kong/applying.ts'
+import { applying } from './kong/applying.ts'
 import { carryOut } from './kong/provisioning.ts'
 import { noRateLimitPlan, rateCounter, rateLimitPlan } from './kong/rate-limit-plan.ts'
 import { readConsumer, readGateway } from './kong/reading.ts'
@@ -103,7 +103,7 @@ async function limit(
   const state = await readConsumer(api, id)
   if (state.consumer === undefined)
     throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
-  const counter = async () => rateCounter(applyingTo(id, state.plugins, await readGateway(api), undefined))
+  const counter = async () => rateCounter(applying(await readGateway(api), undefined))
   const plan =
     minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
   await carryOut(plan, { api }, { options: {}, log, print })

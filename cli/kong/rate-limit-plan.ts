@@ -32,7 +32,8 @@ const REDIS_FIELDS = [
 /**
  * The Redis of the plugin, so that all gateways count together. Kong's own default counts on each node for itself, and three nodes let
  * three times as many through.
- * @param configurations of virtual-key, the one that concerns the key most first
+ * @param configurations of virtual-key that apply, without that of the consumer itself: a run that made it would count elsewhere than the
+ *   run before
  */
 export function rateCounter(configurations: readonly Applying[]): RateCounter {
   const [first] = configurations
