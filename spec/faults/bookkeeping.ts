@@ -19,7 +19,8 @@ export function isExact({ certain, unknown }: Account, thresholds: readonly numb
   return thresholds.every((threshold) => certain >= threshold || certain + unknown < threshold)
 }
 
-/** The webhook-id of a crossing, worked out from its definition: key, window, epoch, threshold. */
-export function alertId(keyId: string, threshold: number): string {
-  return `vk_${createHash('sha1').update([keyId, 'total', '0', threshold].join('\n')).digest('hex')}`
+/** The webhook-id of a crossing, worked out from its definition: generation of the data, key, window, epoch, threshold. */
+export function alertId(generation: string, keyId: string, threshold: number): string {
+  const crossing = [generation, keyId, 'total', '0', threshold].join('\n')
+  return `vk_${createHash('sha1').update(crossing).digest('hex')}`
 }

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { Webhook } from 'standardwebhooks'
 import { PrivateRedis } from '../../dev/redis.ts'
-import { totalName } from '../../plugins/virtual-key/keys.ts'
+import { PARTITIONS, partitionOf, schemaName, totalName } from '../../plugins/virtual-key/keys.ts'
 import { everything } from '../support/dispatching.ts'
 import { Receiver } from '../support/receiver.ts'
 import { until } from '../support/until.ts'
@@ -134,12 +134,18 @@ describe('Killing the plugin server', function () {
     }
     const settled = performance.now()
 
+    const client = new Redis(redis.port)
+    const generations = await Promise.all(
+      Array.from({ length: PARTITIONS }, (_, partition) => client.hget(schemaName(partition), 'generation')),
+    )
+    const generationOf = (keyId: string) => generations[partitionOf(keyId)] ?? ''
     const expected = new Set(
-      accounts.flatMap((account) => crossedBy(account, THRESHOLDS).map((at) => alertId(account.keyId, at))),
+      accounts.flatMap((account) =>
+        crossedBy(account, THRESHOLDS).map((at) => alertId(generationOf(account.keyId), account.keyId, at)),
+      ),
     )
     expect(accounts.every((account) => isExact(account, THRESHOLDS))).to.equal(true)
     await until('every alert', () => [...expected].every((id) => accepted.includes(id)), 60_000)
-    const client = new Redis(redis.port)
     await until('an empty outbox', async () => {
       const { outbox, alerts, retry } = await everything(client)
       return outbox + alerts + retry === 0

@@ -26,7 +26,10 @@ export class Life {
 
   static async start(redisPort: number, config: Record<string, unknown>, schedule: string): Promise<Life> {
     const process = await PluginProcess.start({ VIRTUAL_KEY_RETRY_SCHEDULE: schedule })
-    return new Life(process, redisPort, config)
+    const life = new Life(process, redisPort, config)
+    // It listens before it has loaded the plugin: one that is killed before would have counted nothing.
+    await life.connect()
+    return life
   }
 
   get over(): boolean {
