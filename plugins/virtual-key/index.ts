@@ -24,7 +24,7 @@ export { Name, Priority, Schema, Version } from './description.ts'
 
 /**
  * The Kong plugin: phases that translate between Kong and the decisions in the other files, and the place where fail-open or
- * fail-closed is decided. kong-pdk swallows an exception in a phase and Kong proxies the request, so nothing may escape unseen.
+ * fail-closed is decided. Kong proxies a request whose phase throws, so nothing may escape unseen.
  */
 export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => Promise<void>> {
   readonly #settings: Settings

@@ -7,6 +7,7 @@ import { PrivateRedis } from '../../../../dev/redis.ts'
 import { exchange, newInstance } from '../../../support/exchange.ts'
 import { pluginServerCommand } from '../../../support/gateway.ts'
 import { PluginProcess } from '../../../support/plugin-process.ts'
+import { isAlive, pluginServerPids } from '../../../support/plugin-server-pids.ts'
 import { ROOT } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
 
@@ -84,14 +85,7 @@ describe('A plugin server whose starter is gone', function () {
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
   const command = () => pluginServerCommand().start(folder, 'js.sock')
-  const alive = (pid: number) => {
-    try {
-      return process.kill(pid, 0)
-    } catch {
-      return false
-    }
-  }
-  const pidIn = (output: string) => Number(/serving, process (\d+)/.exec(output)?.[1] ?? 0)
+  const pidIn = (output: string) => pluginServerPids(output).at(-1) ?? 0
 
   it('ends where nobody reads its output any more: a killed Kong worker has a successor', async () => {
     const starter = spawn('/bin/sh', ['-c', `${command()} & wait`], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -102,7 +96,7 @@ describe('A plugin server whose starter is gone', function () {
     const pid = await until('the plugin server', () => pidIn(output))
     starter.stdout.destroy()
     starter.kill('SIGKILL')
-    await until('its end', () => !alive(pid))
+    await until('its end', () => !isAlive(pid))
   })
 
   it('stays where its output goes on: it was put into the background', async () => {
@@ -115,7 +109,7 @@ describe('A plugin server whose starter is gone', function () {
       starter.kill('SIGKILL')
       const line = `the process that started this one, ${starter.pid}, has ended`
       await until('the line', () => readFileSync(file, 'utf8').includes(line))
-      expect(alive(pid)).to.equal(true)
+      expect(isAlive(pid)).to.equal(true)
     } finally {
       process.kill(pid, 'SIGKILL')
     }
