@@ -1,11 +1,26 @@
 import { expect } from 'chai'
+import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../dev/redis.ts'
-import { define } from '../../../plugins/virtual-key/ledger/script.ts'
+import { admit } from '../../../plugins/virtual-key/ledger/admit.ts'
+import { reservationOf } from '../../../plugins/virtual-key/ledger/reserve.ts'
+import { type Connection, define } from '../../../plugins/virtual-key/ledger/script.ts'
+import { settle } from '../../../plugins/virtual-key/ledger/settle.ts'
+import { leastRules, PLUGIN_SERVER_RIGHTS, VK_RIGHTS } from '../../../plugins/virtual-key/redis-rights.ts'
+import { windowAt } from '../../../plugins/virtual-key/window.ts'
 import { AllOrNothing } from '../../support/all-or-nothing.ts'
+import { connected } from '../../support/connection.ts'
+import { DispatchingProcess, everything } from '../../support/dispatching.ts'
 import { LEDGER_SITUATIONS } from '../../support/ledger-situations.ts'
 import { OUTBOX_SITUATIONS } from '../../support/outbox-situations.ts'
 import { PROCESS_SITUATIONS } from '../../support/process-situations.ts'
+import { Receiver } from '../../support/receiver.ts'
 import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../support/registry-situations.ts'
+import { settlement, targetAt, terms } from '../../support/settlement.ts'
+import { until } from '../../support/until.ts'
+import { vk } from '../../support/vk.ts'
+
+/** What connecting takes, and a cluster, beside the scripts. */
+const CONNECTION: readonly string[] = ['client|setname', 'cluster|slots', 'eval', 'evalsha', 'info', 'select']
 
 const TYPES = ['list', 'text'] as const
 
@@ -15,6 +30,7 @@ describe('Scripts do everything or nothing', function () {
 
   let server: PrivateRedis
   let trial: AllOrNothing
+  const called = { server: new Set<string>(), vk: new Set<string>() }
 
   before(async () => {
     server = await PrivateRedis.start()
@@ -35,6 +51,8 @@ describe('Scripts do everything or nothing', function () {
   ]) {
     it(situation.title, async () => {
       const reference = await trial.reference(situation)
+      const who = REGISTRY_SITUATIONS.includes(situation) ? called.vk : called.server
+      for (const command of reference.commands) who.add(command)
       const wrong: string[] = []
       const look = async (what: string, problem: Promise<string | undefined>) => {
         const found = await problem
@@ -49,4 +67,88 @@ describe('Scripts do everything or nothing', function () {
       expect(wrong).to.deep.equal([])
     })
   }
+
+  it('and the rights that are printed are what they call, and what a connection needs', () => {
+    const server = new Set<string>([...PLUGIN_SERVER_RIGHTS].filter((right) => !CONNECTION.includes(right)))
+    expect([...called.server].sort()).to.deep.equal([...server].sort())
+    const rights = [...server, ...VK_RIGHTS]
+    expect([...called.vk].filter((command) => !rights.includes(command))).to.deep.equal([])
+  })
+})
+
+/** Denials that Redis remembers. */
+async function denials(admin: Redis): Promise<string[]> {
+  const entries = (await admin.call('ACL', 'LOG')) as unknown[][]
+  return entries.map((entry) => entry.join(' '))
+}
+
+describe('A Redis user with no other rights than those printed', function () {
+  this.timeout(120_000)
+
+  let server: PrivateRedis
+  let admin: Redis
+
+  beforeEach(async () => {
+    server = await PrivateRedis.start()
+    admin = new Redis(server.port)
+  })
+
+  afterEach(async () => {
+    admin?.disconnect()
+    await server?.stop()
+  })
+
+  const user = (rights: readonly string[]) =>
+    admin.call('ACL', 'SETUSER', 'virtual-key', 'reset', 'on', '>secret', ...leastRules(rights))
+
+  it('admits, counts and delivers', async () => {
+    await user(PLUGIN_SERVER_RIGHTS)
+    const connection = await connected(server.port, { username: 'virtual-key', password: 'secret' })
+    const { redis } = connection
+    const receiver = await Receiver.start()
+    const gateway = new DispatchingProcess(connection)
+    gateway.dispatcher.start()
+    try {
+      const reservation = reservationOf('spec-1', 10)
+      const alert = { key_id: 'vk-abc', timestamp: '2026-04-06T19:00:00Z' }
+      const question = { ...terms('vk-abc', { budget: 100 }), refuseUnknown: false, alert, reservation }
+      expect((await admit(redis, 'spec', question, 'openai')).state).to.equal('admitted')
+      const own = { reservation, window: windowAt('day', Date.now()) }
+      const id = { settler: 'spec', sequence: 1 }
+      expect((await settle(redis, id, settlement('vk-abc', 5, own), 'openai')).state).to.equal('settled')
+      await gateway.cross('vk-abc', targetAt(receiver.url))
+      await until('the alert', () => receiver.received.length === 1)
+      await until('its end', async () => (await everything(redis as Connection)).outbox === 0)
+      expect(
+        (await admit(redis, 'spec', { ...question, windows: terms('x').windows }, 'openai')).state,
+      ).to.equal('budget')
+      expect(await denials(admin)).to.deep.equal([])
+    } finally {
+      await gateway.stop()
+      await receiver.stop()
+    }
+  })
+
+  it('is enough for vk, with what is printed for it', async () => {
+    await user([...PLUGIN_SERVER_RIGHTS, ...VK_RIGHTS])
+    const env = { REDIS_URL: `redis://virtual-key:secret@127.0.0.1:${server.port}` }
+    for (const args of [
+      ['migrate'],
+      ['migrate', '--status'],
+      ['keys', 'create', 'vk-abc', '--token-budget', '100'],
+      ['keys', 'update', 'vk-abc', '--token-budget', '200'],
+      ['keys', 'list'],
+      ['keys', 'show', 'vk-abc'],
+      ['usage', 'vk-abc'],
+      ['keys', 'reset', 'vk-abc'],
+      ['alerts', 'list'],
+      ['keys', 'delete', 'vk-abc', '--yes'],
+    ]) {
+      const { code, stderr } = await vk(args, env)
+      expect([args.join(' '), code, stderr]).to.deep.include(0)
+    }
+    await vk(['doctor'], env)
+    // The doctor looks at Redis's own configuration where it may.
+    expect((await denials(admin)).filter((one) => !one.includes('config|get'))).to.deep.equal([])
+  })
 })

@@ -318,6 +318,39 @@ for (const [name, open] of Object.entries(PLACES))
         expect(await first(at + 24 * HOUR)).to.equal(true)
       })
 
+      it('a budget that was raised is told of anew when it too is spent, under another id; one that is lower is not', async () => {
+        const key = newKey()
+        const own = (budget: number) => ({ registry: false, budget })
+        const first = async (budget: number) => {
+          const answer = await ask(key, own(budget))
+          if (answer.state !== 'budget') throw new Error(answer.state)
+          return answer.first ? answer.claims.map(({ id }) => id) : []
+        }
+        await spend(key, 100, { thresholds: [] })
+        const ids = await first(100)
+        expect((await ask(key, own(200))).state).to.equal('admitted')
+        await spend(key, 100, { thresholds: [] })
+        const later = await first(200)
+        expect([ids.length, later.length, new Set([...ids, ...later]).size]).to.deep.equal([1, 1, 2])
+        // Two routes with different budgets take turns.
+        expect([await first(100), await first(200), await first(150)]).to.deep.equal([[], [], []])
+      })
+
+      it('a mark of another window silences nothing, be it of the future, and the record keeps few of them', async () => {
+        const key = newKey()
+        const marked = ['2027-11-24 0 100', '2028-01-01 0 100', '2029-01-01 7 100'].join(' ')
+        await redis.hset(keyName(key), 'exceeded:day', marked)
+        const window = windowAt('day', Date.now())
+        await spend(key, 100, { thresholds: [], window })
+        const own = { registry: false, budget: 100, window }
+        expect(await ask(key, own)).to.include({ state: 'budget', first: true })
+        expect(await ask(key, own)).to.include({ state: 'budget', first: false })
+        expect(await redis.hget(keyName(key), 'exceeded:day')).to.equal(
+          `2028-01-01 0 100 2029-01-01 7 100 ${window.label} 0 100`,
+        )
+        expect(await redis.ttl(keyName(key))).to.be.above(399 * 86_400)
+      })
+
       it('a Redis that is full still refuses, and the alert goes out when it has room again', async () => {
         const key = newKey()
         const own = { registry: false, budget: 1 }

@@ -118,6 +118,17 @@ for (const [name, open] of Object.entries(PLACES))
       expect(later[0]?.id).not.to.be.oneOf(ids)
     })
 
+    it('gives no id again after Redis was flushed: a receiver that remembers ids would drop a real alert', async () => {
+      const key = newKey()
+      const [before] = (await spend(key, 100, 100)).claims
+      await place.flush()
+      const [after] = (await spend(key, 100, 100)).claims
+      expect(before?.record?.payload).to.equal(after?.record?.payload)
+      expect(after?.id)
+        .to.match(/^vk_[0-9a-f]{40}$/)
+        .and.not.equal(before?.id)
+    })
+
     it('counts a repetition once, and hands its alerts over again', async () => {
       const key = newKey()
       const once = id()
