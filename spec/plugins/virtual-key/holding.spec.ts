@@ -48,6 +48,7 @@ describe('What a request holds, between its phases', function () {
         getHeaders: async () => ({ 'content-length': [String(body.length)] }),
         getRawBody: async () => body,
         getRawQuery: async () => '',
+        getPathWithQuery: async () => '/v1/chat/completions',
       },
       client: { getConsumer: async () => ({ id: '1', username: key }) },
       router: { getService: async () => ({ name: 'openai' }) },
