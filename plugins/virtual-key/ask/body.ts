@@ -29,12 +29,6 @@ export class RequestBody {
     return this.#request.length === 0
   }
 
-  /** Its length is declared, and no more than what is looked at. */
-  get measured(): boolean {
-    const { length } = this.#request
-    return length !== undefined && length > 0 && length <= LARGEST
-  }
-
   /** Path and query as they stand in the request line. One PDK call. */
   target(): Promise<string> {
     this.#target ??= this.#kong.request.getPathWithQuery()
