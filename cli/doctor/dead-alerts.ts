@@ -34,7 +34,7 @@ export function judgeDead({ dead, reason }: DeadFacts): Judged[] {
   return [
     warn(
       `${counted(dead, 'alert')} given up, the newest: ${reason ?? 'for no reason on record'}`,
-      'vk alerts list --dead tells them, vk alerts replay --all-dead sends them again',
+      'vk alerts list --dead tells them, vk alerts replay --all-dead sends them again, vk alerts purge removes them',
     ),
   ]
 }

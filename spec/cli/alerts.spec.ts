@@ -126,6 +126,25 @@ for (const [name, open] of Object.entries(PLACES))
       expect(await json('alerts', 'list')).to.deep.equal([])
     })
 
+    it('lists and shows what others wrote without a character that a terminal would obey, as JSON too', async () => {
+      receiver.answer = (response) => response.writeHead(500).end('red \u009b31m, back to front \u202e')
+      const process = await start()
+      const key = `${newKey()}\u009b2J\u202e\u2066`
+      await process.cross(key, target())
+      await until('the dead alert', async () => (await everything(place.plain)).dead === 1)
+      const [view] = await json('alerts', 'list', '--dead')
+      expect(view.key_id).to.equal(key)
+      const printed = [
+        await run('alerts', 'list', '--dead'),
+        await run('alerts', 'list', '--dead', '--json'),
+        await run('alerts', 'show', view.id),
+        await run('alerts', 'show', view.id, '--json'),
+        await run('alerts', 'test', key),
+        await run('alerts', 'discard', view.id),
+      ].map(({ stdout, stderr }) => stdout + stderr)
+      for (const text of [...printed, ...process.lines]) expect(text).not.to.match(/(?!\n)[\p{Cc}\p{Cf}]/u)
+    })
+
     it('gives a replayed alert its whole schedule again', async () => {
       const { id, process } = await deadAlert()
       await process.dispatcher.stop(0)
