@@ -10,6 +10,7 @@ import { persistence } from './persistence.ts'
 import { plugin } from './plugin.ts'
 import { pluginServers } from './plugin-servers.ts'
 import { redis } from './redis.ts'
+import { redisRights } from './redis-rights.ts'
 import { sameRedis } from './same-redis.ts'
 import { schema } from './schema.ts'
 import { tap } from './tap.ts'
@@ -24,6 +25,7 @@ export const CHECKS: readonly Check[] = [
   tap,
   sameRedis,
   redis,
+  redisRights,
   memory,
   persistence,
   pluginServers,

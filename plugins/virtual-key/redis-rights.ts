@@ -15,6 +15,7 @@ export const PLUGIN_SERVER_RIGHTS = [
   'hdel',
   'hexists',
   'hget',
+  'hgetall',
   'hlen',
   'hmget',
   'hset',
@@ -50,7 +51,6 @@ export const PLUGIN_SERVER_RIGHTS = [
 export const VK_RIGHTS = [
   'cluster|info',
   'del',
-  'hgetall',
   'mget',
   'persist',
   'scan',

@@ -1,0 +1,120 @@
+import { Cluster } from 'ioredis'
+import { noneName } from '../../plugins/virtual-key/keys.ts'
+import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import { PLUGIN_SERVER_RIGHTS } from '../../plugins/virtual-key/redis-rights.ts'
+import { check } from './check.ts'
+import { fail, type Judged, ok } from './finding.ts'
+import type { Seat } from './seat.ts'
+import { several } from './wording.ts'
+
+export interface RightsFacts {
+  /** Whom this command is for Redis; undefined: he may not ask. */
+  readonly user: string | undefined
+  /** Commands of a plugin server that this user may not call. */
+  readonly denied: readonly string[]
+  /** The user may call them, but not on the plugin's keys. */
+  readonly keys: boolean
+}
+
+type Right = (typeof PLUGIN_SERVER_RIGHTS)[number]
+
+const NONE = noneName(0)
+
+/**
+ * Each command as it changes nothing, on a name that is never there: Redis judges the rights before it looks. It is not asked by
+ * `redis.acl_check_cmd`, which takes Redis 7.0 down where arguments are missing, nor by ACL DRYRUN, which a plugin server's user may not call.
+ */
+const HARMLESS: Readonly<Record<Right, readonly string[]>> = {
+  'client|setname': ['virtual-key'],
+  'cluster|slots': [],
+  eval: ['return 1', '0'],
+  evalsha: ['0'.repeat(40), '0'],
+  exists: [NONE],
+  expire: [NONE, '1'],
+  get: [NONE],
+  hdel: [NONE, 'x'],
+  hexists: [NONE, 'x'],
+  hget: [NONE, 'x'],
+  hgetall: [NONE],
+  hlen: [NONE],
+  hmget: [NONE, 'x'],
+  // Asks for a value: without one it is an error, but one that comes after the rights.
+  hset: [NONE, 'x', 'x', 'x'],
+  info: ['server'],
+  pexpire: [NONE, '1'],
+  select: ['0'],
+  set: [NONE, '', 'XX'],
+  time: [],
+  ttl: [NONE],
+  xack: [NONE, 'x', '1-1'],
+  xadd: [NONE, 'NOMKSTREAM', '*', 'x', 'x'],
+  xautoclaim: [NONE, 'x', 'x', '1', '0'],
+  xclaim: [NONE, 'x', 'x', '1', '1-1'],
+  xdel: [NONE, '1-1'],
+  xgroup: ['CREATE', NONE, 'x', '0'],
+  xinfo: ['CONSUMERS', NONE, 'x'],
+  xlen: [NONE],
+  xpending: [NONE, 'x'],
+  xrange: [NONE, '-', '+'],
+  xreadgroup: ['GROUP', 'x', 'x', 'STREAMS', NONE, '>'],
+  zadd: [NONE, 'XX', '0', 'x'],
+  zcard: [NONE],
+  zcount: [NONE, '0', '0'],
+  zrange: [NONE, '0', '0'],
+  zrangebyscore: [NONE, '0', '0'],
+  zrem: [NONE, 'x'],
+  zremrangebyscore: [NONE, '0', '0'],
+  zrevrange: [NONE, '0', '0'],
+  zscore: [NONE, 'x'],
+}
+
+export async function lookAtRights(seat: Seat): Promise<RightsFacts> {
+  const redis = await seat.redis()
+  // A server without a cluster is never asked for its slots; a cluster has one database.
+  const unused = redis instanceof Cluster ? 'select' : 'cluster|slots'
+  const rights = PLUGIN_SERVER_RIGHTS.filter((right) => right !== unused)
+  const refusals = await Promise.all(rights.map((right) => refusalOf(redis, right, seat)))
+  const denied = rights.filter((_, i) => refusals[i] === 'command')
+  return { user: await whoAmI(redis), denied, keys: refusals.includes('keys') }
+}
+
+/** Every other error comes after the rights were judged. */
+async function refusalOf(
+  redis: Connection,
+  right: Right,
+  seat: Seat,
+): Promise<'command' | 'keys' | undefined> {
+  const [name = '', ...sub] = right.split('|')
+  const args = right === 'select' ? [String(seat.options.redis.database)] : HARMLESS[right]
+  try {
+    await redis.call(name, ...sub, ...args)
+    return undefined
+  } catch (error) {
+    const { message } = error as Error
+    if (!message.startsWith('NOPERM')) return undefined
+    return /\bkeys?\b/.test(message) ? 'keys' : 'command'
+  }
+}
+
+function whoAmI(redis: Connection): Promise<string | undefined> {
+  return redis.acl('WHOAMI').then(String, () => undefined)
+}
+
+export function judgeRights({ user, denied, keys }: RightsFacts): Judged[] {
+  const who = user === undefined ? 'this user' : `user ${user}`
+  if (denied.length === 0 && !keys) return [ok(`${who} may do all that a plugin server does`)]
+  const lacking = [
+    ...(denied.length > 0 ? [`call ${several(denied)}`] : []),
+    ...(keys ? ['touch the keys vk:*'] : []),
+  ]
+  const rules = [...(keys ? ['~vk:*'] : []), ...denied.map((right) => `+${right}`)].join(' ')
+  return [
+    fail(
+      `${who} may not ${lacking.join(', nor ')}: usage records and alerts wait until that is allowed`,
+      `ACL SETUSER ${user ?? '<name>'} ${rules}; if the plugin server is another user, look as that one, by REDIS_URL`,
+    ),
+  ]
+}
+
+/** Whether Redis lets a plugin server do its work, as the user of this command. */
+export const redisRights = check('redis-rights', lookAtRights, judgeRights)
