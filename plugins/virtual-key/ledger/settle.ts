@@ -154,11 +154,10 @@ local holding = ARGV[20] ~= '' and redis.call('ZSCORE', reservations_name, ARGV[
 local reserved = ARGV[20] ~= '' and held() or 0
 if holding then reserved = math.max(reserved - tokens_of(ARGV[20]), 0) end
 local lasts = expires > 0 and math.max(expires, math.floor(now() / 1000) + ${LINGER})
-local forgetting = not registered
-if forgetting and text then
-  forgetting = not lasts and redis.call('TTL', total_name) < ${FORGET_AFTER - FORGET_STEP}
-end
 local has_epoch = values[1] or known_epoch > stored_epoch
+-- Of most keys only the total is forgotten, and its time is written anew with it. What else there is follows once a day.
+local more = has_epoch or invented
+local forgetting = not registered and (not text or more and not lasts and redis.call('TTL', total_name) < ${FORGET_AFTER - FORGET_STEP})
 local remembering = forgetting and invented
 local seconds = remembering and math.floor(now() / 1000)
 if remembering then
@@ -182,7 +181,7 @@ if lasts then
   redis.call('SET', total_name, exact(total), 'EXAT', exact(lasts))
 elseif registered then
   redis.call('SET', total_name, exact(total))
-elseif forgetting then
+elseif forgetting or not more then
   redis.call('SET', total_name, exact(total), 'EX', ${FORGET_AFTER})
 else
   redis.call('SET', total_name, exact(total), 'KEEPTTL')

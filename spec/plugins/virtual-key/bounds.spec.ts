@@ -61,6 +61,10 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     spec: 'spool/usage-spool.spec.ts',
     title: ' than it may; what finds no room in memory either is counted and said',
   },
+  'Ids from a header (`identify_by: header`) that are not registered, in Redis': {
+    spec: 'ledger/invented.spec.ts',
+    title: ' of a partition have counters of their own; whatever comes then counts for its overflow id',
+  },
   'Totals that a process remembers': () => {
     const known = new KnownTotals()
     for (let i = 0; i < 10_002; i++) known.set(`total-${i}`, { keyId: 'a', epoch: 0, total: 1 })

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../dev/redis.ts'
@@ -15,6 +17,7 @@ import { OUTBOX_SITUATIONS } from '../../support/outbox-situations.ts'
 import { PROCESS_SITUATIONS } from '../../support/process-situations.ts'
 import { Receiver } from '../../support/receiver.ts'
 import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../support/registry-situations.ts'
+import { ROOT } from '../../support/root.ts'
 import { settlement, targetAt, terms } from '../../support/settlement.ts'
 import { until } from '../../support/until.ts'
 import { vk } from '../../support/vk.ts'
@@ -73,6 +76,9 @@ describe('Scripts do everything or nothing', function () {
     expect([...called.server].sort()).to.deep.equal([...server].sort())
     const rights = [...server, ...VK_RIGHTS]
     expect([...called.vk].filter((command) => !rights.includes(command))).to.deep.equal([])
+    const page = readFileSync(resolve(ROOT, 'docs', 'operations.md'), 'utf8')
+    const printed = page.slice(page.indexOf('## A Redis user')).match(/\+[a-z|]+/g)
+    expect(printed).to.deep.equal([...PLUGIN_SERVER_RIGHTS, ...VK_RIGHTS].map((right) => `+${right}`))
   })
 })
 
