@@ -34,7 +34,7 @@ export class AdminApiDouble {
   /** `off`: a DB-less node, whose entities are what was written before. */
   database: 'postgres' | 'off' = 'postgres'
   /** The machine's name, as in `GET /`. */
-  hostname = 'kong-double'
+  hostname: string | undefined = 'kong-double'
   version = '3.9.3'
   /** `GET /` answers 500 on some workers of Kong 3.9.1. */
   rootFails = false
