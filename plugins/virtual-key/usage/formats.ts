@@ -9,9 +9,12 @@ import { gemini } from './formats/gemini.ts'
 import { interactions } from './formats/interactions.ts'
 import { invocationMetrics } from './formats/invocation-metrics.ts'
 import { llama } from './formats/llama.ts'
+import { lmStudio } from './formats/lm-studio.ts'
+import { oci } from './formats/oci.ts'
 import { ollama } from './formats/ollama.ts'
 import { openai } from './formats/openai.ts'
 import { responses } from './formats/responses.ts'
+import { sglang } from './formats/sglang.ts'
 import { STORED_PATHS } from './formats/stored.ts'
 import { tgi } from './formats/tgi.ts'
 import { titan } from './formats/titan.ts'
@@ -41,6 +44,9 @@ export const FORMATS: readonly Format[] = [
   vertexPredict,
   tgi,
   alephAlpha,
+  lmStudio,
+  oci,
+  sglang,
 ]
 
 /** Texts without which nothing that arrives in pieces, such as a stream's line, reports any count. */

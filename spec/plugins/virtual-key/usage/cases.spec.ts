@@ -18,6 +18,8 @@ interface Case {
   readonly body_base64?: string
   readonly content_type: string | null
   readonly content_encoding?: string
+  /** Of the response, where they report usage. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly ambiguous?: boolean
   readonly expected: Readonly<
     Record<'prompt_tokens' | 'completion_tokens' | 'total_tokens', number | null>
@@ -40,6 +42,7 @@ describe('usage: recorded bodies', () => {
       const hints: Hints = {
         ...(recorded.content_type === null ? {} : { contentType: recorded.content_type }),
         ...(recorded.content_encoding === undefined ? {} : { contentEncoding: recorded.content_encoding }),
+        ...(recorded.headers === undefined ? {} : { headers: recorded.headers }),
       }
       const expected = expectedOf(recorded)
       expectUsage(readUsage(body, hints), expected, 'whole')
