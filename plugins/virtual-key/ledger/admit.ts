@@ -119,6 +119,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
   if first and url ~= '' then
     if ARGV[18] == '' then return {'unlabelled'} end
     redis.call('XLEN', KEYS[3])
+    prepare_alerts()
     id = alert_id('budget ' .. exact(budget))
     if redis.call('HEXISTS', KEYS[4], id) == 1 then id = nil end
   end

@@ -118,7 +118,10 @@ local seen, place, bit = redis.call('GET', KEYS[9]) or '', tonumber(ARGV[14]), t
 local byte = string.byte(seen, place) or 0
 if math.floor(byte / bit) % 2 == 1 then
   local crossing = redis.call('GET', KEYS[10])
-  if crossing then hand_over('0', ${MOST_PENDING}) end
+  if crossing then
+    prepare_alerts()
+    hand_over('0', ${MOST_PENDING})
+  end
   return {'duplicate', claims, crossing or ''}
 end
 local counted = ARGV[21] ~= '' and tonumber(redis.call('GET', ARGV[21]) or 0) + 0 or 0
@@ -134,6 +137,7 @@ for percent in string.gmatch(budget > 0 and (said.alert_percents or ARGV[8]) or 
 end
 local appending = {}
 if #crossed > 0 then
+  prepare_alerts()
   table.sort(crossed)
   for i = #crossed, 2, -1 do
     if crossed[i] == crossed[i - 1] then table.remove(crossed, i) end

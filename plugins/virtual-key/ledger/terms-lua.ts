@@ -42,8 +42,8 @@ const AHEAD = 300_000
  * Leaves behind: said (the record's fields, as text), registered, at (number of the window, from 0), label, expires, total_name,
  * budget, text (the total as Redis has it, false = none), stored and stored_epoch (as Redis has them), previous and epoch (as they
  * should be), url, reserved_name, reservations_name, none, invented, now() in milliseconds, exact(number), count(text) (nil where
- * it is no whole number, as registry/record.ts reads it), what generationLua says, alert_id(what), append(id, payload),
- * hand_over(start, most) and claims.
+ * it is no whole number, as registry/record.ts reads it), what generationLua says, prepare_alerts(), which makes alert_id(what),
+ * append(id, payload) and hand_over(start, most), and claims.
  * May return {'schema', version}: Redis holds one that the caller does not know. {'clock', milliseconds since 1970} and {'full'}:
  * see askedAgain.
  *
@@ -121,28 +121,32 @@ local reserved_name, reservations_name, none = KEYS[5], KEYS[6], KEYS[8]
 local generation = schema[2]
 ${generationLua('ARGV[11]')}
 local claims = {}
-local function read_group(start, most)
-  return redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', most, 'STREAMS', KEYS[3], start)
-end
-local function hand_over(start, most)
-  local read = read_group(start, most)
-  if read and read.err then
-    redis.pcall('XGROUP', 'CREATE', KEYS[3], '${DISPATCHERS}', '0', 'MKSTREAM')
-    read = read_group(start, most)
+local hand_over, alert_id, append
+-- Redis makes each function anew with each run, so those that few runs call are made where they are needed.
+local function prepare_alerts()
+  local function read_group(start, most)
+    return redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', most, 'STREAMS', KEYS[3], start)
   end
-  for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
-    local id = entry[2] and entry[2][2]
-    local record = id and redis.pcall('HGET', KEYS[4], id)
-    if type(record) == 'string' then claims[#claims + 1] = {entry[1], id, record} end
+  function hand_over(start, most)
+    local read = read_group(start, most)
+    if read and read.err then
+      redis.pcall('XGROUP', 'CREATE', KEYS[3], '${DISPATCHERS}', '0', 'MKSTREAM')
+      read = read_group(start, most)
+    end
+    for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
+      local id = entry[2] and entry[2][2]
+      local record = id and redis.pcall('HGET', KEYS[4], id)
+      if type(record) == 'string' then claims[#claims + 1] = {entry[1], id, record} end
+    end
   end
-end
-local function alert_id(what)
-  return 'vk_' .. redis.sha1hex(table.concat({generation, ARGV[3], label, exact(epoch), what}, '\\n'))
-end
-local function append(id, payload)
-  local record = ARGV[9] .. ',"url":' .. url .. ',"payload":' .. cjson.encode(payload) .. '}'
-  redis.call('HSET', KEYS[4], id, record)
-  redis.call('XADD', KEYS[3], '*', 'id', id)
+  function alert_id(what)
+    return 'vk_' .. redis.sha1hex(table.concat({generation, ARGV[3], label, exact(epoch), what}, '\\n'))
+  end
+  function append(id, payload)
+    local record = ARGV[9] .. ',"url":' .. url .. ',"payload":' .. cjson.encode(payload) .. '}'
+    redis.call('HSET', KEYS[4], id, record)
+    redis.call('XADD', KEYS[3], '*', 'id', id)
+  end
 end
 `
 }
