@@ -22,8 +22,16 @@ import { settlement, targetAt, terms } from '../../support/settlement.ts'
 import { until } from '../../support/until.ts'
 import { vk } from '../../support/vk.ts'
 
-/** What connecting takes, and a cluster, beside the scripts. */
-const CONNECTION: readonly string[] = ['client|setname', 'cluster|slots', 'eval', 'evalsha', 'info', 'select']
+/** What is called outside the scripts: to connect, also to a cluster, and to look at signs of life. */
+const CONNECTION: readonly string[] = [
+  'client|setname',
+  'cluster|slots',
+  'eval',
+  'evalsha',
+  'hgetall',
+  'info',
+  'select',
+]
 
 const TYPES = ['list', 'text'] as const
 
