@@ -173,7 +173,7 @@ for (const [where, open] of Object.entries(PLACES))
       // Each batch tries ZADD once, on a name that is never there, after a ZCARD.
       const tried = await statistics.calls('zcard')
       expect((await statistics.calls('zadd')) - tried).to.equal(ids.length)
-      expect(await statistics.calls('hmget')).to.equal(ids.length)
+      expect(await statistics.calls('hexists')).to.equal(2 * ids.length)
       expect(await lacking(ids)).to.equal(0)
       expect((await place.names()).filter((name) => name.includes(':schema:'))).to.deep.equal([])
     })
@@ -224,7 +224,7 @@ for (const [where, open] of Object.entries(PLACES))
       const { code, stdout, stderr } = await end
       expect([code, stdout]).to.deep.equal([1, ''])
       expect(stderr).to.include('vk: this vk migrate has lost its lock and stopped')
-      expect(await statistics.calls('hmget')).to.equal(0)
+      expect(await statistics.calls('hset')).to.equal(0)
       expect((await place.names()).filter((name) => name.includes(':schema:'))).to.deep.equal([])
     })
 

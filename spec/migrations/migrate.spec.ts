@@ -176,7 +176,7 @@ for (const [where, open] of Object.entries(PLACES))
         applied: NAMES.slice(1),
         changed: { [NAMES[1] ?? '']: 500 },
       })
-      expect(await statistics.calls('hmget')).to.equal(500)
+      expect(await statistics.calls('hexists')).to.equal(2 * 500)
       expect(news[0]).to.deep.equal({ state: 'resumed', step: NAMES[1], partition: 2, looked: 700 })
       expect(news.at(-1)).to.deep.equal({ state: 'working', step: NAMES[1], partition: 2, looked: 1200 })
       expect(await place.plain.exists(migrationProgressName(2), migrationLockName(2))).to.equal(0)
