@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import type { Agent, buildConnector, Dispatcher as Undici } from 'undici'
 import { excerpt, MOST_BODY, printable } from './excerpt.ts'
 import type { Tried } from './outcome.ts'
@@ -86,8 +87,16 @@ export class Sender {
   }
 }
 
+/**
+ * Node 20, when it is busy, now and then gives import() of a CommonJS package a namespace without anything in it, for good; no attempt
+ * could be made then. The compiled plugin therefore requires it; Deno, which runs the sources as modules, imports it.
+ */
+async function undici(): Promise<typeof import('undici')> {
+  return typeof __filename === 'string' ? createRequire(__filename)('undici') : await import('undici')
+}
+
 async function newClient(): Promise<Client> {
-  const { Agent, buildConnector, request } = await import('undici')
+  const { Agent, buildConnector, request } = await undici()
   const connect = guarded(buildConnector({ lookup: publicLookup }))
   return {
     request,

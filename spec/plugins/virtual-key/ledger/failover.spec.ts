@@ -281,6 +281,11 @@ describe('Trouble of Redis that passes', function () {
     const settlements = open(link)
     try {
       const key = newKey()
+      // Both are connected before: a new connection is refused as well.
+      for (const client of [admin, busy]) {
+        client.on('error', () => undefined)
+        await client.ping()
+      }
       const endless = busy.eval('while true do end', 0).catch(() => undefined)
       await until('Redis to be busy', () =>
         admin.ping().then(
