@@ -23,6 +23,8 @@ export interface Reference {
   readonly commands: readonly string[]
   /** Its KEYS, of each run where it had to be asked again. */
   readonly keys: readonly string[]
+  /** Names of keys that its commands were called with. */
+  readonly touched: readonly string[]
   readonly before: State
   readonly after: State
 }
@@ -102,12 +104,13 @@ export class AllOrNothing {
     await this.#admin.echo(mark)
     while (!this.#seen.some((one) => one.includes(mark))) await new Promise((wake) => setTimeout(wake, 1))
     const after = await stateOf(this.#admin)
-    const calls = this.#seen.filter(([source]) => source === 'lua').map(([, command]) => command ?? '')
+    const calls = this.#seen.filter(([source]) => source === 'lua').map(([, ...call]) => call)
     const runs = this.#seen.filter(([, command]) => /^evalsha$/i.test(command ?? ''))
     if (runs.length === 0) throw new Error('no script ran')
     return {
-      commands: [...new Set(calls.map((one) => one.toLowerCase()))].sort(),
+      commands: [...new Set(calls.map(([command = '']) => command.toLowerCase()))].sort(),
       keys: [...new Set(runs.flatMap((run) => run.slice(4, 4 + Number(run[3]))))],
+      touched: [...new Set(calls.flat().filter((one) => one.startsWith('vk:{')))],
       before,
       after,
     }

@@ -1,5 +1,5 @@
 import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
-import { answerName, crossedName, partitionOf, seenName } from '../keys.ts'
+import { answerName, crossedName, noneName, partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
 import { GRACE } from './generation.ts'
@@ -90,15 +90,15 @@ export class RestoringError extends Error {
 }
 
 /** Keys and arguments of the script's own, see termsLua. */
-const KEYS = 2
-const ARGS = 9
+const KEYS = 3
+const ARGS = 8
 
 /**
- * KEYS as termsLua has them; own: 9 seen  10 what this settlement crossed
+ * KEYS as termsLua has them; own: 9 seen  10 what this settlement crossed  11 what was counted of this answer; none = it cannot be fetched
  * ARGV as termsLua has them; own: 13 tokens  14, 15 byte (from 1) and value of this settlement's bit in `seen`
  *      16 seconds to keep both
  *      17, 18, 19 the alert's JSON before the threshold, before the total, after it; 17 empty = label not known
- *      20 reservation; empty = none  21 name of what was counted of this answer, in the partition of KEYS; empty = it cannot be fetched
+ *      20 reservation; empty = none
  * Reply what termsLua may return | {'unlabelled'} | {'restoring', news}
  *       | {'duplicate', claims, '' or '<total> <1 = there was a webhook> <thresholds crossed, by commas>'}
  *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing, news}
@@ -124,7 +124,8 @@ if math.floor(byte / bit) % 2 == 1 then
   end
   return {'duplicate', claims, crossing or ''}
 end
-local counted = ARGV[21] ~= '' and tonumber(redis.call('GET', ARGV[21]) or 0) + 0 or 0
+local answered = KEYS[11] ~= none and KEYS[11]
+local counted = answered and tonumber(redis.call('GET', answered) or 0) + 0 or 0
 local total = math.min(previous + math.max(0, tonumber(ARGV[13]) - counted), ${Number.MAX_SAFE_INTEGER})
 local crossed = {}
 local function try(threshold)
@@ -193,7 +194,7 @@ end
 if #seen < place then seen = seen .. string.rep('\0', place - #seen) end
 seen = string.sub(seen, 1, place - 1) .. string.char(byte + bit) .. string.sub(seen, place + 1)
 redis.call('SET', KEYS[9], seen, 'EX', ARGV[16])
-if ARGV[21] ~= '' then redis.call('SET', ARGV[21], exact(math.max(counted, tonumber(ARGV[13]))), 'EX', ${ANSWER_FOR}) end
+if answered then redis.call('SET', answered, exact(math.max(counted, tonumber(ARGV[13]))), 'EX', ${ANSWER_FOR}) end
 if holding then
   redis.call('ZREM', reservations_name, ARGV[20])
   keep_sum(reserved)
@@ -245,10 +246,10 @@ export async function settle(
       json.middle,
       json.tail,
       asked.reservation ?? '',
-      asked.answer === undefined ? '' : answerName(asked.keyId, asked.answer),
     ]
+    const answer = asked.answer === undefined ? noneName(partition) : answerName(asked.keyId, asked.answer)
     const args = termsArgs(asked, consumer, known, own, asked.estimated)
-    const reply = (await run(redis, settleScript, termsKeys(asked, names), args)) as Reply
+    const reply = (await run(redis, settleScript, termsKeys(asked, [...names, answer]), args)) as Reply
     if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
     else return settledFrom(asked, partition, reply, known)
   }

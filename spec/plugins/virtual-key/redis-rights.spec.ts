@@ -64,6 +64,8 @@ describe('Scripts do everything or nothing', function () {
       const reference = await trial.reference(situation)
       const who = REGISTRY_SITUATIONS.includes(situation) ? called.vk : called.server
       for (const command of reference.commands) who.add(command)
+      // A cluster, or a proxy before one, finds the node by them.
+      expect(reference.keys).to.include.members(reference.touched)
       const wrong: string[] = []
       const look = async (what: string, problem: Promise<string | undefined>) => {
         const found = await problem
