@@ -22,7 +22,7 @@ export type Complaint = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
 export class Complaints {
   readonly #throttle: Throttle<Complaint>
 
-  /** @param clock milliseconds since 1970 */
+  /** @param clock milliseconds, never going back: else a clock that is set back silences it for as long */
   constructor(clock: () => number) {
     this.#throttle = new Throttle(clock)
   }

@@ -14,15 +14,17 @@ const LATEST = 15 * 60_000
 
 /**
  * Whether fetched answers may be among those that are counted now. A response phase does not know the method, and asking Kong for it
- * costs a call, which only answers of such an API pay, and only while there are such requests.
+ * costs a call, which only answers of such an API pay, and only while there are such requests. At the start there may be: where Kong
+ * has reloaded, or the process before this one has died, that one has run their access phases.
  */
 export class Fetches {
   readonly #clock: () => number
-  #latest = Number.NEGATIVE_INFINITY
+  #latest: number
 
-  /** @param clock milliseconds since 1970 */
+  /** @param clock milliseconds, never going back */
   constructor(clock: () => number) {
     this.#clock = clock
+    this.#latest = clock()
   }
 
   /** A request that fetches an answer passes. */

@@ -42,9 +42,11 @@ const LINGER = 120_000
 const PATIENCE = 10_000
 
 export const clock = (): number => Date.now()
-export const complaints = new Complaints(clock)
+/** Milliseconds from any point in time: it does not jump when the machine's clock is set. */
+const steadyClock = (): number => performance.now()
+export const complaints = new Complaints(steadyClock)
 export const estimator = new Estimator()
-export const fetches = new Fetches(clock)
+export const fetches = new Fetches(steadyClock)
 
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined
@@ -110,7 +112,7 @@ function open(config: RedisConfig): Runtime {
       runtime: settler,
       metrics,
       log,
-      now: () => performance.now(),
+      now: steadyClock,
     })
   const settlements = new Settlements({ link, settler, known, metrics, log, deliver, spool })
   const admissions = new Admissions({ link, settler, known, deliver })
@@ -122,7 +124,7 @@ function open(config: RedisConfig): Runtime {
     // The spool holds what waits in memory too, and more where that is full.
     waiting: () => Math.max(settlements.waiting, settlements.spooled),
     lastSettled: () => settlements.lastSettled,
-    trouble: new ThrottledLog(log, () => performance.now()),
+    trouble: new ThrottledLog(log, steadyClock),
   })
   dispatcher.start()
   heartbeat.start()

@@ -178,10 +178,12 @@ export class Settlements {
     this.#crossed(settlement.keyId, settled)
     this.#lastSettled = Date.now()
     metrics.add('settled')
-    metrics.add('tokens', settlement.tokens)
+    // Of an answer that was counted before, only what it has beyond that.
+    const added = settled.state === 'settled' ? settled.total - settled.previous : settlement.tokens
+    metrics.add('tokens', added)
     if (settlement.estimated) {
       metrics.add('estimated')
-      metrics.add('tokens_estimated', settlement.tokens)
+      metrics.add('tokens_estimated', added)
     }
     if (settled.claims.length > 0) deliver(settled.claims)
     return settled

@@ -130,6 +130,13 @@ describe('Settlements', function () {
     expect(metrics.get('tokens')).to.equal(101)
   })
 
+  it('the counter of tokens holds what was added: of an answer that is fetched again nothing', async () => {
+    const key = newKey()
+    for (const tokens of [30, 50, 50]) await spend(key, tokens, { answer: 'resp_1' })
+    expect(Number(await plain.get(totalName(key, 'total')))).to.equal(50)
+    expect(metrics.get('tokens')).to.equal(50)
+  })
+
   it('finds its way back from a host that vanished without closing anything', async () => {
     const key = newKey()
     await spend(key, 1)
