@@ -1,5 +1,10 @@
 import type { Redis } from 'ioredis'
+import { noneName, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
+import { replyCode } from '../../plugins/virtual-key/redis-reply.ts'
 import { type Judged, skipped } from './finding.ts'
+
+/** What a server replies that takes no writes at the moment, whoever asks. */
+const REFUSALS = new Set(['OOM', 'MISCONF', 'NOREPLICAS', 'READONLY'])
 
 /** One Redis server, as it describes itself. */
 export interface RedisNode {
@@ -9,6 +14,8 @@ export interface RedisNode {
   readonly info: Readonly<Record<string, string>>
   /** CONFIG GET save; undefined where that is not allowed. '' = no snapshots. */
   readonly save?: string
+  /** What it replies to a write; absent: it takes writes, or does not let this user try. */
+  readonly refusal?: string
   readonly trouble?: string
 }
 
@@ -18,10 +25,32 @@ export async function lookAt(node: Redis): Promise<RedisNode> {
     const info = infoFrom(await node.info())
     // Managed servers and careful ACLs keep CONFIG to themselves.
     const config = (await node.config('GET', 'save').catch(() => [])) as string[]
-    return { address, info, ...(config[1] === undefined ? {} : { save: config[1] }) }
+    const refusal = await refusalOf(node)
+    return {
+      address,
+      info,
+      ...(config[1] === undefined ? {} : { save: config[1] }),
+      ...(refusal === undefined ? {} : { refusal }),
+    }
   } catch (error) {
     return { address, info: {}, trouble: (error as Error).message }
   }
+}
+
+/**
+ * Only a write shows whether writes are taken. This one changes nothing, because it makes no stream that is not there. A node of a
+ * cluster sends some of the partitions to other nodes.
+ */
+async function refusalOf(node: Redis): Promise<string | undefined> {
+  const replies = await Promise.all(
+    Array.from({ length: PARTITIONS }, (_, partition) =>
+      node.xadd(noneName(partition), 'NOMKSTREAM', '*', 'x', 'x').then(
+        () => undefined,
+        (error: Error) => error,
+      ),
+    ),
+  )
+  return replies.find((error) => error !== undefined && REFUSALS.has(replyCode(error)))?.message
 }
 
 /** Lines `name:value`; headings start with #. */

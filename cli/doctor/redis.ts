@@ -76,6 +76,13 @@ function nodeTroubles(node: RedisNode, inCluster: boolean): Judged[] {
   }
   if (info.role === 'slave') {
     found.push(fail(`${address} is a replica: it refuses writes`, 'name the master, here and in the plugin'))
+  } else if (node.refusal !== undefined) {
+    found.push(
+      fail(
+        `${address} refuses writes: ${node.refusal}`,
+        'until it takes them, usage records and alerts wait, and nothing is counted',
+      ),
+    )
   }
   if (info.cluster_enabled === '1' && !inCluster) {
     found.push(

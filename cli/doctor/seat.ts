@@ -70,7 +70,7 @@ export class Seat {
       function keep(message: string): void {
         trouble ||= message
       }
-      const { redis, opened } = connect({ ...this.options.redis, timeout: this.step }, log)
+      const { redis, opened } = connect({ ...this.options.redis, timeout: this.step }, log, false)
       this.#close.push(() => redis.disconnect())
       await opened
       if (redis.status !== 'ready')

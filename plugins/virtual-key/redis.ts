@@ -54,15 +54,16 @@ const SCRIPTS = [
 /**
  * One connection for everything. Commands fail at once while it is down, and none is sent twice behind the caller's back: whether
  * to wait, to queue or to go on is the ledger's decision.
+ * @param follow connect anew where the server may not be the master any more; false for whoever wants to see what it is
  */
-export function connect(config: RedisConfig, log: Log): Link {
+export function connect(config: RedisConfig, log: Log, follow = true): Link {
   const address = addressOf(config)
   const redial = new Redial(
     () => performance.now(),
     (reason) =>
       log.warn(`Redis at ${address} may not be the master any more, so it is connected to anew: ${reason}`),
   )
-  const redis = clientOf(config, redial)
+  const redis = clientOf(config, (error) => follow && redial.after(error))
   define(redis, SCRIPTS)
   tell(redis, log, address)
   if (redis instanceof Redis) leaveLoading(redis, config.timeout)
@@ -77,7 +78,7 @@ function pause(times: number): number {
 }
 
 /** What holds for a connection to any node. */
-function optionsOf(config: RedisConfig, redial: Redial) {
+function optionsOf(config: RedisConfig, reconnectOnError: (error: Error) => boolean) {
   return {
     connectTimeout: config.timeout,
     commandTimeout: config.timeout,
@@ -89,7 +90,7 @@ function optionsOf(config: RedisConfig, redial: Redial) {
     lazyConnect: true,
     retryStrategy: pause,
     maxLoadingRetryTime: LOADING_PAUSE,
-    reconnectOnError: (error: Error) => redial.after(error),
+    reconnectOnError,
     connectionName: 'virtual-key',
     db: config.database,
     ...(config.username ? { username: config.username } : {}),
@@ -124,8 +125,8 @@ function tryForEver(redis: Redis): Redis {
 }
 
 /** A client for the nodes of a cluster, for the master that sentinels name, or for one address. */
-function clientOf(config: RedisConfig, redial: Redial): Connection {
-  const options = optionsOf(config, redial)
+function clientOf(config: RedisConfig, reconnectOnError: (error: Error) => boolean): Connection {
+  const options = optionsOf(config, reconnectOnError)
   const { host, port, cluster_nodes, sentinel_master, sentinel_username, sentinel_password } = config
   const nodes = cluster_nodes ?? []
   if (nodes.length > 0) {

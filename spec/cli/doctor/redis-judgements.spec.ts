@@ -90,6 +90,7 @@ describe('vk doctor, what it makes of Redis', () => {
       ['0', 'allkeys-lru', '5', 'warn', 'without effect'],
       ['1000', 'noeviction', '894', 'ok', '89 %'],
       ['1000', 'noeviction', '950', 'warn', '95 %'],
+      ['1000', 'noeviction', '2000', 'fail', '200 % of maxmemory used: writes are refused'],
       ['1000', 'volatile-ttl', '1', 'fail', 'volatile-ttl: totals and alerts can be evicted'],
     ]
     for (const [maxmemory, policy, used, state, part] of cases)

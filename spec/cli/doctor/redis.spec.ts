@@ -158,7 +158,7 @@ describe('vk doctor on a Redis', function () {
     ])
   })
 
-  it('that is a replica', async () => {
+  it('that is a replica: that is what fails, and everything else is looked at', async () => {
     const master = await start()
     const replica = await start('--replicaof', `127.0.0.1 ${master.port}`)
     const visit = await doctor(at(replica))
@@ -166,6 +166,25 @@ describe('vk doctor on a Redis', function () {
       1,
       `fail: 127.0.0.1:${replica.port} is a replica: it refuses writes`,
     ])
+    expect(visit.text).not.to.include('could not be looked at')
+    expect(told(visit, 'outbox')).to.equal('ok: empty')
+  })
+
+  it('that is full', async () => {
+    const server = await start('--maxmemory', '1000')
+    const visit = await doctor(at(server))
+    expect([visit.code, told(visit, 'redis')]).to.deep.equal([
+      1,
+      `fail: 127.0.0.1:${server.port} refuses writes: OOM command not allowed when used memory > 'maxmemory'.`,
+    ])
+    expect(told(visit, 'memory')).to.match(/^fail: noeviction, \d+ % of maxmemory used: writes are refused$/)
+  })
+
+  it('that takes no writes without replicas, though it says that it is a master and has room', async () => {
+    const visit = await doctor(at(await start('--min-replicas-to-write', '1')))
+    expect(visit.code).to.equal(1)
+    expect(told(visit, 'redis')).to.match(/^fail: \S+ refuses writes: NOREPLICAS/)
+    expect(visit.text).not.to.include('could not be looked at')
   })
 
   it('whose user may not do everything', async () => {
