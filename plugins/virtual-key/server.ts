@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as description from './description.ts'
@@ -30,11 +31,25 @@ const { values: options } = parseArgs({
   },
 })
 
+/**
+ * The plugin is loaded when Kong can connect already. The compiled one is required: Node 20, when it is busy, now and then gives import()
+ * of CommonJS an empty namespace for good (seen with undici), and such a plugin server would serve nobody. Deno runs the sources as modules.
+ */
+const required = typeof __filename === 'string' ? createRequire(__filename) : undefined
+
+async function loadRuntime(): Promise<typeof import('./runtime.ts')> {
+  return required ? required('./runtime.js') : await import('./runtime.ts')
+}
+
+async function loadPlugin(): Promise<typeof import('./index.ts')> {
+  return required ? required('./index.js') : await import('./index.ts')
+}
+
 async function start(): Promise<void> {
   const load = async () => {
-    const { spoolBelow } = await import('./runtime.ts')
+    const { spoolBelow } = await loadRuntime()
     spoolBelow(options['kong-prefix'])
-    return (await import('./index.ts')).Plugin
+    return (await loadPlugin()).Plugin
   }
   const server = new PluginServer(description.Name, load, log)
   const path = join(options['kong-prefix'], options['sock-name'])
@@ -53,7 +68,7 @@ async function start(): Promise<void> {
     stopping = true
     setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
     try {
-      const { closeRuntimes, secureRuntimes } = await import('./runtime.ts')
+      const { closeRuntimes, secureRuntimes } = await loadRuntime()
       secureRuntimes()
       await serving.stop(PATIENCE, unused)
       await closeRuntimes(PATIENCE)
