@@ -179,7 +179,9 @@ describeVk('vk keys import', (on) => {
     const missing = await load(join(folder, 'missing.csv'))
     expect([missing.code, missing.stdout]).to.deep.equal([2, ''])
     expect(missing.stderr).to.match(/^vk: ENOENT/)
-    expect((await load(folder)).code).to.equal(1)
+    const directory = await load(folder)
+    expect([directory.code, directory.stdout]).to.deep.equal([2, ''])
+    expect(directory.stderr).to.equal(`vk: ${folder} is a directory\n`)
   })
 
   it('says what it has done when the schema is another one', async () => {
