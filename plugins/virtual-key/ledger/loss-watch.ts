@@ -1,6 +1,7 @@
 import { PARTITIONS, partitionOf, schemaName } from '../keys.ts'
 import type { Log } from '../log.ts'
 import type { Link } from '../redis.ts'
+import { ThrottledLog } from '../throttled-log.ts'
 import type { KnownTotal, KnownTotals } from './known.ts'
 import { restore } from './restore.ts'
 
@@ -8,6 +9,8 @@ import { restore } from './restore.ts'
 const EVERY = 1000
 /** Counters put back in one step. */
 const BATCH = 100
+/** What the log calls it. */
+const KIND = 'putting counters back, of which Redis has lost data'
 
 export interface LossWatchOptions {
   readonly link: Link
@@ -23,12 +26,14 @@ export interface LossWatchOptions {
 export class LossWatch {
   readonly #options: LossWatchOptions
   readonly #timer: NodeJS.Timeout
+  readonly #trouble: ThrottledLog
   readonly #ready = () => void this.#tellAll()
   /** Partitions that are being told. */
   readonly #telling = new Set<number>()
 
   constructor(options: LossWatchOptions) {
     this.#options = options
+    this.#trouble = new ThrottledLog(options.log, () => performance.now())
     options.known.onLoss = (partition) => void this.#tell(partition)
     options.link.redis.on('ready', this.#ready)
     this.#timer = setInterval(() => void this.#look(), EVERY).unref()
@@ -49,6 +54,7 @@ export class LossWatch {
         // Redis went away in between: the next look is soon.
         const found = await link.redis.hget(schemaName(partition), 'generation').catch(() => generation)
         if (found !== generation) await this.#tell(partition)
+        else this.#trouble.passed(KIND, partition)
       }),
     )
   }
@@ -65,12 +71,12 @@ export class LossWatch {
     try {
       const { counters, found } = await this.#send(partition, generation)
       known.restored(partition, found)
+      this.#trouble.passed(KIND, partition)
       if (found !== generation) log.critical(`Redis has lost data, ${lossOf(counters)}`)
       else if (counters > 0) log.critical(`Redis has lost its newest data, ${lossOf(counters)}`)
     } catch (error) {
       // The next look tries again: the generation that is known is still the old one.
-      if (link.redis.status === 'ready')
-        log.warn(`counters are not put back yet: ${(error as Error).message}`)
+      if (link.redis.status === 'ready') this.#trouble.failed(KIND, partition, error)
     } finally {
       this.#telling.delete(partition)
     }

@@ -149,6 +149,34 @@ describe('Data that Redis has lost', function () {
     expect(one.lines.join('\n')).to.include('Redis has lost its newest data')
   })
 
+  it('a Redis that is empty and read-only: that counters cannot be put back is one line, however often it is tried', async () => {
+    const keys = Array.from({ length: 20 }, newKey)
+    for (const key of keys) await one.spend(key, 10)
+    await plain.flushall()
+    await plain.replicaof('127.0.0.1', 1)
+    const told = () => one.lines.filter((line) => /put back|putting counters back/.test(line))
+    await until('a line', () => told().length > 0, 20_000)
+    await one.spend(keys[0] ?? '', 10)
+    await until(
+      'the next connections',
+      async () => {
+        const info = await plain.info('stats')
+        return Number(/total_connections_received:(\d+)/.exec(info)?.[1]) > 15
+      },
+      20_000,
+    )
+    expect(told()).to.have.length(1)
+    expect(told()[0]).to.match(/error: putting counters back, .*: failing for \d+ s: READONLY/)
+    await plain.replicaof('NO', 'ONE')
+    await until(
+      'the counters',
+      async () => (await total(keys[0] ?? '')) === 20 && (await total(keys[1] ?? '')) === 10,
+    )
+    await until('the line that it is over', () =>
+      one.lines.some((line) => /putting .*: works again/.test(line)),
+    )
+  })
+
   it('what an operator has reset is not put back', async () => {
     const key = newKey()
     await one.spend(key, 90)
