@@ -1,3 +1,4 @@
+import { Cluster, type Redis } from 'ioredis'
 import { PARTITIONS, partitionOf, schemaName } from '../keys.ts'
 import type { Log } from '../log.ts'
 import type { Link } from '../redis.ts'
@@ -21,13 +22,15 @@ export interface LossWatchOptions {
 /**
  * Finds out that Redis has lost data (a flush, an empty Redis in the place of the old one, a failover to an older replica) and tells
  * it what this process last saw of the counters. A flush is found by the generation, once a second and with each settlement; what a
- * failover has lost by telling everything anew with each new connection.
+ * failover has lost by telling everything anew with each new connection: of a cluster with each to one of its nodes, because the
+ * cluster itself stays connected where one node is replaced.
  */
 export class LossWatch {
   readonly #options: LossWatchOptions
   readonly #timer: NodeJS.Timeout
   readonly #trouble: ThrottledLog
   readonly #ready = () => void this.#tellAll()
+  readonly #watchNode = (node: Redis) => void node.on('ready', this.#ready)
   /** Partitions that are being told. */
   readonly #telling = new Set<number>()
 
@@ -35,13 +38,20 @@ export class LossWatch {
     this.#options = options
     this.#trouble = new ThrottledLog(options.log, () => performance.now())
     options.known.onLoss = (partition) => void this.#tell(partition)
-    options.link.redis.on('ready', this.#ready)
+    const { redis } = options.link
+    redis.on('ready', this.#ready)
+    if (redis instanceof Cluster) {
+      for (const node of redis.nodes()) this.#watchNode(node)
+      redis.on('+node', this.#watchNode)
+    }
     this.#timer = setInterval(() => void this.#look(), EVERY).unref()
   }
 
   stop(): void {
     clearInterval(this.#timer)
-    this.#options.link.redis.off('ready', this.#ready)
+    const { redis } = this.#options.link
+    redis.off('ready', this.#ready).off('+node', this.#watchNode)
+    if (redis instanceof Cluster) for (const node of redis.nodes()) node.off('ready', this.#ready)
   }
 
   async #look(): Promise<void> {

@@ -10,6 +10,7 @@ import { Metrics } from '../../../../plugins/virtual-key/metrics.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { type Window, windowAt } from '../../../../plugins/virtual-key/window.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
+import { PrivateCluster } from '../../../support/private-cluster.ts'
 import { keyNames, settlement } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
 
@@ -175,6 +176,31 @@ describe('Data that Redis has lost', function () {
     await until('the line that it is over', () =>
       one.lines.some((line) => /putting .*: works again/.test(line)),
     )
+  })
+
+  it('older data on one node of a cluster: the counter is put back with the next connection to that node', async () => {
+    const cluster = await PrivateCluster.start()
+    const { cluster_nodes } = cluster
+    const gateways = [0, 1].map(async () => new Gateway(await connected(0, { cluster_nodes })))
+    const [less, most] = (await Promise.all(gateways)) as [Gateway, Gateway]
+    const nodes = cluster.nodes.map(({ port }) => new Redis(port))
+    try {
+      const key = newKey()
+      await less.spend(key, 50)
+      await most.spend(key, 100)
+      const name = totalName(key, 'total')
+      const set = await Promise.allSettled(nodes.map((node) => node.set(name, 50)))
+      const node = nodes[set.findIndex(({ status }) => status === 'fulfilled')]
+      await node?.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      await until('the counter', async () => (await node?.get(name)) === '150')
+      await less.spend(key, 60)
+      await until('the end of waiting', () => less.settlements.waiting + most.settlements.waiting === 0)
+      expect([...most.alerts, ...less.alerts].map(([threshold]) => threshold)).to.deep.equal([100, 200])
+    } finally {
+      for (const one of nodes) one.disconnect()
+      await Promise.all([less.stop(), most.stop()])
+      await cluster.stop()
+    }
   })
 
   it('what an operator has reset is not put back', async () => {
