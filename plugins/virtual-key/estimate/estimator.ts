@@ -71,10 +71,15 @@ export class Estimator {
     this.#bytes -= sizeOf(job.sample)
     this.#job = job
     this.#timer = setTimeout(() => this.#fail(), PATIENCE)
-    const worker = this.#start()
-    // A process that ends of itself must not lose what is being estimated.
-    worker.ref()
-    worker.postMessage(job.sample)
+    try {
+      const worker = this.#start()
+      // A process that ends of itself must not lose what is being estimated.
+      worker.ref()
+      worker.postMessage(job.sample)
+    } catch {
+      // The system has no thread to give: a limit on processes counts threads too.
+      this.#fail()
+    }
   }
 
   #done(estimate: Estimate): void {

@@ -1,5 +1,8 @@
+import threads from 'node:worker_threads'
 import { expect } from 'chai'
+import sinon from 'sinon'
 import { Estimator } from '../../../../plugins/virtual-key/estimate/estimator.ts'
+import { guess } from '../../../../plugins/virtual-key/estimate/guess.ts'
 import type { Sample } from '../../../../plugins/virtual-key/estimate/sample.ts'
 import { tokensOf } from '../../../../plugins/virtual-key/estimate/tokens.ts'
 
@@ -30,6 +33,18 @@ describe('Estimator', function () {
 
   afterEach(async () => {
     for (const one of estimators.splice(0)) await one.close(0)
+  })
+
+  it('where the system gives no thread it guesses, and has one again when there is one', async () => {
+    const estimator = newEstimator()
+    const none = sinon.stub(threads, 'Worker').throws(new Error('ERR_WORKER_INIT_FAILED'))
+    try {
+      const guessed = await Promise.all([estimator.estimate(small), estimator.estimate(small)])
+      expect(guessed).to.deep.equal([guess(small), guess(small)])
+    } finally {
+      none.restore()
+    }
+    expect(await estimator.estimate(small)).to.deep.equal(hello)
   })
 
   const hostile: Record<string, Buffer> = {
