@@ -1,3 +1,4 @@
+import type { Rejection } from './admit.ts'
 import type { Complaint } from './complaints.ts'
 import { counted } from './estimate/counted.ts'
 import type { Estimate } from './estimate/estimate.ts'
@@ -101,6 +102,7 @@ export class Account {
         await kong.response.setHeader(REMAINING, remaining(standing))
       return
     }
+    if (hidden?.least === 0) return withhold(kong, hidden.refusal)
     const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
@@ -109,10 +111,7 @@ export class Account {
       metrics.add('uncounted_dropped')
       log.error(`a response could not be counted: ${error.message}`)
     })
-    if (!hidden) return
-    // It was the upstream's, and would belong to the refusal.
-    await kong.response.clearHeader('content-encoding')
-    await refuse(kong, hidden.refusal)
+    if (hidden) await withhold(kong, hidden.refusal)
   }
 
   /** In the log phase, when the client has everything. One PDK call. */
@@ -202,4 +201,11 @@ async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
 async function complain(tell: Tell, reason: Complaint): Promise<void> {
   const line = complaints.add(reason)
   if (line !== undefined) await tell(line)
+}
+
+/** In the place of an answer. */
+async function withhold(kong: Kong, refusal: Rejection): Promise<void> {
+  // It was the upstream's, and would belong to the refusal.
+  await kong.response.clearHeader('content-encoding')
+  await refuse(kong, refusal)
 }

@@ -13,6 +13,7 @@ export const MISSING_KEY: Rejection = { status: 401, error: 'missing key' }
 export const UNAVAILABLE: Rejection = { status: 503, error: 'token accounting unavailable' }
 export const TOO_MANY_HEADERS: Rejection = { status: 431, error: 'too many request headers' }
 export const NO_WEBSOCKET: Rejection = { status: 400, error: 'websocket upgrade not supported' }
+export const NO_SESSION: Rejection = { status: 400, error: 'session with the provider itself not supported' }
 export const METHOD_OVERRIDE: Rejection = { status: 400, error: 'method override not supported' }
 export const UNDERSCORED: Rejection = { status: 400, error: 'header names with underscores not supported' }
 export const NO_JSON_OBJECT: Rejection = { status: 400, error: 'request body is not one JSON object' }

@@ -1,7 +1,7 @@
 /** Where an API keeps its answers, each under its id: OpenAI's Responses API and those that copy it. */
-const KEPT_ANSWER = /\/responses\/[^/]+\/?$/
+const KEPT_ANSWER = /\/responses\/[^/]+\/?$/i
 
-/** The same as a Lua pattern, for the tap. */
+/** The same as a Lua pattern, for the tap, of a path in lower case: some servers do not tell the letters apart. */
 export const KEPT_ANSWER_LUA = '/responses/[^/]+/?$'
 
 /** Whether a GET of this path fetches an answer, which may report what no answer to a POST has reported: it was made in the background. */

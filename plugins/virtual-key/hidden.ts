@@ -2,21 +2,23 @@ import type { Rejection } from './admit.ts'
 import { RequestBody } from './ask/body.ts'
 import { hiding } from './ask/hiding.ts'
 import { isObject } from './ask/request-object.ts'
+import { sessionRefusal } from './ask/sessions.ts'
 import { examine, MOST_HEADERS } from './escape.ts'
 import type { Kong } from './kong.ts'
 import type { Read } from './read.ts'
 import { declaredMost } from './reserve/declared.ts'
 
-/** An answer that leaves usage out because its request said so: its client does not get it. */
+/** An answer that leaves usage out because of what its request asked for: its client does not get it. */
 export interface Hidden {
   readonly refusal: Rejection
-  /** What the answer is taken to have cost at least, besides the prompt. Unit: tokens. */
+  /** What the answer is taken to have cost at least, besides the prompt; 0 = it cost nothing. Unit: tokens. */
   readonly least: number
 }
 
 /**
- * Whether a buffered answer shows less usage than there is because of its request's query. Kong tells the query for one more PDK call,
- * which is too dear for every request: only an answer that reports nothing, or a part, asks for it.
+ * Whether a buffered answer shows less usage than there is because of its request's query, or hands out what can be used past the
+ * gateway. Kong tells path and query for one more PDK call, which is too dear for every request: only an answer that reports nothing,
+ * or a part, asks for it.
  * @param undeclared what is taken for a bound where the request declares none; in tokens
  */
 export async function hiddenBy(
@@ -25,12 +27,15 @@ export async function hiddenBy(
   undeclared: number,
 ): Promise<Hidden | undefined> {
   if (typeof usage !== 'string' && !partial) return undefined
-  const refusal = hiding(await kong.request.getRawQuery(), 'POST')
+  const target = await kong.request.getPathWithQuery()
+  const session = sessionRefusal(target)
+  if (session !== undefined) return { refusal: session, least: 0 }
+  const refusal = hiding(target.replace(/^[^?]*\??/, ''), 'POST')
   if (refusal === undefined) return undefined
   const body = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
   const object = await body.object()
   return {
     refusal,
-    least: isObject(object) ? declaredMost(object, await body.target(), undeclared) : undeclared,
+    least: isObject(object) ? declaredMost(object, target, undeclared) : undeclared,
   }
 }

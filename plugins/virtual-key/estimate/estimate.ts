@@ -12,16 +12,26 @@ export interface Estimate {
 /** What cannot be read costs no less than this in any language and compression in use. Unit: bytes for each token. */
 const UNREAD = 2
 
+/** What comes after the part of a request that is looked at costs no less, so that nothing hides there. Unit: bytes for each token. */
+const REST = 6
+
+/** Sounds and pictures cost no more in any API and coding in use: a second of speech about 20 tokens. Unit: bytes for each token. */
+const FILE = 256
+
 /** An estimate by what was read of an exchange; `tokensOf` counts a text's tokens. It errs upward in doubt. */
 export function estimateOf(read: ReadSample, tokensOf: (text: string) => number): Estimate {
-  const { prompt, promptScale, promptUnread, answer, answerScale, answerUnread } = read
+  const { prompt, promptScale, promptUnread, promptRest, answer, answerScale, answerUnread } = read
+  const seen = prompt === undefined ? 0 : tokensOf(prompt.text) + prompt.extra
   const asked =
-    prompt === undefined
-      ? Math.ceil(promptUnread / UNREAD)
-      : Math.ceil((tokensOf(prompt.text) + prompt.extra) * promptScale)
+    Math.ceil(promptUnread / UNREAD) + Math.ceil(Math.max(seen * promptScale, seen + promptRest / REST))
+  const prompts = prompt !== undefined || promptUnread > 0 || promptRest > 0
+  const other = prompts ? read.other : undefined
+  const words = other !== undefined && 'text' in other ? other.text : answer.text
+  const bytes = other !== undefined && 'bytes' in other ? other.bytes : 0
   return {
-    ...(prompt === undefined && promptUnread === 0 ? {} : { prompt: asked }),
-    completion: Math.ceil(tokensOf(answer.text) * answerScale) + Math.ceil(answerUnread / UNREAD),
-    answered: answer.answered || answerUnread > 0,
+    ...(prompts ? { prompt: asked } : {}),
+    completion:
+      Math.ceil(tokensOf(words) * answerScale) + Math.ceil(answerUnread / UNREAD) + Math.ceil(bytes / FILE),
+    answered: answer.answered || answerUnread > 0 || other !== undefined,
   }
 }

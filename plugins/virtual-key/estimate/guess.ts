@@ -26,8 +26,11 @@ function glanced(sample: Sample): Estimate {
   return estimateOf(readSample(sample, GLANCE), (text) => Math.ceil(Buffer.byteLength(text) / PER_TOKEN))
 }
 
-/** Whether an answer that reports nothing can be a model's: it shows what only theirs have, or cannot be read at all. */
+/**
+ * Whether an answer that reports nothing can be a model's: it shows what only theirs have, cannot be read at all, or is in none of the
+ * APIs' writings, when its request tells.
+ */
 export function isAnswer(sample: Sample): boolean {
-  const { answer, answerUnread } = readSample({ ...sample, request: NOTHING, sent: 0 }, GLANCE)
-  return answer.answered || answerUnread > 0
+  const { answer, answerUnread, other } = readSample({ ...sample, request: NOTHING, sent: 0 }, GLANCE)
+  return answer.answered || answerUnread > 0 || other !== undefined
 }

@@ -10,14 +10,24 @@ export interface ReadSample {
   readonly promptScale: number
   /** Bytes of a request that nothing could be read of, though it may prompt a model. */
   readonly promptUnread: number
+  /** Bytes of a document that come after what was read, where text is to be expected in them. */
+  readonly promptRest: number
   readonly answer: Answer
   readonly answerScale: number
   /** Bytes of an answer that nothing could be read of, though it may be a model's. */
   readonly answerUnread: number
+  /** What an answer in none of the APIs' writings is, which is a model's where its request prompts one. */
+  readonly other: Other | undefined
 }
+
+/** Words as they stand, or bytes of a sound, a picture or a file of numbers. */
+export type Other = { readonly text: string } | { readonly bytes: number }
 
 /** Requests and answers of these types hold no text: pictures, sounds, archives and forms with files in them. */
 const FILES = /^\s*(image|audio|video|font|multipart)\/|octet-stream|zip|pdf/i
+/** How documents, streams of them, frames of an event stream, scripts and pages begin; other answers are words. */
+const WRITING = /^[\s\uFEFF]*([{["\0:<]|(data|event|id|retry):|\/[/*])/
+const WORDS = /^\s*text\/(plain|markdown|vtt|srt)/i
 
 /** @param most bytes that are looked at of each of the two */
 export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
@@ -33,14 +43,20 @@ export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
     text: answers.map(({ text }) => text).join(''),
     answered: answers.some(({ answered }) => answered),
   }
-  const unread = !answer.answered && sample.seen > 0 && head.text === '' && !FILES.test(sample.type ?? '')
+  const silent = !answer.answered && sample.seen > 0
+  const isFile = FILES.test(sample.type ?? '')
+  const unread = silent && head.text === '' && !isFile
+  const words = head.text !== '' && (WORDS.test(sample.type ?? '') || !WRITING.test(head.text))
+  const text = `${head.text}${tail?.text ?? ''}`
   return {
     prompt,
     promptScale: scale(sent, request.read),
     promptUnread: closed ? sent : 0,
+    promptRest: JSON_STARTS.test(request.text) && !prompt?.media ? Math.max(0, sent - request.read) : 0,
     answer,
     answerScale: scale(sample.seen, head.read + (tail?.read ?? 0)),
     answerUnread: unread ? sample.seen : 0,
+    other: !silent ? undefined : isFile ? { bytes: sample.seen } : words ? { text } : undefined,
   }
 }
 

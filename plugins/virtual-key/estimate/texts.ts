@@ -51,6 +51,8 @@ export interface Prompt {
   readonly text: string
   /** Tokens besides those of the text. */
   readonly extra: number
+  /** There are pictures, sounds or files among it, which are long and cost little. */
+  readonly media: boolean
 }
 
 /** Members of a request whose string is always read as text, whatever it looks like. */
@@ -72,7 +74,7 @@ const LITERAL = /^(null|true|false|-?\d[\d.eE+-]*)\s*$/
 function plainPrompt(text: string): Prompt | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell files from text
   const isText = text !== '' && !text.startsWith('--') && !LITERAL.test(text) && !/[\0-\x08\uFFFD]/.test(text)
-  return isText ? { text, extra: 0 } : undefined
+  return isText ? { text, extra: 0, media: false } : undefined
 }
 
 class PromptFinder implements Visitor {
@@ -81,12 +83,13 @@ class PromptFinder implements Visitor {
   #schema = 0
   #turns = 0
   #extra = 0
+  #media = false
   #prompts = false
 
   get prompt(): Prompt | undefined {
     if (!this.#prompts) return undefined
     const turns = this.#turns > 0 ? PER_TURN * (this.#turns + 1) : 0
-    return { text: this.#texts.join('\n'), extra: this.#extra + turns }
+    return { text: this.#texts.join('\n'), extra: this.#extra + turns, media: this.#media }
   }
 
   open(name: string): void {
@@ -113,8 +116,10 @@ class PromptFinder implements Visitor {
       this.#texts.push(value)
       return
     }
-    if (MEDIA.has(name) || (!PLAIN.has(name) && ENCODED.test(value))) this.#extra += PER_MEDIUM
-    else if (READ.has(name)) this.#texts.push(value)
+    if (MEDIA.has(name) || (!PLAIN.has(name) && ENCODED.test(value))) {
+      this.#extra += PER_MEDIUM
+      this.#media = true
+    } else if (READ.has(name)) this.#texts.push(value)
     else return
     this.#prompts = true
   }

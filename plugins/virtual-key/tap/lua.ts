@@ -1,7 +1,9 @@
+import { NO_SESSION } from '../admit.ts'
 import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
+import { SESSIONS } from '../ask/sessions.ts'
 import { KEPT_ANSWER_LUA } from '../fetched.ts'
 import { LOOKUPS } from '../methods.ts'
-import { USAGE_HEADERS, USAGE_MARKERS } from '../usage/index.ts'
+import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../usage/index.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
 const HEAD = 16 * 1024
@@ -13,6 +15,8 @@ const REQUEST = 256 * 1024
 const LONGEST_REQUEST = 8 * 1024 * 1024
 /** Smaller pieces are put together to this size, so that the ring holds few of them. Unit: bytes. */
 const BLOCK = 4 * 1024
+/** No count has a longer name. Unit: bytes. */
+const LONGEST_NAME = 64
 /** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
 const SLOTS = 256
 
@@ -45,9 +49,9 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
  *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and no
  *              answer to a lookup (methods.ts) but a GET that fetches an answer (fetched.ts).
- *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, or no count
- *              can be seen in it. A count is a member name with one of the usage reader's markers, and a digit after it; a model
- *              cannot write that, because its quotes are escaped.
+ *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, is made in the
+ *              background, or no count can be seen in it. A count is a member of a name that the usage reader knows, and a digit
+ *              after it; a model cannot write that, because its quotes are escaped.
  */
 export const tapLua = {
   access: `
@@ -55,6 +59,19 @@ local ngx, kong, pcall, lower, match, sub = ngx, kong, pcall, string.lower, stri
 local HIDING = ${luaTable(HIDING)}
 local OVERRIDING = ${luaTable(OVERRIDING)}
 local LOOKUPS = { ${LOOKUPS.map((method) => `${method} = true`).join(', ')} }
+local SESSIONS = { ${SESSIONS.map((segment) => `"/${segment}/"`).join(', ')} }
+
+local function session()
+  local path = lower(kong.request.get_path()) .. "/"
+  for i = 1, #SESSIONS do
+    if string.find(path, SESSIONS[i], 1, true) then return true end
+  end
+  return false
+end
+
+local function refuse(text)
+  return kong.response.exit(400, '{"error":"' .. text .. '"}', { ["content-type"] = "application/json" })
+end
 
 local function harmless(starts, value)
   if not starts or value == "" then return true end
@@ -100,14 +117,12 @@ return function()
   if not note then return end
   local query = kong.request.get_raw_query()
   local name = query ~= "" and hiding(query)
-  if name then
-    local body = '{"error":"${hidingRefusal("' .. name .. '").error}"}'
-    return kong.response.exit(400, body, { ["content-type"] = "application/json" })
-  end
+  if name then return refuse('${hidingRefusal("' .. name .. '").error}') end
+  if spends() and session() then return refuse("${NO_SESSION.error}") end
   change(note)
   local ctx = ngx.ctx
   ctx.buffered_proxying = false
-  local fetched = ngx.req.get_method() == "GET" and match(kong.request.get_path(), "${KEPT_ANSWER_LUA}") and true
+  local fetched = ngx.req.get_method() == "GET" and match(lower(kong.request.get_path()), "${KEPT_ANSWER_LUA}") and true
   local tap = { seen = 0, head = {}, heads = 0, room = ${HEAD}, counts = fetched or spends(), fetched = fetched }
   if sub(note, 1, ${KEEP.length}) == "${KEEP}" then
     tap.keeps = true
@@ -184,12 +199,14 @@ return function()
     tap.kept = kept(tap)
   end
   if ngx.arg[2] then tap.ended = true end
-  if tap.kept and chunk and chunk ~= "" then keep(tap, chunk) end
+  if not chunk or chunk == "" then return end
+  if tap.kept then keep(tap, chunk) else tap.seen = tap.seen + #chunk end
 end
 `,
   log: `
-local ngx, kong, sub, concat, find = ngx, kong, string.sub, table.concat, string.find
+local ngx, kong, sub, concat, find, match = ngx, kong, string.sub, table.concat, string.find, string.match
 local MARKERS = { ${USAGE_MARKERS.map((marker) => `"${marker}"`).join(', ')} }
+local NAMES = { ${USAGE_NAMES.map((name) => `${name} = true`).join(', ')} }
 local HEADERS = { ${USAGE_HEADERS.map((name) => `"${name}"`).join(', ')} }
 
 local function add(facts, name, value)
@@ -207,10 +224,12 @@ end
 
 local function counts(text)
   for i = 1, #MARKERS do
-    local _, to = find(text, MARKERS[i], 1, true)
+    local from, to = find(text, MARKERS[i], 1, true)
     while to do
-      if find(text, '^[%w_]*"%s*:%s*%d', to + 1) then return true end
-      _, to = find(text, MARKERS[i], to + 1, true)
+      local rest = match(text, '^([%w_]*)"%s*:%s*%d', to + 1)
+      local start = rest and match(sub(text, from < ${LONGEST_NAME} and 1 or from - ${LONGEST_NAME}, from - 1), "[%w_]*$")
+      if rest and NAMES[start .. MARKERS[i] .. rest] then return true end
+      from, to = find(text, MARKERS[i], to + 1, true)
     end
   end
   return false
@@ -250,7 +269,8 @@ return function()
     if tap.seen <= ${HEAD + TAIL} then head, tail = head .. tail, nil end
   end
   local lines = { "", ngx.encode_base64(head), tail and ngx.encode_base64(tail) or "", "" }
-  if tap.keeps and not (tap.ended and (counts(head) or tail and counts(tail))) then
+  local begun = find(head, '"background"%s*:%s*true')
+  if tap.keeps and (begun or not (tap.ended and (counts(head) or tail and counts(tail)))) then
     add(facts, "sent", tap.sent or ngx.var.request_length)
     add(facts, "sent_type", kong.request.get_header("content-type"))
     add(facts, "sent_encoding", kong.request.get_header("content-encoding"))

@@ -21,7 +21,7 @@ import { titan } from './formats/titan.ts'
 import { vertexPredict } from './formats/vertex-predict.ts'
 import { watsonx } from './formats/watsonx.ts'
 import { pathsOf } from './json/paths.ts'
-import { markersOf } from './markers.ts'
+import { markersOf, nameOf } from './markers.ts'
 
 /**
  * All formats, in order of precedence: where a response speaks several, the first one counts. A sum over all that was sampled
@@ -49,8 +49,13 @@ export const FORMATS: readonly Format[] = [
   sglang,
 ]
 
+const COUNTS = FORMATS.flatMap((format) => format.counts)
+
 /** Texts without which nothing that arrives in pieces, such as a stream's line, reports any count. */
-export const USAGE_MARKERS = markersOf(FORMATS.flatMap((format) => format.counts))
+export const USAGE_MARKERS = markersOf(COUNTS)
+
+/** Names of all members that stand for counts. */
+export const USAGE_NAMES: readonly string[] = [...new Set(COUNTS.map(nameOf))]
 
 /** Every place in a document that anything looks at. `response`: OpenAI's last event repeats the whole response. */
 export const PATHS = pathsOf(

@@ -2,7 +2,7 @@ import { UsageReader } from './reader.ts'
 import type { Hints, Reading, Usage } from './usage.ts'
 
 export { USAGE_HEADERS } from './formats/headers.ts'
-export { USAGE_MARKERS } from './formats.ts'
+export { USAGE_MARKERS, USAGE_NAMES } from './formats.ts'
 export { UsageReader } from './reader.ts'
 export type { Answer, Hints, Reading, Silence, Usage } from './usage.ts'
 

@@ -7,6 +7,11 @@ const COMMON = ['_token', 'Token', '_count']
  * @param paths of counts, as in Report
  */
 export function markersOf(paths: readonly string[]): readonly string[] {
-  const names = paths.map((path) => path.slice(path.lastIndexOf('.') + 1))
+  const names = paths.map(nameOf)
   return [...COMMON, ...new Set(names.filter((name) => !COMMON.some((marker) => name.includes(marker))))]
+}
+
+/** The name of the member at the end of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1)
 }

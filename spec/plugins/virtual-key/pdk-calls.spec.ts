@@ -86,8 +86,8 @@ describe('PDK calls of one request', () => {
       'service.response.getRawBody',
       'service.response.getStatus',
       'response.getHeaders',
-      // What hides usage.
-      'request.getRawQuery',
+      // What hides usage, or hands out a session.
+      'request.getPathWithQuery',
     ]
     answers['service.response.getRawBody'] = Buffer.from('{"id":"file-1","object":"file"}')
     expect(await calls({}, 'access', 'response', 'log')).to.deep.equal([...counted, 'log.warn'])
@@ -150,7 +150,7 @@ describe('PDK calls of one request', () => {
   it('buffered: an answer that reports a part of its usage costs the query', async () => {
     const [headers, body, status, consumer] = await calls({}, 'access', 'response')
     answers['service.response.getRawBody'] = Buffer.from('{"usageMetadata":{"promptTokenCount":3}}')
-    const part = [headers, body, status, 'request.getRawQuery', consumer]
+    const part = [headers, body, status, 'request.getPathWithQuery', consumer]
     expect(await calls({}, 'access', 'response')).to.deep.equal(part)
     answers['service.response.getRawBody'] = usage
   })

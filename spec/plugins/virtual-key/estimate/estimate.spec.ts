@@ -58,6 +58,34 @@ describe('estimate', () => {
     expect(estimate({ request: Buffer.from(chat(url)) }).prompt).to.equal(tokensOf(url) + 6)
   })
 
+  it('counts an answer in no writing of an API where its request prompts a model, and nowhere else', () => {
+    const request = Buffer.from('{"input":"Hello"}')
+    const sound = { head: NOTHING, seen: 25_600, type: 'audio/mpeg' }
+    expect(estimate({ request, ...sound })).to.deep.include({ completion: 100, answered: true })
+    expect(estimate(sound)).to.deep.include({ completion: 0, answered: false })
+    const words = { head: Buffer.from('Hello'), type: 'text/plain' }
+    expect(estimate({ request, ...words })).to.deep.include({ completion: hello, answered: true })
+    expect(estimate({ request, head: Buffer.from('\nHello') }).answered).to.equal(true)
+    const file = { head: Buffer.from('{"id":"file-1"}'), type: 'application/json' }
+    const page = { head: Buffer.from('<html>Hello</html>'), type: 'text/html' }
+    const upload = Buffer.from('--x\r\n\r\nHello\r\n--x--')
+    expect(estimate({ request, ...file }).answered).to.equal(false)
+    expect(estimate({ request, ...page }).answered).to.equal(false)
+    expect(estimate({ request: upload, requestType: 'multipart/form-data', ...sound }).answered).to.equal(
+      false,
+    )
+  })
+
+  it('takes what comes after the part that is looked at for text, but behind a picture', () => {
+    const rest = 4 * LOOKED_AT
+    const behind = (start: string) =>
+      estimate({ request: Buffer.from(start.padEnd(LOOKED_AT + rest)) }).prompt
+    expect(behind('{')).to.equal(Math.ceil(rest / 6))
+    expect(behind('{"prompt":"Hello"')).to.equal(Math.ceil(hello + rest / 6))
+    const picture = `{"content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QUJD"}}]`
+    expect(behind(picture)).to.equal(1000 * 5)
+  })
+
   describe('a client cannot hide its prompt by', () => {
     const text = chat('Hello')
     const utf16be = Buffer.from(text, 'utf16le').swap16()

@@ -169,6 +169,13 @@ describe('The tap', () => {
       })
     })
 
+    it('an answer whose numbers are no counts, or that is made in the background', async () => {
+      const bound = Buffer.from('{"max_output_tokens":100,"prompt_tokens_details":{"audio":1},"usage":null}')
+      expect((await tapped([bound], { ...keeping, request }))?.sent?.body).to.deep.equal(request)
+      const begun = Buffer.from('{"background": true,"tools":[{"total_tokens":1}],"usage":null}')
+      expect((await tapped([begun], { ...keeping, request }))?.sent?.body).to.deep.equal(request)
+    })
+
     it('an answer that broke off, though it had counted', async () => {
       expect((await tapped([counts], { ...keeping, request, ended: false }))?.sent?.body).to.deep.equal(
         request,
