@@ -15,17 +15,17 @@ const FILE = /^([0-9a-f]+)\.(\d+-\d+)\.([0-9a-f]+)\.(\d+)\.usage$/
 export class SpoolFolder {
   readonly path: string
   readonly #process = processName(process.pid)
-  /** Runtimes of this process that still work on their files. */
-  readonly #living = new Set<string>()
+  /** Runtimes of this process that still work on their files, and the Redis of each. */
+  readonly #living = new Map<string, string>()
   #number = 0
 
   constructor(path: string) {
     this.path = path
   }
 
-  /** Until `leave`, files of this runtime are its own. */
-  enter(runtime: string): void {
-    this.#living.add(runtime)
+  /** Until `leave`, files of this runtime are its own. @param redis names the Redis that it uses */
+  enter(runtime: string, redis: string): void {
+    this.#living.set(runtime, redis)
   }
 
   leave(runtime: string): void {
@@ -40,7 +40,7 @@ export class SpoolFolder {
 
   /** Takes over what processes that ended have left for a Redis, the eldest first. @throws Error of the file system */
   takeOver(redis: string, runtime: string): Segment[] {
-    return this.#left(redis).flatMap((name) => {
+    return this.#left((to) => to === redis).flatMap((name) => {
       try {
         return [Segment.takeOver(join(this.path, name), this.#newPath(redis, runtime))]
       } catch (error) {
@@ -50,7 +50,19 @@ export class SpoolFolder {
     })
   }
 
-  #left(redis: string): string[] {
+  /** Names of the first files that nobody works on, for a Redis that no runtime of this process uses; at most 10. Never throws. */
+  forsaken(): string[] {
+    const used = new Set(this.#living.values())
+    try {
+      return this.#left((to) => !used.has(to)).slice(0, 10)
+    } catch {
+      // Whoever wants to write there says it.
+      return []
+    }
+  }
+
+  /** Files that nobody works on, the eldest first. @throws Error of the file system */
+  #left(isFor: (redis: string) => boolean): string[] {
     let names: string[]
     try {
       names = readdirSync(this.path)
@@ -60,7 +72,7 @@ export class SpoolFolder {
     }
     const left = names.filter((name) => {
       const [, to, owner = '', runtime = ''] = FILE.exec(name) ?? []
-      if (to !== redis) return false
+      if (to === undefined || !isFor(to)) return false
       return owner === this.#process ? !this.#living.has(runtime) : !isAlive(owner)
     })
     const numberOf = (name: string) => Number(FILE.exec(name)?.[4])

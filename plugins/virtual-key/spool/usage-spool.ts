@@ -64,7 +64,7 @@ export class UsageSpool {
   constructor(options: UsageSpoolOptions) {
     this.#options = options
     this.#refusals = new Throttle(options.now)
-    options.folder.enter(options.runtime)
+    options.folder.enter(options.runtime, options.redis)
   }
 
   get path(): string {
