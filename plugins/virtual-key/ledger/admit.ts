@@ -2,8 +2,10 @@ import { type BudgetAlertFacts, budgetAlertJson } from '../../../schema/alert.ts
 import { partitionOf } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
+import { KEEP_GENERATION_LUA } from './generation.ts'
 import { FORGET_AFTER } from './invented.ts'
-import { MOST_EXPIRED, RESERVATIONS_LUA, type Reservation, tokensOf } from './reserve.ts'
+import { CLOCK_LUA, exact, whole } from './lua-text.ts'
+import { HELD_LUA, KEEP_SUM_LUA, MOST_EXPIRED, type Reservation, tokensLua, tokensOf } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
   type AskAgain,
@@ -16,7 +18,7 @@ import {
   termsArgs,
   termsKeys,
 } from './terms.ts'
-import { termsLua } from './terms-lua.ts'
+import { alertIdLua, appendLua, handOverLua, termsLua } from './terms-lua.ts'
 
 /** How long a request may hold tokens before it counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
 export const LONGEST_HOLD = 900_000
@@ -57,12 +59,26 @@ const ARGS = 9
 /** Windows of one kind whose first rejection is remembered: those of gateways whose clocks differ, and of a moment ago. */
 const MOST_MARKS = 3
 
+/** Lua: refuses. @param reserved @param first both Lua expressions */
+function refused(why: Refused, reserved = "'0'", first = '0'): string {
+  return `return {'${why}', budget_text, previous_text, ${reserved}, at, ${first}, webhook, claims}`
+}
+
+/** Lua: what has expired goes, by ZREM and SET. */
+const EXPIRE_OLD = `
+if old then
+  redis.call('ZREM', reservations_name, unpack(old))
+  ${KEEP_SUM_LUA}
+end
+`
+
 /**
  * KEYS as termsLua has them
  * ARGV as termsLua has them; own: 13 '1' = refuse a key that is not registered  14 'read' | 'write' | '' = not known
  *      15 reservation, empty = none  16 its tokens  17 milliseconds that it may last
  *      18, 19, 20, 21 JSON of the alert before the budget, the total, the reserved tokens, after them; 18 empty = label not known
- * Reply what termsLua may return | {'method'} | {'unlabelled'} | {state, standing, 1 = first, 1 = there is a webhook, claims}
+ * Reply what termsLua may return | {'method'} | {'unlabelled'} | {'admitted', standing…}
+ *       | {why not, standing…, 1 = first, 1 = there is a webhook, claims}, the claims being absent where there are none
  *
  * Everything that one request changes (a one-shot key used up, tokens reserved, the first rejection marked) happens here or not at
  * all. Times are by Redis's clock, so that gateways need not agree on theirs. A mark is `<window label> <epoch> <budget>`: it says
@@ -74,43 +90,41 @@ export const admitScript: Script = {
   name: 'vkAdmit',
   lua: `
 ${termsLua(0, ARGS)}
-${RESERVATIONS_LUA}
-local function answer(state, reserved, first)
-  return {state, {exact(budget), exact(previous), exact(reserved), at}, first and 1 or 0, url ~= '' and 1 or 0, claims}
+local webhook = url ~= '' and 1 or 0
+if ARGV[2] == '1' and not registered and ARGV[13] == '1' then ${refused('unknown')} end
+if said_disabled == '1' then ${refused('disabled')} end
+local expires_at = ${whole('said_expires_at')}
+if expires_at then
+  ${CLOCK_LUA}
+  if expires_at + 0 <= clock then ${refused('expired')} end
 end
-now()
-if ARGV[2] == '1' and not registered and ARGV[13] == '1' then return answer('unknown', 0) end
-if said.disabled == '1' then return answer('disabled', 0) end
-if (count(said.expires_at) or now() + 1) <= now() then return answer('expired', 0) end
-if said.scope == 'read' then
+if said_scope == 'read' then
   if ARGV[14] == '' then return {'method'} end
-  if ARGV[14] ~= 'read' then return answer('scope', 0) end
+  if ARGV[14] ~= 'read' then ${refused('scope')} end
 end
-if said.one_shot == '1' and said.used_at then return answer('used', 0) end
-local wanted, reserved, old = 0, 0, {}
+if said_one_shot == '1' then
+  if said_used_at then ${refused('used')} end
+  ${CLOCK_LUA}
+end
+-- \`old\`: the reservations that have expired; nil = none.
+local wanted, reserved, old = 0, 0, nil
 if ARGV[15] ~= '' and budget > 0 then
-  wanted = tonumber(ARGV[16])
-  old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', now(), 'LIMIT', 0, ${MOST_EXPIRED})
-  reserved = held()
-  for _, reservation in ipairs(old) do reserved = reserved - tokens_of(reservation) end
-  reserved = math.max(reserved, 0)
-end
-local function expire_old()
-  if #old == 0 then return end
-  redis.call('ZREM', reservations_name, unpack(old))
-  keep_sum(reserved)
-end
-local function may(...)
-  local reply = redis.pcall(...)
-  return type(reply) ~= 'table' or not reply.err
+  wanted = ARGV[16] + 0
+  ${CLOCK_LUA}
+  old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', clock, 'LIMIT', '0', '${MOST_EXPIRED}')
+  ${HELD_LUA}
+  if #old == 0 then old = nil end
+  for _, reservation in ipairs(old or {}) do reserved = reserved - ${tokensLua('reservation')} end
+  if reserved < 0 then reserved = 0 end
 end
 if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
-  local field, first, marks = 'exceeded:' .. ARGV[window], wanted <= budget, {}
+  local field, first, marks, reserved_text = 'exceeded:' .. ARGV[window], wanted <= budget, {}, ${exact('reserved')}
+  local label = ARGV[window + 1]
   if first then
     for of, at_epoch, at_budget in string.gmatch(redis.call('HGET', KEYS[2], field) or '', '(%S+) (%d+) (%d+)') do
       if of ~= label then
         marks[#marks + 1] = of .. ' ' .. at_epoch .. ' ' .. at_budget
-      elseif tonumber(at_epoch) > epoch or tonumber(at_epoch) == epoch and tonumber(at_budget) >= budget then
+      elseif at_epoch + 0 > epoch or at_epoch + 0 == epoch and at_budget + 0 >= budget then
         first = false
       end
     end
@@ -119,46 +133,49 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
   if first and url ~= '' then
     if ARGV[18] == '' then return {'unlabelled'} end
     redis.call('XLEN', KEYS[3])
-    prepare_alerts()
-    id = alert_id('budget ' .. exact(budget))
+    id = ${alertIdLua(`'budget ' .. ${exact('budget')}`)}
     if redis.call('HEXISTS', KEYS[4], id) == 1 then id = nil end
   end
+  local function may(...)
+    local reply = redis.pcall(...)
+    return type(reply) ~= 'table' or not reply.err
+  end
   local able = (not id or may('XADD', none, 'NOMKSTREAM', '*', 'x', 'x'))
-    and (#old == 0 or may('ZREM', none, 'x'))
-    and (not first or registered or may('EXPIRE', none, 1))
+    and (not old or may('ZREM', none, 'x'))
+    and (not first or registered or may('EXPIRE', none, '1'))
     and may('SET', none, '', 'XX')
   if able and first then
-    marks[#marks + 1] = label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
-    local kept = table.concat(marks, ' ', math.max(1, #marks - ${MOST_MARKS - 1}))
-    able = able and may('HSET', KEYS[2], field, kept)
+    marks[#marks + 1] = label .. ' ' .. ${exact('epoch')} .. ' ' .. ${exact('budget')}
+    able = may('HSET', KEYS[2], field, table.concat(marks, ' ', math.max(1, #marks - ${MOST_MARKS - 1})))
   end
-  if not able then return answer('budget', reserved, false) end
-  expire_old()
-  if first and not registered then redis.call('EXPIRE', KEYS[2], ${FORGET_AFTER}) end
+  if not able then ${refused('budget', 'reserved_text')} end
+  ${EXPIRE_OLD}
+  if first and not registered then redis.call('EXPIRE', KEYS[2], '${FORGET_AFTER}') end
   if id then
-    keep_generation()
-    append(id, ARGV[18] .. exact(budget) .. ARGV[19] .. exact(previous) .. ARGV[20] .. exact(reserved) .. ARGV[21])
-    hand_over('>', 1)
+    ${KEEP_GENERATION_LUA}
+    local payload = ARGV[18] .. ${exact('budget')} .. ARGV[19] .. ${exact('previous')} .. ARGV[20] .. reserved_text .. ARGV[21]
+    ${appendLua('id', 'payload')}
+    ${handOverLua('>', "'1'")}
   end
-  return answer('budget', reserved, first)
+  ${refused('budget', 'reserved_text', 'first and 1 or 0')}
 end
-if wanted > 0 or #old > 0 then
-  if #old > 0 then redis.call('ZREM', none, 'x') end
-  if said.one_shot == '1' then redis.call('ZADD', none, 'XX', 0, 'x') end
-  redis.call('PEXPIRE', none, 1)
+if wanted > 0 or old then
+  if old then redis.call('ZREM', none, 'x') end
+  if said_one_shot == '1' then redis.call('ZADD', none, 'XX', '0', 'x') end
+  redis.call('PEXPIRE', none, '1')
   redis.call('SET', none, '', 'XX')
 end
-if said.one_shot == '1' then redis.call('HSET', KEYS[2], 'used_at', exact(now())) end
+if said_one_shot == '1' then redis.call('HSET', KEYS[2], 'used_at', ${exact('clock')}) end
 if wanted > 0 then
-  redis.call('ZADD', reservations_name, now() + ARGV[17], ARGV[15])
+  redis.call('ZADD', reservations_name, clock + ARGV[17], ARGV[15])
   reserved = reserved + wanted
   redis.call('PEXPIRE', reservations_name, 2 * ARGV[17])
-  if #old > 0 then redis.call('ZREM', reservations_name, unpack(old)) end
-  keep_sum(reserved)
+  if old then redis.call('ZREM', reservations_name, unpack(old)) end
+  ${KEEP_SUM_LUA}
 else
-  expire_old()
+  ${EXPIRE_OLD}
 end
-return answer('admitted', reserved)
+return {'admitted', budget_text, previous_text, reserved == 0 and '0' or ${exact('reserved')}, at}
 `,
 }
 
@@ -215,7 +232,8 @@ type Reply = AskAgain | Answer
 type Answer =
   | readonly ['schema', version: number]
   | readonly ['method' | 'unlabelled']
-  | readonly [Refused | 'admitted', standing: StandingReply, first: 0 | 1, webhook: 0 | 1, claims: ClaimReply]
+  | readonly ['admitted', ...standing: StandingReply]
+  | readonly [Refused, ...standing: StandingReply, first: 0 | 1, webhook: 0 | 1, claims?: ClaimReply]
 
 function admittedFrom(terms: Terms, partition: number, reply: Answer): Admitted {
   switch (reply[0]) {
@@ -225,14 +243,9 @@ function admittedFrom(terms: Terms, partition: number, reply: Answer): Admitted 
     case 'unlabelled':
       return { state: reply[0] }
   }
-  const [state, standing, first, webhook, claims] = reply
-  const stands = standingFrom(terms, standing)
-  if (state === 'admitted') return { state, standing: stands }
-  return {
-    state,
-    standing: stands,
-    first: first === 1,
-    silent: webhook === 0,
-    claims: claimsFrom(partition, claims),
-  }
+  const [state, budget, total, reserved, at] = reply
+  const standing = standingFrom(terms, [budget, total, reserved, at])
+  if (state === 'admitted') return { state, standing }
+  const [, , , , , first, webhook, claims = []] = reply
+  return { state, standing, first: first === 1, silent: webhook === 0, claims: claimsFrom(partition, claims) }
 }

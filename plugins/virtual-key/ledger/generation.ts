@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { CLOCK_LUA, exact } from './lua-text.ts'
 
 /**
  * A partition's data has a random generation, which goes into the ids of its alerts: what is made after Redis was flushed never
@@ -19,9 +20,9 @@ export function firstGeneration(): string {
 }
 
 /**
- * Lua: what a script finds of its partition's generation. Needs KEYS[1] = schema, `generation` as Redis has it, now() and exact().
- * Leaves behind: generation, news (the generation, where it is not the one that the caller knows; else empty), and
- * keep_generation(), the writing, by HSET alone, of what changed. `lost`: the time of a loss that nobody has written down yet.
+ * Lua: what a script finds of its partition's generation. Needs KEYS[1] = schema, `generation` as Redis has it, and what CLOCK_LUA needs.
+ * Leaves behind: generation, news (the generation, where it is not the one that the caller knows; else empty), born (there was
+ * none), and lost, the time of a loss that nobody has written down yet.
  *
  * @param known Lua expression: the generation that the caller knows, or `+` and one to begin with
  */
@@ -30,18 +31,21 @@ export function generationLua(known: string): string {
 local news, born, lost = '', false, nil
 if generation ~= ${known} then
   local knows_none = string.sub(${known}, 1, 1) == '+'
-  if generation then
-    if not knows_none and not redis.call('HGET', KEYS[1], 'lost') then lost = now() end
-  else
-    born = true
-    if not knows_none then lost = now() end
-    generation = knows_none and string.sub(${known}, 2) or string.sub(redis.sha1hex(${known} .. ' ' .. now()), 1, 16)
+  born = not generation
+  if not knows_none and (born or not redis.call('HGET', KEYS[1], 'lost')) then
+    ${CLOCK_LUA}
+    lost = clock
+  end
+  if born then
+    generation = knows_none and string.sub(${known}, 2) or string.sub(redis.sha1hex(${known} .. ' ' .. clock), 1, 16)
   end
   news = generation
 end
-local function keep_generation()
-  if born then redis.call('HSET', KEYS[1], 'generation', generation) end
-  if lost then redis.call('HSET', KEYS[1], 'lost', exact(lost)) end
-end
 `
 }
+
+/** Lua: writes, by HSET alone, what generationLua has found to have changed. */
+export const KEEP_GENERATION_LUA = `
+if born then redis.call('HSET', KEYS[1], 'generation', generation) end
+if lost then redis.call('HSET', KEYS[1], 'lost', ${exact('lost')}) end
+`

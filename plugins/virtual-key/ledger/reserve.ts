@@ -1,5 +1,6 @@
 import { noneName, partitionOf, reservationsName, reservedName } from '../keys.ts'
 import { overflowId } from './invented.ts'
+import { exact } from './lua-text.ts'
 import { type Connection, run, type Script } from './script.ts'
 
 /**
@@ -22,26 +23,32 @@ export const MOST_EXPIRED = 1000
 /** The sum outlives every reservation in it. Unit: milliseconds. */
 const SUM_LASTS = 1_800_000
 
+/** Lua expression: the tokens of a reservation. @param reservation Lua expression */
+export function tokensLua(reservation: string): string {
+  return `(string.match(${reservation}, '(%d+)$') or 0)`
+}
+
 /**
- * What scripts do with reservations: held() reads the sum, keep_sum(sum) writes it, by SET alone, and tokens_of(reservation), on the
- * names in `reserved_name` and `reservations_name`. The sum is kept beside the reservations, so that nothing has to be added up
- * where a key has thousands of requests under way; if Redis has lost it alone, it is added up again, and if it is all that is left,
- * it counts for nothing: nobody could give back what it says.
+ * Lua: `reserved` is the sum of what is reserved, by `reserved_name` and `reservations_name`. The sum is kept beside the reservations, so
+ * that nothing has to be added up where a key has thousands of requests under way; if Redis has lost it alone, it is added up again,
+ * and if it is all that is left, it counts for nothing: nobody could give back what it says.
  */
-export const RESERVATIONS_LUA = `
-local function tokens_of(reservation) return tonumber(string.match(reservation, '(%d+)$') or 0) end
-local function held()
-  if redis.call('EXISTS', reservations_name) == 0 then return 0 end
+export const HELD_LUA = `
+reserved = 0
+if redis.call('EXISTS', reservations_name) == 1 then
   local sum = redis.call('GET', reserved_name)
-  -- What is no number fails here, before anything is written.
-  if sum then return tonumber(sum) + 0 end
-  sum = 0
-  for _, reservation in ipairs(redis.call('ZRANGE', reservations_name, 0, -1)) do sum = sum + tokens_of(reservation) end
-  return sum
+  if sum then
+    -- What is no number fails here, before anything is written.
+    reserved = sum + 0
+  else
+    for _, reservation in ipairs(redis.call('ZRANGE', reservations_name, '0', '-1')) do reserved = reserved + ${tokensLua('reservation')} end
+  end
 end
-local function keep_sum(sum)
-  redis.call('SET', reserved_name, string.format('%.0f', sum), 'PX', sum > 0 and ${SUM_LASTS} or 1)
-end
+`
+
+/** Lua: writes `reserved`, by SET alone. */
+export const KEEP_SUM_LUA = `
+redis.call('SET', reserved_name, ${exact('reserved')}, 'PX', reserved > 0 and '${SUM_LASTS}' or '1')
 `
 
 /**
@@ -53,12 +60,13 @@ export const releaseScript: Script = {
   name: 'vkRelease',
   lua: `
 local reserved_name, reservations_name = KEYS[1], KEYS[2]
-${RESERVATIONS_LUA}
 if not redis.call('ZSCORE', reservations_name, ARGV[1]) then return 0 end
-local sum = math.max(held() - tokens_of(ARGV[1]), 0)
+local reserved
+${HELD_LUA}
+reserved = math.max(reserved - ${tokensLua('ARGV[1]')}, 0)
 redis.call('SET', KEYS[3], '', 'XX')
 redis.call('ZREM', reservations_name, ARGV[1])
-keep_sum(sum)
+${KEEP_SUM_LUA}
 return 1
 `,
 }

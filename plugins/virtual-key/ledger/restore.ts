@@ -1,8 +1,9 @@
 import { keyName, noneName, schemaName } from '../keys.ts'
 import { SCHEMA_VERSION, SchemaError } from '../registry/schema-version.ts'
-import { generationLua, SAME_LOSS } from './generation.ts'
+import { generationLua, KEEP_GENERATION_LUA, SAME_LOSS } from './generation.ts'
 import { FORGET_AFTER } from './invented.ts'
 import type { KnownTotal } from './known.ts'
+import { CLOCK_LUA, exact } from './lua-text.ts'
 import { type Connection, run, type Script } from './script.ts'
 import { LINGER } from './terms.ts'
 
@@ -21,12 +22,11 @@ export const restoreScript: Script = {
 local schema = redis.call('HMGET', KEYS[1], 'version', 'generation', 'lost')
 local version = tonumber(schema[1] or 0)
 if version > tonumber(ARGV[1]) then return {'schema', version} end
-local time = redis.call('TIME')
-local function now() return time[1] * 1000 + math.floor(time[2] / 1000) end
-local function exact(number) return string.format('%.0f', number) end
+local clock, seconds
+${CLOCK_LUA}
 local generation = schema[2]
 ${generationLua('ARGV[2]')}
-local seconds, behind = math.floor(now() / 1000), {}
+local behind = {}
 for i = 3, #KEYS, 2 do
   local argument = 3 + (i - 3) / 2 * 3
   local epoch, total, expires = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1]), tonumber(ARGV[argument + 2])
@@ -38,17 +38,17 @@ for i = 3, #KEYS, 2 do
     behind[#behind + 1] = {i, epoch, total, expires, epoch > stored_epoch, values[2]}
   end
 end
-if #behind > 0 and not lost and seconds * 1000 - tonumber(schema[3] or 0) > ${SAME_LOSS} then lost = now() end
+if #behind > 0 and not lost and seconds * 1000 - tonumber(schema[3] or 0) > ${SAME_LOSS} then lost = clock end
 if #behind > 0 then
   redis.call('EXPIRE', KEYS[2], 1)
   redis.call('SET', KEYS[2], '', 'XX')
 end
-keep_generation()
+${KEEP_GENERATION_LUA}
 for _, counter in ipairs(behind) do
-  if counter[5] then redis.call('HSET', KEYS[counter[1]], 'epoch', exact(counter[2])) end
+  if counter[5] then redis.call('HSET', KEYS[counter[1]], 'epoch', ${exact('counter[2]')}) end
 end
 for _, counter in ipairs(behind) do
-  local name, total, expires, registered = KEYS[counter[1] + 1], exact(counter[3]), counter[4], counter[6]
+  local name, total, expires, registered = KEYS[counter[1] + 1], ${exact('counter[3]')}, counter[4], counter[6]
   if expires > 0 then
     redis.call('SET', name, total, 'EXAT', math.max(expires, seconds + ${LINGER}))
   elseif registered then

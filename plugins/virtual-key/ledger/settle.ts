@@ -2,9 +2,10 @@ import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
 import { answerName, crossedName, noneName, partitionOf, seenName } from '../keys.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import { SchemaError } from '../registry/schema-version.ts'
-import { GRACE } from './generation.ts'
+import { GRACE, KEEP_GENERATION_LUA } from './generation.ts'
 import { FORGET_AFTER, FORGET_STEP } from './invented.ts'
-import { RESERVATIONS_LUA, type Reservation } from './reserve.ts'
+import { CLOCK_LUA, exact, whole } from './lua-text.ts'
+import { HELD_LUA, KEEP_SUM_LUA, type Reservation, tokensLua } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
   type AskAgain,
@@ -18,7 +19,7 @@ import {
   termsArgs,
   termsKeys,
 } from './terms.ts'
-import { termsLua } from './terms-lua.ts'
+import { alertIdLua, appendLua, handOverLua, termsLua } from './terms-lua.ts'
 
 /** Settlements per `seen` bitmap: 32 bytes, which Redis keeps with their name, and few enough to be written anew each time. */
 const BLOCK = 256
@@ -93,6 +94,14 @@ export class RestoringError extends Error {
 const KEYS = 3
 const ARGS = 8
 
+/** Lua: notes `threshold` where the total crosses it. */
+const TRY = `
+if previous < threshold and threshold <= total then
+  crossed = crossed or {}
+  crossed[#crossed + 1] = threshold
+end
+`
+
 /**
  * KEYS as termsLua has them; own: 9 seen  10 what this settlement crossed  11 what was counted of this answer; none = it cannot be fetched
  * ARGV as termsLua has them; own: 13 tokens  14, 15 byte (from 1) and value of this settlement's bit in `seen`
@@ -101,9 +110,10 @@ const ARGS = 8
  *      20 reservation; empty = none
  * Reply what termsLua may return | {'unlabelled'} | {'restoring', news}
  *       | {'duplicate', claims, '' or '<total> <1 = there was a webhook> <thresholds crossed, by commas>'}
- *       | {'settled', previous, epoch, thresholds crossed, 1 = there is a webhook, claims, standing, news}
+ *       | {'settled', previous, epoch, 1 = there is a webhook, news, standing…, thresholds crossed, claims}
  *       where claims are {stream id, alert id, record}…, tokens and standing are as StandingReply says, and news is the partition's
- *       generation, where it is not the one that the caller knows; else empty
+ *       generation, where it is not the one that the caller knows; else empty. Thresholds and claims are absent where there are none:
+ *       each table in a reply costs Redis as much as many texts.
  *
  * The common case writes with SET alone, which proves itself. A repetition gets what its consumer holds, because the reply that
  * said so may be the lost one. A total expires no earlier than a day from now by Redis's clock, whatever the clocks of gateways
@@ -113,103 +123,123 @@ export const settleScript: Script = {
   name: 'vkSettle',
   lua: `
 ${termsLua(KEYS, ARGS)}
-${RESERVATIONS_LUA}
-local seen, place, bit = redis.call('GET', KEYS[9]) or '', tonumber(ARGV[14]), tonumber(ARGV[15])
+local seen, place, bit = redis.call('GET', KEYS[9]) or '', ARGV[14] + 0, ARGV[15] + 0
 local byte = string.byte(seen, place) or 0
-if math.floor(byte / bit) % 2 == 1 then
+if byte / bit % 2 >= 1 then
   local crossing = redis.call('GET', KEYS[10])
   if crossing then
-    prepare_alerts()
-    hand_over('0', ${MOST_PENDING})
+    ${handOverLua('0', String(MOST_PENDING))}
   end
-  return {'duplicate', claims, crossing or ''}
+  return {'duplicate', claims or {}, crossing or ''}
 end
+local tokens, counted, total = ARGV[13] + 0, 0, previous
 local answered = KEYS[11] ~= none and KEYS[11]
-local counted = answered and tonumber(redis.call('GET', answered) or 0) + 0 or 0
-local total = math.min(previous + math.max(0, tonumber(ARGV[13]) - counted), ${Number.MAX_SAFE_INTEGER})
-local crossed = {}
-local function try(threshold)
-  if threshold and previous < threshold and threshold <= total then crossed[#crossed + 1] = threshold end
+if answered then counted = (redis.call('GET', answered) or 0) + 0 end
+if tokens > counted then total = previous + (tokens - counted) end
+if total > ${Number.MAX_SAFE_INTEGER} then total = ${Number.MAX_SAFE_INTEGER} end
+local total_text = ${exact('total')}
+local crossed
+local threshold = (${whole('said_alert_threshold')} or ARGV[6]) + 0
+${TRY}
+local thresholds = said_alert_thresholds or ARGV[7]
+if thresholds ~= '' then
+  for one in string.gmatch(thresholds, '%d+') do
+    local threshold = one + 0
+    ${TRY}
+  end
 end
-try(count(said.alert_threshold) or tonumber(ARGV[6]))
-for threshold in string.gmatch(said.alert_thresholds or ARGV[7], '%d+') do try(tonumber(threshold)) end
-for percent in string.gmatch(budget > 0 and (said.alert_percents or ARGV[8]) or '', '%d+') do
-  try(math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100))
+local percents = budget > 0 and (said_alert_percents or ARGV[8]) or ''
+if percents ~= '' then
+  for percent in string.gmatch(percents, '%d+') do
+    local threshold = math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100)
+    ${TRY}
+  end
 end
-local appending = {}
-if #crossed > 0 then
-  prepare_alerts()
+local appending
+if crossed then
+  appending = {}
   table.sort(crossed)
   for i = #crossed, 2, -1 do
     if crossed[i] == crossed[i - 1] then table.remove(crossed, i) end
   end
   local since = lost or tonumber(redis.call('HGET', KEYS[1], 'lost') or nil)
-  if since and now() >= since and now() < since + ${GRACE} then
-    keep_generation()
-    return {'restoring', news}
+  if since then
+    ${CLOCK_LUA}
+    if clock >= since and clock < since + ${GRACE} then
+      ${KEEP_GENERATION_LUA}
+      return {'restoring', news}
+    end
   end
   if url ~= '' and ARGV[17] == '' then return {'unlabelled'} end
   for i, threshold in ipairs(crossed) do
-    crossed[i] = exact(threshold)
-    local id = url ~= '' and alert_id(crossed[i])
+    crossed[i] = ${exact('threshold')}
+    local id = url ~= '' and ${alertIdLua('crossed[i]')}
     if id and redis.call('HEXISTS', KEYS[4], id) == 0 then appending[#appending + 1] = {id, crossed[i]} end
   end
+  if #appending == 0 then appending = nil end
 end
-local holding = ARGV[20] ~= '' and redis.call('ZSCORE', reservations_name, ARGV[20])
-local reserved = ARGV[20] ~= '' and held() or 0
-if holding then reserved = math.max(reserved - tokens_of(ARGV[20]), 0) end
-local lasts = expires > 0 and math.max(expires, math.floor(now() / 1000) + ${LINGER})
-local has_epoch = values[1] or known_epoch > stored_epoch
+local holding, reserved = false, 0
+if ARGV[20] ~= '' then
+  holding = redis.call('ZSCORE', reservations_name, ARGV[20])
+  ${HELD_LUA}
+  if holding then reserved = math.max(reserved - ${tokensLua('ARGV[20]')}, 0) end
+end
+-- Text, as the caller said it, but where Redis's clock is a day ahead of that.
+local lasts = expires > 0 and ARGV[window + 2]
+if lasts and expires < seconds + ${LINGER} then lasts = ${exact(`seconds + ${LINGER}`)} end
+local has_epoch = values[1] or renewed
 -- Of most keys only the total is forgotten, and its time is written anew with it. What else there is follows once a day.
 local more = has_epoch or invented
 local forgetting = not registered and (not text or more and not lasts and redis.call('TTL', total_name) < ${FORGET_AFTER - FORGET_STEP})
 local remembering = forgetting and invented
-local seconds = remembering and math.floor(now() / 1000)
 if remembering then
+  ${CLOCK_LUA}
   redis.call('ZCARD', KEYS[7])
-  redis.call('ZADD', none, 'XX', 0, 'x')
-  redis.call('ZREMRANGEBYSCORE', none, 0, 0)
+  redis.call('ZADD', none, 'XX', '0', 'x')
+  redis.call('ZREMRANGEBYSCORE', none, '0', '0')
 end
-if #appending > 0 then
+if appending then
   redis.call('XLEN', KEYS[3])
   redis.call('XADD', none, 'NOMKSTREAM', '*', 'x', 'x')
 end
 if holding then redis.call('ZREM', none, 'x') end
-if forgetting and has_epoch then redis.call('EXPIRE', none, 1) end
-if born or lost or known_epoch > stored_epoch or #appending > 0 then redis.call('SET', none, '', 'XX') end
-keep_generation()
-if known_epoch > stored_epoch then redis.call('HSET', KEYS[2], 'epoch', exact(known_epoch)) end
-for _, alert in ipairs(appending) do
-  append(alert[1], ARGV[17] .. alert[2] .. ARGV[18] .. exact(total) .. ARGV[19])
+if forgetting and has_epoch then redis.call('EXPIRE', none, '1') end
+if born or lost or renewed or appending then redis.call('SET', none, '', 'XX') end
+${KEEP_GENERATION_LUA}
+if renewed then redis.call('HSET', KEYS[2], 'epoch', epoch_text) end
+for _, alert in ipairs(appending or {}) do
+  ${appendLua('alert[1]', 'ARGV[17] .. alert[2] .. ARGV[18] .. total_text .. ARGV[19]')}
 end
 if lasts then
-  redis.call('SET', total_name, exact(total), 'EXAT', exact(lasts))
+  redis.call('SET', total_name, total_text, 'EXAT', lasts)
 elseif registered then
-  redis.call('SET', total_name, exact(total))
+  redis.call('SET', total_name, total_text)
 elseif forgetting or not more then
-  redis.call('SET', total_name, exact(total), 'EX', ${FORGET_AFTER})
+  redis.call('SET', total_name, total_text, 'EX', '${FORGET_AFTER}')
 else
-  redis.call('SET', total_name, exact(total), 'KEEPTTL')
+  redis.call('SET', total_name, total_text, 'KEEPTTL')
 end
-if #seen < place then seen = seen .. string.rep('\0', place - #seen) end
-seen = string.sub(seen, 1, place - 1) .. string.char(byte + bit) .. string.sub(seen, place + 1)
-redis.call('SET', KEYS[9], seen, 'EX', ARGV[16])
-if answered then redis.call('SET', answered, exact(math.max(counted, tonumber(ARGV[13]))), 'EX', ${ANSWER_FOR}) end
+local before, after = string.sub(seen, 1, place - 1), ''
+if #before < place - 1 then before = before .. string.rep('\0', place - 1 - #before) end
+if place < #seen then after = string.sub(seen, place + 1) end
+redis.call('SET', KEYS[9], before .. string.char(byte + bit) .. after, 'EX', ARGV[16])
+if answered then redis.call('SET', answered, ${exact('math.max(counted, tokens)')}, 'EX', '${ANSWER_FOR}') end
 if holding then
   redis.call('ZREM', reservations_name, ARGV[20])
-  keep_sum(reserved)
+  ${KEEP_SUM_LUA}
 end
-if forgetting and has_epoch then redis.call('EXPIRE', KEYS[2], ${FORGET_AFTER}) end
+if forgetting and has_epoch then redis.call('EXPIRE', KEYS[2], '${FORGET_AFTER}') end
 if remembering then
-  redis.call('ZADD', KEYS[7], 'GT', exact(lasts or seconds + ${FORGET_AFTER}), ARGV[3])
+  redis.call('ZADD', KEYS[7], 'GT', lasts or ${exact(`seconds + ${FORGET_AFTER}`)}, ARGV[3])
   redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', seconds)
 end
-if #crossed > 0 then
-  local crossing = exact(total) .. ' ' .. (url ~= '' and 1 or 0) .. ' ' .. table.concat(crossed, ',')
-  redis.call('SET', KEYS[10], crossing, 'EX', ARGV[16])
+local webhook = url ~= '' and 1 or 0
+if crossed then redis.call('SET', KEYS[10], total_text .. ' ' .. webhook .. ' ' .. table.concat(crossed, ','), 'EX', ARGV[16]) end
+if appending then
+  ${handOverLua('>', '#appending')}
 end
-if #appending > 0 then hand_over('>', #appending) end
-return {'settled', exact(previous), exact(epoch), crossed, url ~= '' and 1 or 0, claims, {exact(budget), exact(total), exact(reserved), at}, news}
+local reserved_text = reserved == 0 and '0' or ${exact('reserved')}
+return {'settled', previous_text, epoch_text, webhook, news, budget_text, total_text, reserved_text, at, crossed, claims}
 `,
 }
 
@@ -266,11 +296,11 @@ type Answer =
       'settled',
       previous: string,
       epoch: string,
-      crossed: string[],
       webhook: 0 | 1,
-      claims: ClaimReply,
-      standing: StandingReply,
       news: string,
+      ...standing: StandingReply,
+      crossed?: string[],
+      claims?: ClaimReply,
     ]
 
 /** What a settlement crossed, as the script has written it down. */
@@ -292,9 +322,10 @@ function settledFrom(terms: Terms, partition: number, reply: Answer, known: Seen
     case 'duplicate':
       return { state: reply[0], ...crossingFrom(reply[2]), claims: claimsFrom(partition, reply[1]) }
   }
-  const [state, previous, epoch, crossed, webhook, claims, standing, news] = reply
+  const [state, previous, epoch, webhook, news, budget, total, reserved, at, crossed = [], claims = []] =
+    reply
   if (news !== '') known?.meet?.(partition, news)
-  const stands = standingFrom(terms, standing)
+  const stands = standingFrom(terms, [budget, total, reserved, at])
   return {
     state,
     keyId: terms.keyId,

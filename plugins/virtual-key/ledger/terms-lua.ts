@@ -2,6 +2,7 @@ import type { KeyField } from '../../../schema/key.ts'
 import { DISPATCHERS } from '../keys.ts'
 import { generationLua } from './generation.ts'
 import { MOST_IDS } from './invented.ts'
+import { CLOCK_LUA, exact, whole } from './lua-text.ts'
 import { LINGER } from './terms.ts'
 
 /** Fields of a record that scripts obey. */
@@ -39,11 +40,11 @@ const AHEAD = 300_000
  *      then of each window: kind, label, seconds since 1970 at which its total expires (0 = never), and epoch and total that the
  *      caller last saw (0 and 0 = none)
  *
- * Leaves behind: said (the record's fields, as text), registered, at (number of the window, from 0), label, expires, total_name,
- * budget, text (the total as Redis has it, false = none), stored and stored_epoch (as Redis has them), previous and epoch (as they
- * should be), url, reserved_name, reservations_name, none, invented, now() in milliseconds, exact(number), count(text) (nil where
- * it is no whole number, as registry/record.ts reads it), what generationLua says, prepare_alerts(), which makes alert_id(what),
- * append(id, payload) and hand_over(start, most), and claims.
+ * Leaves behind: said_<field> for each of FIELDS (text; false or nil where the record says nothing), registered, at (number of the
+ * window, from 0), window (position of its first argument), expires, total_name, text (the total as Redis has it, false = none),
+ * budget, previous and epoch (as they should be), each of the three also as text, such as budget_text, values[1] (the epoch as Redis
+ * has it, false = none), renewed (the caller has seen a newer one), url, reserved_name, reservations_name, none, invented, clock and seconds where CLOCK_LUA
+ * was needed, as it is where expires > 0, what generationLua says, and claims, which is nil.
  * May return {'schema', version}: Redis holds one that the caller does not know. {'clock', milliseconds since 1970} and {'full'}:
  * see askedAgain.
  *
@@ -61,92 +62,93 @@ export function termsLua(ownKeys: number, ownArgs: number): string {
   const windows = OWN_ARGS + ownArgs
   return `
 local schema = redis.call('HMGET', KEYS[1], 'version', 'generation')
-local version = tonumber(schema[1] or 0)
-if version > tonumber(ARGV[1]) then return {'schema', version} end
-local function exact(number) return string.format('%.0f', number) end
-local function count(text) return text and string.match(text, '^%d+$') and tonumber(text) end
-local clock
-local function now()
-  if clock then return clock end
-  local time = redis.call('TIME')
-  clock = time[1] * 1000 + math.floor(time[2] / 1000)
-  return clock
-end
-local said, registered, values = {}, false, nil
+local version = schema[1]
+if version and version ~= ARGV[1] and version + 0 > ARGV[1] + 0 then return {'schema', version + 0} end
+local clock, seconds
+local ${FIELDS.map((field) => `said_${field}`).join(', ')}
+local values, registered
 if ARGV[2] == '1' then
-  local names = {'${FIELDS.join("', '")}'}
-  values = redis.call('HMGET', KEYS[2], 'epoch', 'created_at', unpack(names))
-  registered = values[2] and true
-  for i = 1, registered and #names or 0 do
-    local value = values[i + 2]
-    if value and value ~= '' then said[names[i]] = value end
+  values = redis.call('HMGET', KEYS[2], 'epoch', 'created_at', '${FIELDS.join("', '")}')
+  registered = values[2]
+  if registered then
+    ${FIELDS.map((field, i) => `said_${field} = values[${i + 3}] ~= '' and values[${i + 3}]`).join('\n    ')}
   end
 else
   values = redis.call('HMGET', KEYS[2], 'epoch', 'created_at')
-  registered = values[2] and true
+  registered = values[2]
 end
-local at = 0
-for i = 0, #KEYS - ${totals} do
-  if ARGV[${windows} + ${PER_WINDOW} * i] == said.window then at = i end
+local at, window = 0, ${windows}
+if said_window then
+  for i = 0, #KEYS - ${totals} do
+    if ARGV[${windows} + ${PER_WINDOW} * i] == said_window then at = i end
+  end
+  window = ${windows} + ${PER_WINDOW} * at
 end
-local window = ${windows} + ${PER_WINDOW} * at
-local label, expires, total_name = ARGV[window + 1], tonumber(ARGV[window + 2]), KEYS[${totals} + at]
+local expires, total_name = ARGV[window + 2] + 0, KEYS[${totals} + at]
 if expires > 0 then
+  ${CLOCK_LUA}
   local kind = ARGV[window]
   local longest = kind == 'hour' and 3600 or kind == 'day' and 86400 or kind == 'week' and 604800 or 2678400
-  if (expires - ${LINGER} - longest) * 1000 > now() + ${AHEAD} then return {'clock', now()} end
+  if (expires - ${LINGER} - longest) * 1000 > clock + ${AHEAD} then return {'clock', clock} end
 end
-local budget = count(said.token_budget) or tonumber(ARGV[5])
+local budget_text = ${whole('said_token_budget')} or ARGV[5]
+local budget = budget_text + 0
 local text = redis.call('GET', total_name)
 -- What is no number fails here, before anything is written.
-local stored = text and count(text) + 0 or 0
+local stored = text and string.match(text, '^%d+$') + 0 or 0
 local invented = ARGV[12] == '1' and not registered
 if invented and not text then
-  local seconds = math.floor(now() / 1000)
+  ${CLOCK_LUA}
   local forgotten = redis.call('ZSCORE', KEYS[7], ARGV[3])
-  if tonumber(forgotten or 0) <= seconds and redis.call('ZCOUNT', KEYS[7], '(' .. seconds, '+inf') >= ${MOST_IDS} then
+  if (forgotten or 0) + 0 <= seconds and redis.call('ZCOUNT', KEYS[7], '(' .. seconds, '+inf') >= ${MOST_IDS} then
     return {'full'}
   end
 end
-local stored_epoch = tonumber(values[1] or 0) + 0
-local known_epoch, known_total = tonumber(ARGV[window + 3]), tonumber(ARGV[window + 4])
-local epoch, previous = stored_epoch, stored
-if known_epoch > epoch then
-  epoch, previous = known_epoch, known_total
-elseif known_epoch == epoch and known_total > stored then
-  previous = known_total
+local previous, previous_text, epoch_text = stored, text or '0', values[1] or '0'
+local epoch = epoch_text + 0
+local known_epoch, known_total = ARGV[window + 3] + 0, ARGV[window + 4] + 0
+local renewed = known_epoch > epoch
+if renewed then epoch, epoch_text = known_epoch, ARGV[window + 3] end
+if renewed or known_epoch == epoch and known_total > stored then
+  previous, previous_text = known_total, ARGV[window + 4]
 end
-local url = said.alert_webhook and cjson.encode(said.alert_webhook) or ARGV[10]
+local url = said_alert_webhook and cjson.encode(said_alert_webhook) or ARGV[10]
 local reserved_name, reservations_name, none = KEYS[5], KEYS[6], KEYS[8]
 local generation = schema[2]
 ${generationLua('ARGV[11]')}
-local claims = {}
-local hand_over, alert_id, append
--- Redis makes each function anew with each run, so those that few runs call are made where they are needed.
-local function prepare_alerts()
-  local function read_group(start, most)
-    return redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', most, 'STREAMS', KEYS[3], start)
-  end
-  function hand_over(start, most)
-    local read = read_group(start, most)
-    if read and read.err then
-      redis.pcall('XGROUP', 'CREATE', KEYS[3], '${DISPATCHERS}', '0', 'MKSTREAM')
-      read = read_group(start, most)
-    end
-    for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
-      local id = entry[2] and entry[2][2]
-      local record = id and redis.pcall('HGET', KEYS[4], id)
-      if type(record) == 'string' then claims[#claims + 1] = {entry[1], id, record} end
-    end
-  end
-  function alert_id(what)
-    return 'vk_' .. redis.sha1hex(table.concat({generation, ARGV[3], label, exact(epoch), what}, '\\n'))
-  end
-  function append(id, payload)
-    local record = ARGV[9] .. ',"url":' .. url .. ',"payload":' .. cjson.encode(payload) .. '}'
-    redis.call('HSET', KEYS[4], id, record)
-    redis.call('XADD', KEYS[3], '*', 'id', id)
-  end
+local claims
+`
+}
+
+/** Lua expression: the id of an alert of this key, window and epoch. Comes after termsLua, as do the others. @param what Lua expression */
+export function alertIdLua(what: string): string {
+  return `'vk_' .. redis.sha1hex(table.concat({generation, ARGV[3], ARGV[window + 1], ${exact('epoch')}, ${what}}, '\\n'))`
+}
+
+/** Lua: appends an alert, by HSET and XADD. @param id @param payload its body, both Lua expressions */
+export function appendLua(id: string, payload: string): string {
+  return `
+redis.call('HSET', KEYS[4], ${id}, ARGV[9] .. ',"url":' .. url .. ',"payload":' .. cjson.encode(${payload}) .. '}')
+redis.call('XADD', KEYS[3], '*', 'id', ${id})
+`
+}
+
+/** Lua: `claims` is what the consumer now holds. @param start as XREADGROUP has it: '>' = new alerts, '0' = its own @param most Lua expression */
+export function handOverLua(start: '>' | '0', most: string): string {
+  return `
+local function read_group()
+  return redis.pcall('XREADGROUP', 'GROUP', '${DISPATCHERS}', ARGV[4], 'COUNT', ${most}, 'STREAMS', KEYS[3], '${start}')
+end
+local read = read_group()
+if read and read.err then
+  redis.pcall('XGROUP', 'CREATE', KEYS[3], '${DISPATCHERS}', '0', 'MKSTREAM')
+  read = read_group()
+end
+claims = {}
+for _, entry in ipairs(read and read[1] and read[1][2] or {}) do
+  local id = entry[2] and entry[2][2]
+  local record = id and redis.pcall('HGET', KEYS[4], id)
+  if type(record) == 'string' then claims[#claims + 1] = {entry[1], id, record} end
 end
 `
 }
