@@ -43,8 +43,8 @@ const AHEAD = 300_000
  * Leaves behind: said_<field> for each of FIELDS (text; false or nil where the record says nothing), registered, at (number of the
  * window, from 0), window (position of its first argument), expires, total_name, text (the total as Redis has it, false = none),
  * budget, previous and epoch (as they should be), each of the three also as text, such as budget_text, values[1] (the epoch as Redis
- * has it, false = none), renewed (the caller has seen a newer one), url, reserved_name, reservations_name, none, invented, clock and seconds where CLOCK_LUA
- * was needed, as it is where expires > 0, what generationLua says, and claims, which is nil.
+ * has it, false = none), renewed (the caller has seen a newer one), url, reserved_name, reservations_name, none, invented, clock and
+ * seconds (CLOCK_LUA fills them; they are there where expires > 0), what generationLua says, and claims (nil until handOverLua).
  * May return {'schema', version}: Redis holds one that the caller does not know. {'clock', milliseconds since 1970} and {'full'}:
  * see askedAgain.
  *
