@@ -184,7 +184,7 @@ if ARGV[20] ~= '' then
   ${HELD_LUA}
   if holding then reserved = math.max(reserved - ${tokensLua('ARGV[20]')}, 0) end
 end
--- The text that the caller sent, unless the window ends more than a day before now by Redis's clock.
+-- The text that the caller sent, unless the window is over by Redis's clock.
 local lasts = expires > 0 and ARGV[window + 2]
 if lasts and expires < seconds + ${LINGER} then lasts = ${exact(`seconds + ${LINGER}`)} end
 local has_epoch = values[1] or renewed
