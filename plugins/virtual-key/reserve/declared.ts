@@ -1,6 +1,7 @@
 import { type Member, membersAt, Names } from '../ask/members.ts'
 import type { RequestObject } from '../ask/request-object.ts'
 import { pathOf } from '../ask/target.ts'
+import { OPEN_OBJECT } from '../usage/json/bytes.ts'
 
 /** Members that bound what an answer may cost, by API: the members of the request, then those of objects in it. */
 const BOUNDS = [
@@ -30,6 +31,8 @@ const OBEYED: ReadonlyArray<readonly [path: RegExp, ...bounds: string[]]> = [
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
 const NESTED_ANSWERS = ['candidate_count', 'num_return_sequences', 'best_of']
+/** No client names a member so often; to read a bound that is there 200,000 times would keep everybody waiting. */
+const MOST_SAME = 4
 /** Longer text is no number that anybody means, but a server that reads it may find any. Unit: bytes. */
 const LONGEST_NUMBER = 1024
 
@@ -40,7 +43,8 @@ const INSIDE = new Map(
 
 /**
  * The most tokens that a request lets its answer have, all of its answers together; `byDefault` where it sets no bound, or one that is
- * no number. Of several bounds, and of several readings of one, the largest, because which one the upstream obeys is not known here.
+ * no number. Of several bounds, and of several readings of one, the largest, because which one the upstream obeys is not known here; of very
+ * many more than any budget.
  * The prompt is not part of it.
  * @param target path and query as they stand in the request line
  * Source: API references of OpenAI (chat, completions, responses), Anthropic, Gemini, Bedrock (Converse, Titan, Llama), Ollama, TGI.
@@ -53,24 +57,29 @@ export function declaredMost({ bytes, open }: RequestObject, target: string, byD
     ...Object.keys(NESTED),
   ]
   const top = membersAt(bytes, open, TOP)?.found ?? new Map<string, readonly Member[]>()
-  const bounds: number[] = []
-  const answers: number[] = []
+  let bound: number | undefined
+  let answers = 1
   const read = (found: ReadonlyMap<string, readonly Member[]>): void => {
     for (const [name, members] of found) {
-      if (ANSWERS.includes(name) || NESTED_ANSWERS.includes(name)) {
-        answers.push(...readings(bytes, members).filter((answer) => answer !== undefined))
+      if (members.length > MOST_SAME) bound = Number.MAX_SAFE_INTEGER
+      else if (ANSWERS.includes(name) || NESTED_ANSWERS.includes(name)) {
+        for (const reading of readings(bytes, members)) answers = Math.max(answers, reading ?? 1)
       } else if (!(name in NESTED) && (found !== top || obeyed.includes(name))) {
-        bounds.push(...readings(bytes, members).map((bound) => bound ?? byDefault))
+        for (const reading of readings(bytes, members)) bound = Math.max(bound ?? 0, reading ?? byDefault)
       }
     }
   }
   read(top)
   for (const [name, names] of INSIDE) {
     if (!obeyed.includes(name)) continue
-    for (const { from } of top.get(name) ?? []) read(membersAt(bytes, from, names)?.found ?? new Map())
+    for (const { from } of (top.get(name) ?? []).slice(0, MOST_SAME)) {
+      const inside = membersAt(bytes, from, names)
+      if (inside) read(inside.found)
+      // It has more members than are looked at.
+      else if (bytes[from] === OPEN_OBJECT) bound = Number.MAX_SAFE_INTEGER
+    }
   }
-  if (bounds.length === 0) bounds.push(byDefault)
-  return capped(capped(Math.max(...bounds)) * capped(Math.max(1, ...answers)))
+  return capped(capped(bound ?? byDefault) * capped(answers))
 }
 
 /** No more than what is counted exactly. JSON may say 1e999, and 0 times that is no number. */

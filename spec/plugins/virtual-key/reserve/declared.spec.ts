@@ -102,6 +102,12 @@ describe('declaredMost', () => {
     expect(most(`1.${'0'.repeat(2000)}e1`)).to.equal(Number.MAX_SAFE_INTEGER)
   })
 
+  it('more members than are looked at hold more than any budget', () => {
+    const many = `{"options":{${'"x":1,'.repeat(10_000)}"num_predict":700}}`
+    expect(mostOf(Buffer.from(many), '/api/chat')).to.equal(Number.MAX_SAFE_INTEGER)
+    expect(mostOf(Buffer.from('{"options":"none"}'), '/api/chat')).to.equal(DEFAULT)
+  })
+
   it('a name written with escapes is that name', () =>
     expect(mostOf(Buffer.from('{"max\\u005ftokens":7}'))).to.equal(7))
 
