@@ -29,6 +29,9 @@ const REDIS_FIELDS = [
   'server_name',
 ] as const
 
+/** What a Redis user needs beside PLUGIN_SERVER_RIGHTS, so that Kong's rate-limiting can count with it: its script runs INCR and EXPIRE. */
+export const RATE_LIMIT_RULES = ['~ratelimit:*', '+incr'] as const
+
 /**
  * The Redis of the plugin, so that all gateways count together. Kong's own default counts on each node for itself, and three nodes let
  * three times as many through.
@@ -52,7 +55,7 @@ export function rateCounter(configurations: readonly Applying[]): RateCounter {
     notes:
       typeof user === 'string'
         ? [
-            `${NAME} counts in the Redis of ${first.where}: its user ${json(user)} needs the keys ratelimit:* too`,
+            `${NAME} counts in the Redis of ${first.where}: its user ${json(user)} needs the rules ${RATE_LIMIT_RULES.join(' ')} too`,
           ]
         : [],
   }

@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { RATE_LIMIT_RULES } from '../../../cli/kong/rate-limit-plan.ts'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { admit } from '../../../plugins/virtual-key/ledger/admit.ts'
 import { reservationOf } from '../../../plugins/virtual-key/ledger/reserve.ts'
@@ -86,11 +88,19 @@ describe('Scripts do everything or nothing', function () {
     expect([...called.server].sort()).to.deep.equal([...server].sort())
     const rights = [...server, ...VK_RIGHTS]
     expect([...called.vk].filter((command) => !rights.includes(command))).to.deep.equal([])
-    const page = readFileSync(resolve(ROOT, 'docs', 'operations.md'), 'utf8')
-    const printed = page.slice(page.indexOf('## A Redis user')).match(/\+[a-z|]+/g)
-    expect(printed).to.deep.equal([...PLUGIN_SERVER_RIGHTS, ...VK_RIGHTS].map((right) => `+${right}`))
   })
 })
+
+/** The commands that docs/operations.md prints for a Redis user, each as its arguments after a shell has read them. */
+function printedCommands(): string[][] {
+  const page = readFileSync(resolve(ROOT, 'docs', 'operations.md'), 'utf8')
+  const section = page.slice(page.indexOf('## A Redis user'))
+  const commands = section.match(/^ {4}redis-cli (?:.*\\\n)*.*$/gm) ?? []
+  return commands.map((command) => {
+    const shown = execFileSync('sh', ['-c', command.replace('redis-cli', "printf '%s\\n'")])
+    return shown.toString().trim().split('\n')
+  })
+}
 
 /** Denials that Redis remembers. */
 async function denials(admin: Redis): Promise<string[]> {
@@ -116,6 +126,31 @@ describe('A Redis user with no other rights than those printed', function () {
 
   const user = (rights: readonly string[]) =>
     admin.call('ACL', 'SETUSER', 'virtual-key', 'reset', 'on', '>secret', ...leastRules(rights))
+
+  it('is what the printed commands make, each pasted into a shell as it stands', async () => {
+    const rules = async (name: string) => {
+      const users = (await admin.call('ACL', 'LIST')) as string[]
+      return users.find((one) => one.startsWith(`user ${name} `))?.slice(`user ${name} `.length)
+    }
+    const commands = printedCommands()
+    const rights = [leastRules(PLUGIN_SERVER_RIGHTS), VK_RIGHTS.map((right) => `+${right}`), RATE_LIMIT_RULES]
+    expect(commands).to.have.length(rights.length)
+    for (const [index, [command = '', ...rest]] of commands.entries()) {
+      await admin.call(command, ...rest)
+      await admin.call('ACL', 'SETUSER', 'least', 'on', '>password', ...(rights[index] ?? []))
+      expect(await rules('virtual-key')).to.equal(await rules('least'))
+    }
+  })
+
+  it('counts for rate limits of Kong, with what is printed for them', async () => {
+    await user(PLUGIN_SERVER_RIGHTS)
+    await admin.call('ACL', 'SETUSER', 'virtual-key', ...RATE_LIMIT_RULES)
+    const { redis } = await connected(server.port, { username: 'virtual-key', password: 'secret' })
+    // What Kong 3.9's rate-limiting runs where it does not set sync_rate.
+    const script = `if redis.call("incr", KEYS[1]) == 1 then redis.call("expire", KEYS[1], ARGV[1]) end`
+    await redis.eval(script, 1, 'ratelimit:route:service:consumer:1795529040000:minute', 60)
+    expect(await denials(admin)).to.deep.equal([])
+  })
 
   it('admits, counts and delivers', async () => {
     await user(PLUGIN_SERVER_RIGHTS)
