@@ -1,4 +1,5 @@
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
+import { ConfigError, settingsFrom } from '../../plugins/virtual-key/settings.ts'
 import type { Config } from '../../schema/config.ts'
 import type { PluginEntity } from './gateway.ts'
 
@@ -20,7 +21,12 @@ export interface Configuration {
   readonly format: Format
   readonly allowPrivateNetworks: boolean
   readonly signed: boolean
+  /** Why the plugin refuses it, so that Kong answers 500 there; absent: it does not, or that cannot be seen. */
+  readonly refusal?: string
 }
+
+/** How a reference to a vault of Kong's begins; the Admin API shows it, and the plugin gets what it stands for. */
+const REFERENCE = '{vault://'
 
 /** Where a Redis is. */
 export interface RedisPlace {
@@ -33,6 +39,7 @@ export interface RedisPlace {
 export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => string): Configuration {
   const config = plugin.config as { readonly [N in keyof Config]?: Config[N] | null }
   const { redis, webhook, alert_webhook: url } = config
+  const refusal = refusalOf(config)
   return {
     id: plugin.id,
     enabled: plugin.enabled,
@@ -47,6 +54,25 @@ export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => 
     format: webhook?.format ?? 'json',
     allowPrivateNetworks: webhook?.allow_private_networks === true,
     signed: (webhook?.secrets ?? []).length > 0,
+    ...(refusal === undefined ? {} : { refusal }),
+  }
+}
+
+/** What only the plugin checks: rules across fields, and values that Kong's schema language cannot judge. */
+function refusalOf(config: { readonly [N in keyof Config]?: Config[N] | null }): string | undefined {
+  const known = (value: string) => !value.startsWith(REFERENCE)
+  const url = config.alert_webhook ?? ''
+  const secrets = (config.webhook?.secrets ?? []).filter(known)
+  try {
+    settingsFrom({
+      ...config,
+      alert_webhook: url !== '' && known(url) ? url : undefined,
+      webhook: { ...config.webhook, secrets },
+    } as Config)
+    return undefined
+  } catch (error) {
+    // Anything else is a field that an older version of the plugin does not have.
+    return error instanceof ConfigError ? error.message : undefined
   }
 }
 

@@ -1,10 +1,10 @@
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
-import { type Judged, ok, warn } from './finding.ts'
+import { fail, type Judged, ok, warn } from './finding.ts'
 import { several } from './wording.ts'
 
 export interface EnabledFacts {
-  readonly configurations: ReadonlyArray<Pick<Configuration, 'scope' | 'enabled'>>
+  readonly configurations: ReadonlyArray<Pick<Configuration, 'scope' | 'enabled' | 'refusal'>>
 }
 
 export function judgeEnabled({ configurations }: EnabledFacts): Judged[] {
@@ -18,6 +18,11 @@ export function judgeEnabled({ configurations }: EnabledFacts): Judged[] {
     ...(off.length === 0
       ? []
       : [warn(`switched off on ${several(off)}`, 'set enabled: true there, or delete it')]),
+    ...configurations.flatMap((one) =>
+      one.enabled && one.refusal !== undefined
+        ? [fail(`on ${one.scope}, ${one.refusal}: its requests get 500`, 'correct that field')]
+        : [],
+    ),
   ]
 }
 

@@ -75,6 +75,26 @@ describe('vk doctor on Kong', function () {
     expect(told(found, 'webhooks')).to.match(/^skipped: no webhook is named/)
   })
 
+  it('sees configurations that the plugin refuses, and does not take a reference for what it stands for', async () => {
+    for (const name of ['percents', 'secret', 'vault', 'off']) await route(name)
+    await virtualKey('/routes/percents', { alert_percents: [50] })
+    await virtualKey('/routes/secret', { webhook: { secrets: ['whsec_AAAA'] } })
+    await virtualKey('/routes/vault', {
+      alert_webhook: '{vault://env/webhook-url}',
+      webhook: { secrets: ['{vault://env/webhook-secret}'] },
+    })
+    await virtualKey('/routes/off', { alert_percents: [50] }, { enabled: false })
+    const found = await visit()
+    expect(found.code).to.equal(1)
+    const refused = found.of('enabled').flatMap(({ state, finding }) => (state === 'fail' ? [finding] : []))
+    expect(refused).to.have.length(2)
+    expect(refused.join('\n')).to.match(
+      /on route percents, virtual-key: config\.alert_percents: \[50\] needs a token_budget.*: its requests get 500/,
+    )
+    expect(refused.join('\n')).to.match(/on route secret, virtual-key: config\.webhook\.secrets\[0\]: /)
+    expect(found.text).not.to.include('whsec_AAAA')
+  })
+
   it('sees taps that are absent or another version’s, routes without key-auth, and another Redis', async () => {
     for (const name of ['bare', 'old', 'open']) await route(name)
     for (const name of ['bare', 'old']) await plugin(`/routes/${name}`, 'key-auth')
