@@ -23,6 +23,8 @@ export function startInbox(
     async (request, response) => {
       const body = await bodyOf(request)
       response.writeHead(204).end()
+      // `vk doctor` asks by HEAD whether somebody is there.
+      if (request.method === 'HEAD') return
       const headers = request.headers as Record<string, string>
       show({ id: headers['webhook-id'] ?? '', body, verified: verifies(secret, body, headers) })
     },
