@@ -146,5 +146,11 @@ describe('Ids that clients may have invented', function () {
     await spend(id, 1, { thresholds: [] })
     expect(await connection.redis.ttl(totalName(id, 'total'))).to.be.within(FORGET_AFTER - 60, FORGET_AFTER)
     expect(await forgotten()).to.be.within(FORGET_AFTER - 60, FORGET_AFTER + 60)
+
+    // Used again at once, and in a window that ends earlier, it is neither kept for ever nor forgotten sooner.
+    await spend(id, 1, { thresholds: [] })
+    expect(await connection.redis.ttl(totalName(id, 'total'))).to.be.within(FORGET_AFTER - 60, FORGET_AFTER)
+    await spend(id, 1, { window: windowAt('day', seconds * 1000), thresholds: [] })
+    expect(await forgotten()).to.be.within(FORGET_AFTER - 60, FORGET_AFTER + 60)
   })
 })
