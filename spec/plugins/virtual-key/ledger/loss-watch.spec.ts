@@ -148,6 +148,8 @@ describe('Data that Redis has lost', function () {
     await empty()
     expect([...one.alerts, ...other.alerts].map(([threshold]) => threshold)).to.deep.equal([100, 200])
     expect(one.lines.join('\n')).to.include('Redis has lost its newest data')
+    // Crossings waited until every gateway had told what it saw.
+    expect(await plain.hget(schemaName(partitionOf(key)), 'lost')).to.be.a('string')
   })
 
   it('a Redis that is empty and read-only: that counters cannot be put back is one line, however often it is tried', async () => {
