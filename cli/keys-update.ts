@@ -31,9 +31,7 @@ type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
 export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
   const update = withConnection(keys.command('update'))
-    .description(
-      'changes the settings that are named in the registry, and a rate limit in Kong; the others stay',
-    )
+    .description('changes the named settings in the registry, and a rate limit in Kong; the others stay')
     .argument('<id>', 'the virtual key')
   withAdmin(withUnset(withKeySettings(update))).action((id: string, options: UpdateOptions) => {
     const changes = changesFrom(options)

@@ -20,7 +20,7 @@ export function tapLines(indent = INDENT): string {
 /** Adds `vk tap`. @param print gets the text for stdout */
 export function addTap(vk: Command, print: (text: string) => void): void {
   vk.command('tap')
-    .description('print the post-function that a route with `body: tapped` needs beside virtual-key')
+    .description('prints the post-function that a route with `body: tapped` needs beside virtual-key')
     .option('--indent <columns>', 'spaces before each line', columns, INDENT)
     .action(({ indent }: { indent: number }) => print(tapLines(indent).trimEnd()))
 }
