@@ -33,7 +33,7 @@ const WORDS = /^\s*text\/(plain|markdown|vtt|srt)/i
 export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
   const request = textOf(sample.request, sample.requestEncoding, most)
   const sent = Math.max(sample.sent ?? 0, sample.request.length)
-  const prompt = request.text === '' ? undefined : promptOf(request.text)
+  const prompt = request.text === '' ? undefined : promptOf(request.text, sample.requestType)
   const closed = request.text === '' && sent > 0 && !FILES.test(sample.requestType ?? '')
   const head = textOf(sample.head, sample.encoding, most)
   // What is compressed cannot be read from its middle on.

@@ -58,10 +58,13 @@ export interface Prompt {
 /** Members of a request whose string is always read as text, whatever it looks like. */
 const PLAIN = new Set(['content', 'text', 'prompt', 'system', 'instructions'])
 
-/** @returns undefined where the text is an upload, or a document that prompts no model */
-export function promptOf(request: string): Prompt | undefined {
+/** Parts of another kind than the fields and files of a form. */
+const PARTS = /^\s*multipart\/(?!form-data)/i
+
+/** @param type Content-Type @returns undefined where the text is an upload, or a document that prompts no model */
+export function promptOf(request: string, type = ''): Prompt | undefined {
   const start = request.trimStart()
-  if (!/^[{["]/.test(start)) return plainPrompt(start)
+  if (!/^[{["]/.test(start)) return plainPrompt(start, PARTS.test(type))
   const found = new PromptFinder()
   visitStrings(start, found)
   return found.prompt
@@ -70,10 +73,14 @@ export function promptOf(request: string): Prompt | undefined {
 /** JSON that is neither text nor a container. */
 const LITERAL = /^(null|true|false|-?\d[\d.eE+-]*)\s*$/
 
-/** A form with files in it holds no prompt that could be told from them; any other text is one. */
-function plainPrompt(text: string): Prompt | undefined {
+/**
+ * A form with files in it holds no prompt that could be told from them; any other text is one.
+ * @param parts the text has parts that are requests (multipart/mixed, as Google's APIs take several at once), no files
+ */
+function plainPrompt(text: string, parts: boolean): Prompt | undefined {
+  const isForm = text.startsWith('--') && !parts
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they tell files from text
-  const isText = text !== '' && !text.startsWith('--') && !LITERAL.test(text) && !/[\0-\x08\uFFFD]/.test(text)
+  const isText = text !== '' && !isForm && !LITERAL.test(text) && !/[\0-\x08\uFFFD]/.test(text)
   return isText ? { text, extra: 0, media: false } : undefined
 }
 
