@@ -5,14 +5,26 @@ const LOOK = 250
  * Whoever started this process reads its output. A Kong worker that was killed does not: another worker starts another plugin server,
  * and this one would stay for ever, with its connections and its dispatcher. It notices when it writes, so it writes when its parent
  * has changed; one whose output goes to a file or a service manager, and whose starter has just gone on, does not end by that.
+ * A Kong that stops kills the starter while its worker still reads, so the line is written again, each time after twice the pause.
  */
 export function watchParent(write: (line: string) => void, orphaned: () => void): void {
   let parent = process.ppid
+  let ended: number | undefined
+  let pause = LOOK
+  let due = 0
   process.stdout.on('error', orphaned)
   const look = setInterval(() => {
-    if (process.ppid === parent) return
-    write(`the process that started this one, ${parent}, has ended`)
-    parent = process.ppid
+    const now = performance.now()
+    if (process.ppid !== parent) {
+      ended = parent
+      parent = process.ppid
+      pause = LOOK
+      due = now
+    }
+    if (ended === undefined || now < due) return
+    write(`the process that started this one, ${ended}, has ended`)
+    due = now + pause
+    pause *= 2
   }, LOOK)
   look.unref()
 }

@@ -99,6 +99,25 @@ describe('A plugin server whose starter is gone', function () {
     await until('its end', () => !isAlive(pid))
   })
 
+  it('ends where its output is read on for a while: a Kong that stops kills its starter before its worker ends', async () => {
+    const starter = spawn('/bin/sh', ['-c', `${command()} & wait`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    starter.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    const pid = await until('the plugin server', () => pidIn(output))
+    try {
+      starter.kill('SIGKILL')
+      await until('the line', () =>
+        output.includes(`the process that started this one, ${starter.pid}, has ended`),
+      )
+      starter.stdout.destroy()
+      await until('its end', () => !isAlive(pid))
+    } finally {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    }
+  })
+
   it('stays where its output goes on: it was put into the background', async () => {
     const file = join(folder, 'output')
     const out = openSync(file, 'a')
