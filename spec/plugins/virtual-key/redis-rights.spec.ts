@@ -148,8 +148,12 @@ describe('A Redis user with no other rights than those printed', function () {
     const { redis } = await connected(server.port, { username: 'virtual-key', password: 'secret' })
     // What Kong 3.9's rate-limiting runs where it does not set sync_rate.
     const script = `if redis.call("incr", KEYS[1]) == 1 then redis.call("expire", KEYS[1], ARGV[1]) end`
-    await redis.eval(script, 1, 'ratelimit:route:service:consumer:1795529040000:minute', 60)
-    expect(await denials(admin)).to.deep.equal([])
+    try {
+      await redis.eval(script, 1, 'ratelimit:route:service:consumer:1795529040000:minute', 60)
+      expect(await denials(admin)).to.deep.equal([])
+    } finally {
+      redis.disconnect()
+    }
   })
 
   it('admits, counts and delivers', async () => {
