@@ -265,12 +265,15 @@ for (const [name, open] of Object.entries(PLACES))
     })
 
     it('leaves an alert whose secrets it does not know to one who does, and says so once', async () => {
-      const stranger = await start()
+      // Long enough that the stranger, if it looks again, does not give the alert up by its age.
+      const schedule = [3_600_000]
+      const stranger = await start({ schedule })
       await stranger.cross(newKey(), targetAt(receiver.url, { configuration: 'plugin-2', signed: true }))
       await until('the put back', async () => (await count('retry')) === 1)
       expect(receiver.received).to.have.length(0)
       const secret = `whsec_${randomBytes(32).toString('base64')}`
-      const knowing = await start({ signers: new Map([['plugin-2', [signingKey(secret)]]]) })
+      const signers = new Map([['plugin-2', [signingKey(secret)]]])
+      const knowing = await start({ signers, schedule })
       await gone()
       expect(knowing.metrics.get('delivered')).to.equal(1)
       expect(receiver.received).to.have.length(1)
