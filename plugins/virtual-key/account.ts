@@ -103,7 +103,7 @@ export class Account {
       return
     }
     if (hidden?.least === 0) return withhold(kong, hidden.refusal)
-    const sample = { ...(await readRequest(kong)), ...answer }
+    const sample = { ...(await readRequest(kong)), ...answer, later: background }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
     const taken = { ...response, service: label, ...(hidden && { reported: 'no_usage' as const }) }
@@ -139,7 +139,8 @@ export class Account {
       reservation,
     }
     const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
-    await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
+    const sample = missing ? sampleOf(tapped) : undefined
+    await this.#settle(tell, response, sample && { ...sample, later: background })
   }
 
   /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */

@@ -3,12 +3,13 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { expect } from 'chai'
 import { request } from 'undici'
 import { tokensOf } from '../../plugins/virtual-key/estimate/tokens.ts'
+import { answerCost } from '../support/estimated.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'
 
 const PROMPT = 'What is a token, and who counts them?'
 const ANSWER = 'Tokens are the small pieces of text that a language model reads and writes.'
-const TOTAL = tokensOf(PROMPT) + 3 + 3 + tokensOf(ANSWER)
+const TOTAL = tokensOf(PROMPT) + 3 + 3 + answerCost(ANSWER)
 const REQUEST = JSON.stringify({ stream: true, messages: [{ role: 'user', content: PROMPT }] })
 
 describe('estimate', function () {
@@ -101,7 +102,7 @@ describe('estimate', function () {
       const [response] = (await once(call, 'response')) as [IncomingMessage]
       response.resume()
       await until('the count', async () => (await scene.total(key)) > 0)
-      expect(await scene.total(key)).to.equal(tokensOf(`${PROMPT} `.repeat(1000)) + 6 + tokensOf(ANSWER))
+      expect(await scene.total(key)).to.equal(tokensOf(`${PROMPT} `.repeat(1000)) + 6 + answerCost(ANSWER))
     })
   }
 
@@ -138,7 +139,7 @@ describe('estimate', function () {
     await once(response, 'data')
     call.destroy()
     await until('the count', async () => (await scene.total(key)) > 0)
-    expect(await scene.total(key)).to.equal(tokensOf(PROMPT) + 6 + tokensOf(words.slice(0, 8).join('')))
+    expect(await scene.total(key)).to.equal(tokensOf(PROMPT) + 6 + answerCost(words.slice(0, 8).join('')))
   })
 
   it('a client that hangs up before the answer pays for its prompt', async () => {

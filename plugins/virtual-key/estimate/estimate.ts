@@ -18,6 +18,13 @@ const REST = 6
 /** Sounds and pictures cost no more in any API and coding in use: a second of speech about 20 tokens. Unit: bytes for each token. */
 const FILE = 256
 
+/**
+ * How many times what the tokenizer says a model's words are taken for, and what an answer costs besides. Over recorded answers of all
+ * providers that makes nine of ten estimates no lower than what was reported, where the recording shows all of the answer.
+ */
+const MARGIN = 1.25
+const PER_ANSWER = 10
+
 /** An estimate by what was read of an exchange; `tokensOf` counts a text's tokens. It errs upward in doubt. */
 export function estimateOf(read: ReadSample, tokensOf: (text: string) => number): Estimate {
   const { prompt, promptScale, promptUnread, promptRest, answer, answerScale, answerUnread } = read
@@ -28,10 +35,12 @@ export function estimateOf(read: ReadSample, tokensOf: (text: string) => number)
   const other = prompts ? read.other : undefined
   const words = other !== undefined && 'text' in other ? other.text : answer.text
   const bytes = other !== undefined && 'bytes' in other ? other.bytes : 0
+  const shown = (tokensOf(words) * MARGIN + answer.extra) * answerScale
+  const written = shown > 0 ? shown + PER_ANSWER : 0
   return {
     ...(prompts ? { prompt: asked } : {}),
     completion:
-      Math.ceil(tokensOf(words) * answerScale) + Math.ceil(answerUnread / UNREAD) + Math.ceil(bytes / FILE),
+      Math.ceil(written) + Math.ceil(answerUnread / UNREAD) + Math.ceil(bytes / FILE) + read.thoughts,
     answered: answer.answered || answerUnread > 0 || other !== undefined,
   }
 }

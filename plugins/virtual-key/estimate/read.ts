@@ -1,6 +1,8 @@
 import { codings, decode, isDecodable, signature } from '../usage/encoding.ts'
+import { type Answer, answerOf } from './answers.ts'
 import { LOOKED_AT, type Sample } from './sample.ts'
-import { type Answer, answerOf, type Prompt, promptOf } from './texts.ts'
+import { type Prompt, promptOf } from './texts.ts'
+import { unseenThoughts } from './thoughts.ts'
 
 /** What a sample shows, and what of it is missing. */
 export interface ReadSample {
@@ -14,6 +16,8 @@ export interface ReadSample {
   readonly promptRest: number
   readonly answer: Answer
   readonly answerScale: number
+  /** Tokens of thoughts that such an answer does not show. */
+  readonly thoughts: number
   /** Bytes of an answer that nothing could be read of, though it may be a model's. */
   readonly answerUnread: number
   /** What an answer in none of the APIs' writings is, which is a model's where its request prompts one. */
@@ -41,6 +45,7 @@ export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
   const answers = tail === undefined ? [answerOf(head.text)] : [answerOf(head.text), answerOf(tail.text)]
   const answer = {
     text: answers.map(({ text }) => text).join(''),
+    extra: answers.reduce((sum, { extra }) => sum + extra, 0),
     answered: answers.some(({ answered }) => answered),
   }
   const silent = !answer.answered && sample.seen > 0
@@ -55,6 +60,7 @@ export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
     promptRest: JSON_STARTS.test(request.text) && !prompt?.media ? Math.max(0, sent - request.read) : 0,
     answer,
     answerScale: scale(sample.seen, head.read + (tail?.read ?? 0)),
+    thoughts: sample.later ? 0 : unseenThoughts(request.text, head.text),
     answerUnread: unread ? sample.seen : 0,
     other: !silent ? undefined : isFile ? { bytes: sample.seen } : words ? { text } : undefined,
   }

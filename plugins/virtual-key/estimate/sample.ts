@@ -15,6 +15,8 @@ export interface Sample {
   readonly tail?: Uint8Array
   /** Bytes that the answer had. */
   readonly seen: number
+  /** It is made in the background: what the model thinks is counted when it is fetched. */
+  readonly later?: boolean
 }
 
 /** A body that is not there. */

@@ -1,4 +1,4 @@
-import { stringEnd, unescaped, type Visitor, visitStrings } from './strings.ts'
+import { type Visitor, visitStrings } from './strings.ts'
 
 /** Members of LLM requests whose strings the model reads, in any API. Settings, ids, URLs and encoded files are not among them. */
 const READ = new Set([
@@ -37,14 +37,6 @@ const PER_TURN = 3
 const MEDIA = new Set(['url', 'image_url', 'data', 'bytes', 'file_data', 'fileuri', 'file_uri', 'images'])
 const PER_MEDIUM = 1000
 const ENCODED = /^data:(image|audio|video|application)\/[\w.+-]+;base64,[\w+/=-]*$/
-
-/** Members of answers, whole or in pieces, whose strings the model wrote. */
-const WRITTEN =
-  /"(content|text|arguments|partial_json|thinking|reasoning_content|reasoning|refusal|response|outputText|generation|generated_text|completion|transcript|delta|bytes)"\s*:\s*"/g
-
-/** Members that only answers of a model have, so that its prompt was read though it wrote nothing. */
-const ANSWERED =
-  /"(choices|candidates|embeddings?|generations|finish_?reason|stop_?reason|done_reason|outputText|generated_text|completion)"\s*:/i
 
 /** What a request gives the model to read. */
 export interface Prompt {
@@ -130,39 +122,4 @@ class PromptFinder implements Visitor {
     else return
     this.#prompts = true
   }
-}
-
-/** What an answer shows of a model. */
-export interface Answer {
-  /** What the model wrote, in any framing and as far as it goes. */
-  readonly text: string
-  /** It is a model's answer, though it may show no word of it. */
-  readonly answered: boolean
-}
-
-/**
- * The strings are found by their names alone, in one pass, so that a beginning and an end without what was between them can be read.
- * The Responses API repeats in its last events what it sent in pieces, which are then all that counts.
- */
-export function answerOf(answer: string): Answer {
-  const all: string[] = []
-  const deltas: string[] = []
-  const names = new RegExp(WRITTEN)
-  for (let match = names.exec(answer); match !== null; match = names.exec(answer)) {
-    const end = stringEnd(answer, names.lastIndex)
-    const raw = answer.slice(names.lastIndex, end)
-    names.lastIndex = end
-    const text =
-      match[1] === 'bytes' ? wrappedText(Buffer.from(raw, 'base64').toString('utf8')) : unescaped(raw)
-    all.push(text)
-    if (match[1] === 'delta') deltas.push(text)
-  }
-  const text = (deltas.length > 0 ? deltas : all).join('')
-  return { text, answered: text !== '' || ANSWERED.test(answer) }
-}
-
-/** Bedrock wraps the JSON of models, and the plain text of agents. */
-function wrappedText(text: string): string {
-  if (text.trimStart().startsWith('{')) return answerOf(text).text
-  return text.includes('\uFFFD') ? '' : text
 }

@@ -5,6 +5,7 @@ import { readSample } from '../../../../plugins/virtual-key/estimate/read.ts'
 import { boundedSample, LOOKED_AT, type Sample } from '../../../../plugins/virtual-key/estimate/sample.ts'
 import { tokensOf } from '../../../../plugins/virtual-key/estimate/tokens.ts'
 import { STREAMED } from '../../../fixtures/tapped.ts'
+import { answerCost } from '../../../support/estimated.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -21,14 +22,54 @@ describe('estimate', () => {
   for (const [name, { pieces }] of Object.entries(STREAMED)) {
     it(`finds the model's words in ${name}`, () => {
       const head = Buffer.concat(pieces.map((piece) => Buffer.from(piece)))
-      expect(estimate({ head }).completion).to.equal(hello)
+      expect(estimate({ head }).completion).to.equal(answerCost('Hello'))
     })
   }
 
   it('finds the words of a Bedrock agent, and none in a picture', () => {
     const wrapped = (bytes: Buffer) => Buffer.from(JSON.stringify({ bytes: bytes.toString('base64') }))
-    expect(estimate({ head: wrapped(Buffer.from('Hello')) }).completion).to.equal(hello)
+    expect(estimate({ head: wrapped(Buffer.from('Hello')) }).completion).to.equal(answerCost('Hello'))
     expect(estimate({ head: wrapped(Buffer.from([0x89, 0xff, 0xfe, 1, 2])) }).completion).to.equal(0)
+  })
+
+  it('counts the arguments of a call of a tool, and what stands around them, once for each call', () => {
+    const cost = (body: unknown) => estimate({ head: Buffer.from(JSON.stringify(body)) }).completion
+    const input = { city: 'Paris', text: 'Hello' }
+    const call = (name: string, input: string) => ({ tool_calls: [{ function: { name, arguments: input } }] })
+    const answers: Record<string, unknown> = {
+      openai: { choices: [{ message: { content: null, ...call('weather', JSON.stringify(input)) } }] },
+      anthropic: { content: [{ type: 'tool_use', id: 't', name: 'weather', input }] },
+      gemini: { candidates: [{ content: { parts: [{ functionCall: { name: 'weather', args: input } }] } }] },
+      converse: { output: { message: { content: [{ toolUse: { toolUseId: 't', input } }] } } },
+    }
+    const written = tokensOf(JSON.stringify(input)) * 1.25
+    for (const [api, body] of Object.entries(answers))
+      expect(cost(body), api).to.be.within(20 + 10 + 0.8 * written, 20 + 10 + 1.2 * written)
+    const pieces = [call('weather', ''), call('', '{"city":'), call('', '"Paris"}')]
+    const stream = pieces.map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`).join('')
+    expect(estimate({ head: Buffer.from(stream) }).completion).to.be.within(30, 50)
+  })
+
+  it('counts thoughts that are not shown: by what seals them, or by the model that thinks unseen', () => {
+    const answer = (own: object) => ({ head: Buffer.from(JSON.stringify({ content: 'Hello', ...own })) })
+    const plain = answerCost('Hello')
+    expect(estimate(answer({ signature: 'A'.repeat(400) })).completion).to.equal(plain + 40)
+    const thinking = ['o3', 'o4-mini-2025-04-16', 'gpt-5', 'openai/gpt-5.2-codex', 'gpt-6-mini', 'gpt-10']
+    for (const model of thinking) expect(estimate(answer({ model })).completion, model).to.equal(plain + 256)
+    const others = [
+      'gpt-4o',
+      'gpt-5-chat-latest',
+      'gpt-5.2-chat',
+      'claude-opus-4-8',
+      'olmo-3',
+      'gpt-oss-120b',
+    ]
+    for (const model of others) expect(estimate(answer({ model })).completion, model).to.equal(plain)
+    // The client has hung up while it thought.
+    const request = Buffer.from(chat('Hello'))
+    expect(estimate({ request })).to.deep.include({ prompt: asked, completion: 256 })
+    // Fetched later, it tells.
+    expect(estimate({ request, later: true }).completion).to.equal(0)
   })
 
   it('counts what a model reads of a request, a picture as about what one costs, and no settings', () => {
@@ -64,7 +105,10 @@ describe('estimate', () => {
     expect(estimate({ request, ...sound })).to.deep.include({ completion: 100, answered: true })
     expect(estimate(sound)).to.deep.include({ completion: 0, answered: false })
     const words = { head: Buffer.from('Hello'), type: 'text/plain' }
-    expect(estimate({ request, ...words })).to.deep.include({ completion: hello, answered: true })
+    expect(estimate({ request, ...words })).to.deep.include({
+      completion: answerCost('Hello'),
+      answered: true,
+    })
     expect(estimate({ request, head: Buffer.from('\nHello') }).answered).to.equal(true)
     const file = { head: Buffer.from('{"id":"file-1"}'), type: 'application/json' }
     const page = { head: Buffer.from('<html>Hello</html>'), type: 'text/html' }
@@ -155,7 +199,7 @@ describe('estimate', () => {
     expect(estimate({ head: packed, encoding: 'gzip' })).to.deep.equal(whole)
     const [head, tail] = [Buffer.from(text.slice(0, 100)), Buffer.from(text.slice(-100))]
     const { completion } = estimate({ head, tail, seen: 2000 })
-    expect(completion).to.be.within(1, 20 * 100)
+    expect(completion).to.be.within(1, 1.25 * 20 * 100)
   })
 
   it('a long request or answer is looked at in part, and counted in proportion', () => {
@@ -166,7 +210,7 @@ describe('estimate', () => {
     const head = Buffer.from(JSON.stringify({ choices: [{ message: { content: text } }] }))
     const { prompt, completion } = estimate({ request, head })
     expect(prompt).to.be.within(0.95 * tokens, 1.05 * tokens)
-    expect(completion).to.be.within(0.95 * tokens, 1.05 * tokens)
+    expect(completion).to.be.within(0.95 * 1.25 * tokens, 1.05 * 1.25 * tokens)
     const start = request.subarray(0, LOOKED_AT)
     expect(estimate({ request: start, sent: request.length }).prompt).to.be.within(
       0.95 * tokens,

@@ -5,6 +5,7 @@ import { Estimator } from '../../../../plugins/virtual-key/estimate/estimator.ts
 import { guess } from '../../../../plugins/virtual-key/estimate/guess.ts'
 import type { Sample } from '../../../../plugins/virtual-key/estimate/sample.ts'
 import { tokensOf } from '../../../../plugins/virtual-key/estimate/tokens.ts'
+import { answerCost } from '../../../support/estimated.ts'
 
 const SIZE = 8 * 1024 * 1024
 
@@ -29,7 +30,7 @@ describe('Estimator', function () {
     head: Buffer.from('{"text":"Hello"}'),
     seen: 16,
   }
-  const hello = { prompt: tokensOf('Hello'), completion: tokensOf('Hello'), answered: true }
+  const hello = { prompt: tokensOf('Hello'), completion: answerCost('Hello'), answered: true }
 
   afterEach(async () => {
     for (const one of estimators.splice(0)) await one.close(0)
