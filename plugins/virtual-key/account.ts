@@ -82,8 +82,10 @@ export class Account {
       ...(encoding === undefined ? {} : { encoding }),
     }
     const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
-    const missing = estimate && (background || isAnswer({ request: NOTHING, ...answer }))
-    if (typeof reported === 'string' && !missing && !hidden) return uncounted(tell, reported)
+    if (typeof reported === 'string' && !hidden) {
+      const missing = estimate && (background || isAnswer({ request: NOTHING, ...answer }))
+      if (!missing) return uncounted(tell, reported)
+    }
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
     const keyId = key ?? (await identify(kong, identification))
     const response = {
