@@ -27,7 +27,7 @@ import { sampleOf } from './tap/sample.ts'
 import { tappedFrom } from './tap/tapped.ts'
 import { tappedUsage } from './tap/usage.ts'
 import { REMAINING, remaining } from './token-headers.ts'
-import type { Usage } from './usage/usage.ts'
+import type { Answer, Usage } from './usage/usage.ts'
 
 /** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
 type Tell = (line: string) => unknown
@@ -41,8 +41,8 @@ interface Response {
   readonly reported: Usage | Uncounted
   /** The whole of it was seen. */
   readonly ended: boolean
-  /** Id of an answer that can be fetched, and is counted then too. */
-  readonly answer: string | undefined
+  /** Where it can be fetched. */
+  readonly kept: Answer | undefined
   /** What its request holds. */
   readonly reservation: Reservation | undefined
 }
@@ -71,9 +71,7 @@ export class Account {
     const seen = await read(kong)
     if (seen === undefined) return
     const { usage: reported, body, type, encoding, answer: kept } = seen
-    const background = kept?.background ?? false
-    // Fetched, an answer repeats what was counted when it was made, unless that was in the background.
-    if (kept !== undefined && fetches.possible && (!background || typeof reported === 'string'))
+    if (kept !== undefined && fetches.possible && repeats(reported, kept))
       if ((await kong.request.getMethod()) === 'GET') return
     const answer = {
       head: body,
@@ -83,7 +81,7 @@ export class Account {
     }
     const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
     if (typeof reported === 'string' && !hidden) {
-      const missing = estimate && (background || isAnswer({ request: NOTHING, ...answer }))
+      const missing = estimate && (kept?.background || isAnswer({ request: NOTHING, ...answer }))
       if (!missing) return uncounted(tell, reported)
     }
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
@@ -93,9 +91,8 @@ export class Account {
       service,
       label: () => serviceLabel(kong),
       reported,
-      // What is made in the background has only begun.
-      ended: !background,
-      answer: background ? kept?.id : undefined,
+      ended: true,
+      kept,
       reservation,
     }
     if (typeof reported !== 'string' && !hidden) {
@@ -105,7 +102,7 @@ export class Account {
       return
     }
     if (hidden?.least === 0) return withhold(kong, hidden.refusal)
-    const sample = { ...(await readRequest(kong)), ...answer, later: background }
+    const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
     const taken = { ...response, service: label, ...(hidden && { reported: 'no_usage' as const }) }
@@ -126,23 +123,12 @@ export class Account {
     const { ended } = tapped
     const { reservation } = noteFrom(tapped.note)
     const { reported, answer: kept } = tappedUsage(tapped)
-    const background = kept?.background ?? false
-    // Fetched, an answer repeats what was counted when it was made, unless that was in the background.
-    if (tapped.fetched && (!background || typeof reported === 'string')) return
+    if (tapped.fetched && repeats(reported, kept)) return
     const service = this.#settings.service ?? tapped.service
     const keyId = tappedKey(this.#settings.identification, tapped)
-    const response = {
-      keyId,
-      service,
-      label: async () => service,
-      reported,
-      ended: ended && !background,
-      answer: background ? kept?.id : undefined,
-      reservation,
-    }
+    const response = { keyId, service, label: async () => service, reported, ended, kept, reservation }
     const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
-    const sample = missing ? sampleOf(tapped) : undefined
-    await this.#settle(tell, response, sample && { ...sample, later: background })
+    await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
   }
 
   /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
@@ -166,20 +152,25 @@ export class Account {
    */
   async #settle(
     tell: Tell,
-    { keyId, service, label, reported, ended, answer, reservation }: Response,
+    { keyId, service, label, reported, ended, kept, reservation }: Response,
     sample?: Sample,
     least = 0,
   ): Promise<Standing | undefined> {
     const { admissions, settlements } = this.#runtime
     const held = admissions.take(reservation) ? reservation : undefined
-    const estimate = keyId === undefined ? undefined : sample && (await estimator.estimate(sample))
-    const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, ended)
+    // It has only begun, and is counted again when it is fetched.
+    const begun = kept?.background ? kept.id : undefined
+    const later = begun !== undefined
+    const estimate =
+      keyId === undefined ? undefined : sample && (await estimator.estimate({ ...sample, later }))
+    const whole = ended && !later
+    const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, whole)
     if (keyId === undefined || typeof result === 'string') {
       if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
       await uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock(), answer)
+    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock(), begun)
     const settled = await settlements.settle(settlement, service, label)
     if (settled.state === 'dropped') {
       if (held !== undefined) await admissions.release(keyId, held)
@@ -189,6 +180,11 @@ export class Account {
       await complain(tell, 'schema_newer')
     return settled.state === 'settled' ? settled.standing : undefined
   }
+}
+
+/** Whether an answer, when it is fetched, tells only what was counted when it was made. One that was made in the background tells more. */
+function repeats(reported: Usage | Uncounted, kept: Answer | undefined): boolean {
+  return !kept?.background || typeof reported === 'string'
 }
 
 function atLeast(estimate: Estimate | undefined, least: number): Estimate {
@@ -206,9 +202,9 @@ async function complain(tell: Tell, reason: Complaint): Promise<void> {
   if (line !== undefined) await tell(line)
 }
 
-/** In the place of an answer. */
+/** Refuses where the upstream has answered already: its answer does not reach the client. */
 async function withhold(kong: Kong, refusal: Rejection): Promise<void> {
-  // It was the upstream's, and would belong to the refusal.
+  // The header is the upstream's, and the client would decode the refusal by it.
   await kong.response.clearHeader('content-encoding')
   await refuse(kong, refusal)
 }
