@@ -8,6 +8,7 @@ import { serviceLabel } from './label.ts'
 import type { Decision } from './ledger/admissions.ts'
 import type { Question } from './ledger/admit.ts'
 import { type Reservation, tokensOf } from './ledger/reserve.ts'
+import { isLookup } from './methods.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { declaredMost } from './reserve/declared.ts'
 import { clock, complaints, metrics, type Runtime } from './runtime.ts'
@@ -73,24 +74,27 @@ export class Gate {
   }
 
   async #question(kong: Kong, keyId: string, body: RequestBody, at: number): Promise<Question | Rejection> {
-    const { reserve, requireKey } = this.#settings
-    // Over HTTP/2 no header need tell of a body, so that without one only the method says whether tokens will be spent.
-    const spends = reserve !== undefined && (body.present || (await kong.request.getMethod()) === 'POST')
-    const object = spends ? await body.object() : 'none'
-    if (typeof object === 'object' && 'status' in object) return object
-    const wanted = spends
-      ? isObject(object)
-        ? declaredMost(object, await body.target(), reserve)
-        : reserve
-      : undefined
+    const wanted = await this.#wanted(kong, body)
+    if (typeof wanted === 'object') return wanted
     const reservation =
       wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
     return {
       ...termsOf(this.#settings, this.#signer, keyId, at),
       ...reservation,
-      refuseUnknown: requireKey,
+      refuseUnknown: this.#settings.requireKey,
       alert: { key_id: keyId, timestamp: rfc3339(at) },
     }
+  }
+
+  /** What the request reserves, in tokens; undefined: it reserves nothing. Or the refusal of a body that says that unclearly. */
+  async #wanted(kong: Kong, body: RequestBody): Promise<number | Rejection | undefined> {
+    const { reserve } = this.#settings
+    if (reserve === undefined) return undefined
+    // Over HTTP/2 no header need tell of a body, so that without one only the method says whether tokens will be spent.
+    if (!body.present && isLookup(await kong.request.getMethod())) return undefined
+    const object = await body.object()
+    if (isObject(object)) return declaredMost(object, await body.target(), reserve)
+    return typeof object === 'string' ? reserve : object
   }
 
   async #obey(

@@ -210,14 +210,17 @@ describe('PDK calls of one request', () => {
     }
     answers['request.getHeaders'] = {}
     const asked = ['request.getHeaders', 'client.getConsumer', 'request.getMethod']
-    expect(await calls(reserve, 'access')).to.deep.equal([
-      ...asked,
-      // Whether it is too long: of a longer one getRawBody never tells.
-      'request.getBody',
-      'request.getRawBody',
-      'request.getPathWithQuery',
-      'ctx.shared.set',
-    ])
+    for (const method of ['POST', 'PUT', 'PATCH']) {
+      answers['request.getMethod'] = method
+      expect(await calls(reserve, 'access')).to.deep.equal([
+        ...asked,
+        // Whether it is too long: of a longer one getRawBody never tells.
+        'request.getBody',
+        'request.getRawBody',
+        'request.getPathWithQuery',
+        'ctx.shared.set',
+      ])
+    }
     answers['request.getMethod'] = 'GET'
     expect(await calls(reserve, 'access')).to.deep.equal([...asked, 'ctx.shared.set'])
   })
