@@ -14,6 +14,11 @@ export function partitionOf(keyId: string): number {
   return calculateSlot(keyId) % PARTITIONS
 }
 
+/** Whether a name is one of this partition's. Asked of thousands of names at once, so it hashes nothing. */
+export function isOfPartition(name: string, partition: number): boolean {
+  return name.startsWith(`vk:{${partition}}:`)
+}
+
 /** Hash: the key's epoch, and its settings where it is registered. */
 export function keyName(keyId: string): string {
   return `vk:{${partitionOf(keyId)}}:key:${keyId}`

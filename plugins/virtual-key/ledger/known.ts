@@ -1,3 +1,4 @@
+import { isOfPartition } from '../keys.ts'
 import type { Known } from './terms.ts'
 
 /** Counters remembered by one process. About 3 MB. */
@@ -24,9 +25,11 @@ export class KnownTotals {
     return this.#totals.get(name)
   }
 
-  /** All of them, by their names. */
-  all(): Iterable<readonly [name: string, known: KnownTotal]> {
-    return this.#totals
+  /** Those of one partition, by their names. */
+  ofPartition(partition: number): Array<readonly [name: string, known: KnownTotal]> {
+    const found: Array<readonly [string, KnownTotal]> = []
+    for (const one of this.#totals) if (isOfPartition(one[0], partition)) found.push(one)
+    return found
   }
 
   /** Replies may arrive out of order: an older state never replaces a newer one. */

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import { PARTITIONS, partitionOf, schemaName } from '../keys.ts'
+import { PARTITIONS, schemaName } from '../keys.ts'
 import type { Log } from '../log.ts'
 import type { Link } from '../redis.ts'
 import { ThrottledLog } from '../throttled-log.ts'
@@ -95,7 +95,7 @@ export class LossWatch {
   /** All at once, so that on the same connection no settlement that is sent later is judged before. */
   async #send(partition: number, generation: string): Promise<{ counters: number; found: string }> {
     const { link, known } = this.#options
-    const totals = [...known.all()].filter(([, { keyId }]) => partitionOf(keyId) === partition)
+    const totals = known.ofPartition(partition)
     const batches: Array<ReadonlyArray<readonly [string, KnownTotal]>> = []
     for (let i = 0; i < Math.max(totals.length, 1); i += BATCH) batches.push(totals.slice(i, i + BATCH))
     const replies = await Promise.all(batches.map((one) => restore(link.redis, partition, generation, one)))

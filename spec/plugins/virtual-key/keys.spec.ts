@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  isOfPartition,
   keyName,
   outboxNames,
   PARTITIONS,
@@ -24,6 +25,8 @@ describe('Names in Redis', () => {
         expect(name.startsWith(tag)).to.equal(true)
       expect(seenName(partitionOf(id), 'p', 0).startsWith(tag)).to.equal(true)
       expect(partitionOf(id)).to.be.within(0, PARTITIONS - 1)
+      for (let partition = 0; partition < PARTITIONS; partition++)
+        expect(isOfPartition(keyName(id), partition)).to.equal(partition === partitionOf(id))
     }
   })
 })
