@@ -5,7 +5,7 @@ import { type Connection, run, type Script } from './ledger/script.ts'
 import type { ThrottledLog } from './throttled-log.ts'
 
 /** Unit: milliseconds. */
-export const BEAT = 10_000
+const BEAT = 10_000
 /** A process that has not been heard of for this long is dead, or cannot reach Redis. Unit: milliseconds. */
 export const SILENT = 3 * BEAT + 5000
 /** How long a process that is gone is remembered, so that `vk doctor` can miss it. Unit: milliseconds. */

@@ -1,6 +1,6 @@
 import { NO_WEBSOCKET, type Rejection } from './admit.ts'
 import type { Kong } from './kong.ts'
-import { metrics } from './runtime.ts'
+import { metrics } from './telemetry.ts'
 
 /** Statuses of requests that could not be counted as they are. Refusals by admission are counted where they are decided. */
 const UNCOUNTABLE = new Set([400, 413, 415, 431])

@@ -21,8 +21,6 @@ import { UsageSpool } from './spool/usage-spool.ts'
 import { log, metrics } from './telemetry.ts'
 import { ThrottledLog } from './throttled-log.ts'
 
-export { criticalLines, log, metrics } from './telemetry.ts'
-
 /**
  * What belongs to the process and not to an instance, because instances come and go without notice: one set of connections for
  * each Redis address, made when the first instance asks for it. Nothing is opened at import: Kong waits for the dump to exit.

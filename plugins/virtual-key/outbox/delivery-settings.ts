@@ -79,6 +79,5 @@ export async function whatHolds(redis: Connection, configuration: string, keyId:
     redis.get(configurationName(configuration)),
     redis.hmget(keyName(keyId), 'created_at', 'alert_webhook'),
   ])
-  const own = createdAt === null || createdAt === undefined ? undefined : webhook || undefined
-  return { settings: settingsFrom(text), keyWebhook: own ?? undefined }
+  return { settings: settingsFrom(text), keyWebhook: createdAt ? webhook || undefined : undefined }
 }

@@ -24,7 +24,7 @@ export interface Tried {
   readonly attempt: Attempt
   /** Milliseconds that a 429 or 503 asked to wait. */
   readonly retryAfter?: number
-  /** The target may not be called. The next attempt asks anew: its configuration may have been corrected by then. */
+  /** The target may not be called, which `vk doctor` tells. The next attempt asks anew: its configuration may have been corrected. */
   readonly refused?: boolean
 }
 

@@ -3,7 +3,8 @@ import { CriticalLines } from '../../../plugins/virtual-key/critical-lines.ts'
 import { Plugin } from '../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../plugins/virtual-key/kong.ts'
 import { lineLog } from '../../../plugins/virtual-key/log.ts'
-import { closeRuntimes, log } from '../../../plugins/virtual-key/runtime.ts'
+import { closeRuntimes } from '../../../plugins/virtual-key/runtime.ts'
+import { log } from '../../../plugins/virtual-key/telemetry.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 
 describe('CriticalLines', () => {
