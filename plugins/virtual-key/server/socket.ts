@@ -1,7 +1,8 @@
-import { readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import type { Log } from '../log.ts'
+import { isAlive } from '../process-name.ts'
 
 /** How often the path is looked at; a look is one stat. Unit: milliseconds. */
 const LOOK = 250
@@ -16,9 +17,9 @@ const LONGEST_PATH = process.platform === 'linux' ? 107 : 103
  *
  * A listener that closes takes the path that it was bound to out of the file system, by name, whoever has that name by then. So
  * each process binds `<path>.<process id>` and renames that to `<path>`: what it takes away when it closes is a name that nobody has,
- * and there is no moment at which nobody listens. Whoever else takes the path away (a plugin server without this care, an operator,
- * or two starts that overtook each other and of which the wrong one ended) takes it for 250 ms: then a process that lost it to
- * nobody who listens puts it back.
+ * and there is no moment at which nobody listens. A path that somebody else takes away (a plugin server without this care, an operator,
+ * or two starts that overtook each other and of which the wrong one ended) is missing for at most 250 ms: a process whose path is gone,
+ * or is one at which nobody listens, puts it back.
  */
 export class SharedSocket {
   readonly #path: string
@@ -67,7 +68,7 @@ export class SharedSocket {
     this.#listener?.close()
     const listener = createServer(this.#accept)
     this.#listener = listener
-    remove(own)
+    rmSync(own, { force: true })
     await new Promise<void>((resolve, reject) => {
       listener.once('listening', resolve)
       listener.once('error', reject)
@@ -109,24 +110,7 @@ function removeNamesOfDead(path: string): void {
   const prefix = `${basename(path)}.`
   for (const name of readdirSync(dirname(path))) {
     const pid = name.startsWith(prefix) ? name.slice(prefix.length) : ''
-    if (/^[1-9]\d*$/.test(pid) && !isAlive(Number(pid))) remove(join(dirname(path), name))
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (/^[1-9]\d*$/.test(pid) && !isAlive(pid)) rmSync(join(dirname(path), name), { force: true })
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, processName } from './process-name.ts'
+import { isAlive, processName } from '../process-name.ts'
 import { Segment } from './segment.ts'
 
 /** Redis, process, runtime in the process, number. */

@@ -8,9 +8,9 @@ export function processName(pid: number): string {
   return `${pid}-${stateOf(pid)?.start ?? '0'}`
 }
 
-/** Whether the process that has this name still lives. @param name as `processName` made it */
+/** Whether the process that has this name still lives. @param name as `processName` made it, or a process id, whoever has that now */
 export function isAlive(name: string): boolean {
-  const [pid = '', start = ''] = name.split('-')
+  const [pid = '', start = '0'] = name.split('-')
   const state = stateOf(Number(pid))
   if (state !== undefined) return !state.ended && (start === '0' || start === state.start)
   try {

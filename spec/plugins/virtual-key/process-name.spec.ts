@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { expect } from 'chai'
-import { isAlive, processName } from '../../../../plugins/virtual-key/spool/process-name.ts'
+import { isAlive, processName } from '../../../plugins/virtual-key/process-name.ts'
 
 describe('Names of processes', () => {
   it('tell whether their process lives', async () => {
@@ -27,5 +27,7 @@ describe('Names of processes', () => {
   it('where the start is not known go by the number', () => {
     expect(isAlive(`${process.pid}-0`)).to.equal(true)
     expect(isAlive('4194305-0')).to.equal(false)
+    expect(isAlive(String(process.pid))).to.equal(true)
+    expect(isAlive('4194305')).to.equal(false)
   })
 })
