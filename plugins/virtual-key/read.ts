@@ -1,5 +1,6 @@
 import type { Kong } from './kong.ts'
 import type { Uncounted } from './metrics.ts'
+import { LONGEST } from './server/messages.ts'
 import { inspectUsage } from './usage/index.ts'
 import type { Answer, Hints, Reading, Usage } from './usage/usage.ts'
 
@@ -20,9 +21,6 @@ export interface Read {
   readonly encoding?: string
 }
 
-/** Fewer bytes than a body has that arrives as none, because it is too long (server/messages.ts). */
-const TOO_LONG = 64 * 1024 * 1024
-
 /**
  * Reads a buffered response; undefined where there is nothing to count, because it is no 2xx.
  * Two PDK calls; a third, for the headers, only where the body alone says nothing.
@@ -42,7 +40,8 @@ export async function read(kong: Kong): Promise<Read | undefined> {
   return {
     usage: again.usage ?? (received === undefined ? 'unreadable' : again.reason),
     body,
-    seen: received?.length ?? TOO_LONG,
+    // A body that is too long arrives as none: it has more bytes than this.
+    seen: received?.length ?? LONGEST,
     ...answerOf(again),
     ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),

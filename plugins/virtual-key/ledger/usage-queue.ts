@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { partitionOf } from '../keys.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -89,8 +90,7 @@ export class UsageQueue {
   /** Goes on for at most `patience` milliseconds. Returns the records that are in memory alone. */
   async stop(patience: number): Promise<SpooledRecord[]> {
     const deadline = performance.now() + patience
-    while (this.#waiting.size > 0 && performance.now() < deadline)
-      await new Promise((wake) => setTimeout(wake, 20))
+    while (this.#waiting.size > 0 && performance.now() < deadline) await sleep(20)
     this.#stopped = true
     clearInterval(this.#looking)
     this.#pauses.end()

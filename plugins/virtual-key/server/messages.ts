@@ -1,5 +1,5 @@
 /** A longer text or binary, such as the body of an answer, arrives as nil: it is dropped as it comes in. Unit: bytes. */
-const LONGEST = 64 * 1024 * 1024
+export const LONGEST = 64 * 1024 * 1024
 const NIL = Uint8Array.of(0xc0)
 
 /**
@@ -45,7 +45,7 @@ export class Messages {
     return whole
   }
 
-  /** A message goes on with nil after this. */
+  /** Starts anew with the beginning of a message, in which nil stands for what is dropped. */
   #begin(before: Uint8Array): void {
     this.#chunks = [before, NIL]
     this.#length = before.length + NIL.length

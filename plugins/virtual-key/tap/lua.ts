@@ -1,6 +1,8 @@
 import { NO_SESSION } from '../admit.ts'
+import { LARGEST } from '../ask/body.ts'
 import { HIDING, hidingRefusal, OVERRIDING } from '../ask/hiding.ts'
 import { SESSIONS } from '../ask/sessions.ts'
+import { LOOKED_AT } from '../estimate/sample.ts'
 import { KEPT_ANSWER_LUA } from '../fetched.ts'
 import { LOOKUPS } from '../methods.ts'
 import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../usage/index.ts'
@@ -9,10 +11,6 @@ import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../usage/index.ts'
 const HEAD = 16 * 1024
 /** The end of a body, where nearly all usage stands; with HEAD no more than the reader keeps. Unit: bytes. */
 const TAIL = 240 * 1024
-/** The start of a request's body, kept for an estimate. Unit: bytes. */
-const REQUEST = 256 * 1024
-/** A longer request is not read for its start, because Kong reads it as a whole or not at all. Unit: bytes. */
-const LONGEST_REQUEST = 8 * 1024 * 1024
 /** Smaller pieces are put together to this size, so that the ring holds few of them. Unit: bytes. */
 const BLOCK = 4 * 1024
 /** No count has a longer name. Unit: bytes. */
@@ -44,7 +42,8 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
  *              A request whose query hides usage is refused here, where looking at it costs nothing (ask/hiding.ts).
  *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
- *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more.
+ *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more: as
+ *              much as an estimate looks at. A longer one than LARGEST is not read, because Kong reads it as a whole or not at all.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
  *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and no
@@ -106,10 +105,10 @@ end
 
 local function request()
   local length = tonumber(kong.request.get_header("content-length"))
-  if length and (length == 0 or length > ${LONGEST_REQUEST}) then return nil, length end
-  local read, body = pcall(kong.request.get_raw_body, ${LONGEST_REQUEST})
+  if length and (length == 0 or length > ${LARGEST}) then return nil, length end
+  local read, body = pcall(kong.request.get_raw_body, ${LARGEST})
   if not read or not body then return nil, length end
-  return #body > ${REQUEST} and sub(body, 1, ${REQUEST}) or body, #body
+  return #body > ${LOOKED_AT} and sub(body, 1, ${LOOKED_AT}) or body, #body
 end
 
 return function()
