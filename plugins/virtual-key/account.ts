@@ -11,13 +11,13 @@ import type { Kong } from './kong.ts'
 import { serviceLabel } from './label.ts'
 import type { Reservation } from './ledger/reserve.ts'
 import type { Standing } from './ledger/terms.ts'
+import { phaseLine } from './log.ts'
 import { isLookup } from './methods.ts'
 import type { Uncounted } from './metrics.ts'
 import { read } from './read.ts'
 import { refuse } from './refuse.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { clock, complaints, estimator, fetches, type Runtime } from './runtime.ts'
-import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { settlementOf } from './settle.ts'
 import { tappedKey } from './tap/key.ts'
@@ -63,7 +63,7 @@ export class Account {
   /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
   async buffered(kong: Kong): Promise<void> {
     const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
-    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${safeLine(line)}`)
+    const tell: Tell = (line) => kong.log.warn(phaseLine(line))
     if (tapped) {
       if (isLookup(await kong.request.getMethod())) return
       metrics.add('tap_missing')
@@ -116,7 +116,7 @@ export class Account {
 
   /** In the log phase, when the client has everything. One PDK call. */
   async tapped(kong: Kong): Promise<void> {
-    const tell: Tell = (line) => kong.log.warn(`virtual-key: ${safeLine(line)}`)
+    const tell: Tell = (line) => kong.log.warn(phaseLine(line))
     const text = await kong.ctx.shared.get(TAPPED)
     if (text === undefined) return
     const tapped = tappedFrom(text)

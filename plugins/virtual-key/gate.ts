@@ -8,11 +8,11 @@ import { serviceLabel } from './label.ts'
 import type { Decision } from './ledger/admissions.ts'
 import type { Question } from './ledger/admit.ts'
 import { type Reservation, tokensOf } from './ledger/reserve.ts'
+import { phaseLine } from './log.ts'
 import { isLookup } from './methods.ts'
 import { SchemaError } from './registry/schema-version.ts'
 import { declaredMost } from './reserve/declared.ts'
 import { clock, complaints, type Runtime } from './runtime.ts'
-import { safeLine } from './safe-text.ts'
 import type { Settings } from './settings.ts'
 import { metrics } from './telemetry.ts'
 import { termsOf } from './terms.ts'
@@ -70,7 +70,7 @@ export class Gate {
     metrics.add('unchecked')
     const line = complaints.add('unchecked')
     if (line === undefined) return
-    const text = `virtual-key: ${line}: ${safeLine(trouble.message)}`
+    const text = phaseLine(`${line}: ${trouble.message}`)
     await (trouble instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
@@ -121,9 +121,7 @@ export class Gate {
     metrics.add(`refused_${state}`)
     if (decision.first && decision.silent) {
       const spent = `${standing.total} of ${standing.budget} tokens`
-      await kong.log.warn(
-        `virtual-key: key ${safeLine(JSON.stringify(keyId))} exceeds its budget with ${spent}`,
-      )
+      await kong.log.warn(phaseLine(`key ${JSON.stringify(keyId)} exceeds its budget with ${spent}`))
     }
     const wanted = reservation === undefined ? 0 : tokensOf(reservation)
     return rejectionOf(state, standing, wanted, at, showHeaders)

@@ -11,10 +11,10 @@ import { fetchesAnswer } from './fetched.ts'
 import { Gate, type Hold } from './gate.ts'
 import { fingerprint } from './keys.ts'
 import type { Kong } from './kong.ts'
+import { phaseLine } from './log.ts'
 import { isLookup } from './methods.ts'
 import { refuse } from './refuse.ts'
 import { fetches, runtimeFor } from './runtime.ts'
-import { safeLine } from './safe-text.ts'
 import { type Settings, settingsFrom } from './settings.ts'
 import { keyNote } from './tap/key.ts'
 import { NOTE } from './tap/lua.ts'
@@ -47,7 +47,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     try {
       await this.#access(kong)
     } catch (error) {
-      await kong.log.err(`virtual-key: access failed: ${safeLine((error as Error).message)}`)
+      await kong.log.err(phaseLine(`access failed: ${(error as Error).message}`))
       if (!this.#settings.faultTolerant) await refuse(kong, UNAVAILABLE)
     }
   }
@@ -67,7 +67,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     if (tapped) await this.#account.tapped(kong).catch((error: Error) => failed(kong, error))
     if (reserve === undefined) return
     await this.#account.letGo(kong).catch((error: Error) => {
-      return kong.log.err(`virtual-key: a reservation stays until it expires: ${safeLine(error.message)}`)
+      return kong.log.err(phaseLine(`a reservation stays until it expires: ${error.message}`))
     })
   }
 
@@ -136,10 +136,10 @@ async function countable(kong: Kong): Promise<boolean> {
 /** One line for each request, so that no client waits for many. */
 async function sayCritical(kong: Kong): Promise<void> {
   const line = criticalLines.take()
-  if (line !== undefined) await kong.log.err(`virtual-key: ${safeLine(line)}`)
+  if (line !== undefined) await kong.log.err(phaseLine(line))
 }
 
 async function failed(kong: Kong, error: Error): Promise<void> {
   metrics.add('uncounted_dropped')
-  await kong.log.err(`virtual-key: a response could not be counted: ${safeLine(error.message)}`)
+  await kong.log.err(phaseLine(`a response could not be counted: ${error.message}`))
 }

@@ -1,4 +1,4 @@
-import { safeText } from './safe-text.ts'
+import { safeLine, safeText } from './safe-text.ts'
 
 /**
  * Lines for the operator. Kong takes a plugin server's output into its error log at level info, so whoever must see more than
@@ -14,7 +14,7 @@ export interface Log {
 
 /**
  * Writes plain lines: kong-pdk's own logger writes cursor codes that turn one line into six in Kong's log.
- * Messages hold texts of others.
+ * Messages may hold texts of others, such as key ids, and become safe here.
  * @param raise gets the message of a critical line; absent: there is no phase to say it
  */
 export function lineLog(
@@ -32,4 +32,9 @@ export function lineLog(
       raise(message)
     },
   }
+}
+
+/** A message as `kong.log` gets it inside a phase, whatever texts of others it holds: one line that cannot be taken for another plugin's. */
+export function phaseLine(message: string): string {
+  return `virtual-key: ${safeLine(message)}`
 }
