@@ -14,9 +14,9 @@ import { SCHEDULE } from './outbox/outcome.ts'
 import { scheduleFrom } from './outbox/schedule.ts'
 import { Sender } from './outbox/send.ts'
 import { connect } from './redis.ts'
-import { ForsakenRecords } from './spool/forsaken.ts'
 import { redisName } from './spool/redis-name.ts'
 import { SpoolFolder } from './spool/spool-folder.ts'
+import { UnclaimedRecords } from './spool/unclaimed-records.ts'
 import { UsageSpool } from './spool/usage-spool.ts'
 import { log, metrics } from './telemetry.ts'
 import { ThrottledLog } from './throttled-log.ts'
@@ -50,12 +50,12 @@ export const fetches = new Fetches(steadyClock)
 const runtimes = new Map<string, Runtime>()
 let sender: Sender | undefined
 let spoolFolder: SpoolFolder | undefined
-let forsaken: ForsakenRecords | undefined
+let unclaimed: UnclaimedRecords | undefined
 
 /** Before the first runtime is made: what waits for Redis is written down below Kong's prefix. Without this it is lost with the process. */
 export function spoolBelow(prefix: string): void {
   spoolFolder ??= new SpoolFolder(join(prefix, 'virtual-key'))
-  forsaken ??= new ForsakenRecords(spoolFolder, log)
+  unclaimed ??= new UnclaimedRecords(spoolFolder, log)
 }
 
 /** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
@@ -151,7 +151,7 @@ export function secureRuntimes(): void {
 
 /** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */
 export async function closeRuntimes(patience: number): Promise<void> {
-  forsaken?.stop()
+  unclaimed?.stop()
   await estimator.close(patience / 4)
   await Promise.all([...runtimes.values()].map((runtime) => close(runtime, (patience * 3) / 4)))
   runtimes.clear()

@@ -2,11 +2,11 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as description from './description.ts'
-import { Mishaps } from './server/mishaps.ts'
 import { watchParent } from './server/orphan.ts'
 import { pluginInfo } from './server/plugin-info.ts'
 import { PluginServer } from './server/plugin-server.ts'
 import { serve } from './server/serve.ts'
+import { UncaughtErrors } from './server/uncaught-errors.ts'
 import { log, metrics } from './telemetry.ts'
 
 /**
@@ -79,7 +79,7 @@ async function start(): Promise<void> {
   }
   process.on('SIGTERM', () => void stop(0, false))
   process.on('SIGINT', () => void stop(0, false))
-  new Mishaps(log, () => void stop(1, false)).watch()
+  new UncaughtErrors(log, () => void stop(1, false)).watch()
   watchParent(log.warn, () => void stop(0, true))
   log.info(`serving, process ${process.pid}`)
   // Kong can connect already; its first request does not wait for this then.

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 import type { Log } from '../log.ts'
-import { stackOf } from './mishaps.ts'
 import { isLast, type Next, PhaseRun } from './phase-run.ts'
 import type { PluginClass } from './plugin-info.ts'
+import { stackOf } from './uncaught-errors.ts'
 
 /**
  * Kong resets every instance of the plugin in every worker when one was dropped, so one is dropped only when Kong must have

@@ -51,7 +51,7 @@ export class SpoolFolder {
   }
 
   /** Names of the first files that nobody works on, for a Redis that no runtime of this process uses; at most 10. Never throws. */
-  forsaken(): string[] {
+  unclaimed(): string[] {
     const used = new Set(this.#living.values())
     try {
       return this.#left((to) => !used.has(to)).slice(0, 10)

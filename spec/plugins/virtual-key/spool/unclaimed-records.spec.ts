@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { type SinonFakeTimers, useFakeTimers } from 'sinon'
 import { lineLog } from '../../../../plugins/virtual-key/log.ts'
-import { ForsakenRecords } from '../../../../plugins/virtual-key/spool/forsaken.ts'
 import { SpoolFolder } from '../../../../plugins/virtual-key/spool/spool-folder.ts'
+import { UnclaimedRecords } from '../../../../plugins/virtual-key/spool/unclaimed-records.ts'
 
 const MINUTE = 60_000
 
@@ -14,21 +14,21 @@ describe('Usage records for a Redis that no configuration names any more', () =>
   let clock: SinonFakeTimers
   let lines: string[]
   let folder: SpoolFolder
-  let forsaken: ForsakenRecords
+  let unclaimed: UnclaimedRecords
 
   beforeEach(() => {
-    path = join(mkdtempSync(join(tmpdir(), 'virtual-key-forsaken-')), 'virtual-key')
+    path = join(mkdtempSync(join(tmpdir(), 'virtual-key-unclaimed-')), 'virtual-key')
     clock = useFakeTimers()
     lines = []
     folder = new SpoolFolder(path)
-    forsaken = new ForsakenRecords(
+    unclaimed = new UnclaimedRecords(
       folder,
       lineLog((line) => lines.push(line)),
     )
   })
 
   afterEach(() => {
-    forsaken.stop()
+    unclaimed.stop()
     clock.restore()
     rmSync(join(path, '..'), { recursive: true, force: true })
   })

@@ -10,7 +10,7 @@ const EVERY = 600_000
  * Usage records on disk are settled by a process that uses the Redis which they are for. Where an operator has changed that Redis's
  * address while they waited, there is no such process, and they would lie there without anybody knowing. Call it off by `stop`.
  */
-export class ForsakenRecords {
+export class UnclaimedRecords {
   readonly #folder: SpoolFolder
   readonly #log: Log
   readonly #first: NodeJS.Timeout
@@ -29,7 +29,7 @@ export class ForsakenRecords {
   }
 
   #look(): void {
-    const files = this.#folder.forsaken()
+    const files = this.#folder.unclaimed()
     if (files.length === 0) return
     this.#log.critical(
       `usage records wait in ${this.#folder.path} for a Redis to which no request has led since this plugin server started; ` +

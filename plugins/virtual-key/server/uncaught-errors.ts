@@ -10,7 +10,7 @@ const MINUTE = 60_000
  * process goes on. A rejection is one piece of work that failed. After an exception the event or timer in which it was thrown is
  * broken off in its middle, so when they keep coming the process ends on purpose, in order, and Kong starts a new one.
  */
-export class Mishaps {
+export class UncaughtErrors {
   readonly #log: Log
   readonly #end: () => void
   /** When the latest exceptions were thrown: milliseconds of a clock that does not jump. */
