@@ -9,13 +9,13 @@ export function fetchesAnswer(path: string): boolean {
   return KEPT_ANSWER.test(path)
 }
 
-/** A response phase comes no later after its access phase. Unit: milliseconds. */
+/** A response phase begins at most this long after its access phase. Unit: milliseconds. */
 const LATEST = 15 * 60_000
 
 /**
  * Whether fetched answers may be among those that are counted now. A response phase does not know the method, and asking Kong for it
- * costs a call, which only answers of such an API pay, and only while there are such requests. At the start there may be: where Kong
- * has reloaded, or the process before this one has died, that one has run their access phases.
+ * costs a call, which only answers of such an API pay, and only while there are such requests. When this process starts there may be some
+ * whose access phases the process before it has run: Kong has reloaded, or that process has died.
  */
 export class Fetches {
   readonly #clock: () => number

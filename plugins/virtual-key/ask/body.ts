@@ -24,7 +24,7 @@ export class RequestBody {
     return this.#request.hasBody
   }
 
-  /** It is declared to be. */
+  /** Its declared length is 0. */
   get empty(): boolean {
     return this.#request.length === 0
   }

@@ -5,7 +5,7 @@ import { SchemaError } from '../registry/schema-version.ts'
 import { KEEP_GENERATION_LUA } from './generation.ts'
 import { FORGET_AFTER } from './invented.ts'
 import { CLOCK_LUA, exact, whole } from './lua-text.ts'
-import { HELD_LUA, KEEP_SUM_LUA, MOST_EXPIRED, type Reservation, tokensLua, tokensOf } from './reserve.ts'
+import { KEEP_SUM_LUA, MOST_EXPIRED, RESERVED_LUA, type Reservation, tokensLua, tokensOf } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
   type AskAgain,
@@ -112,7 +112,7 @@ if ARGV[15] ~= '' and budget > 0 then
   wanted = ARGV[16] + 0
   ${CLOCK_LUA}
   old = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', clock, 'LIMIT', '0', '${MOST_EXPIRED}')
-  ${HELD_LUA}
+  ${RESERVED_LUA}
   if #old == 0 then old = nil end
   for _, reservation in ipairs(old or {}) do reserved = reserved - ${tokensLua('reservation')} end
   if reserved < 0 then reserved = 0 end

@@ -33,7 +33,7 @@ export function tokensLua(reservation: string): string {
  * that nothing has to be added up where a key has thousands of requests under way; if Redis has lost it alone, it is added up again,
  * and if it is all that is left, it counts for nothing: nobody could give back what it says.
  */
-export const HELD_LUA = `
+export const RESERVED_LUA = `
 reserved = 0
 if redis.call('EXISTS', reservations_name) == 1 then
   local sum = redis.call('GET', reserved_name)
@@ -62,7 +62,7 @@ export const releaseScript: Script = {
 local reserved_name, reservations_name = KEYS[1], KEYS[2]
 if not redis.call('ZSCORE', reservations_name, ARGV[1]) then return 0 end
 local reserved
-${HELD_LUA}
+${RESERVED_LUA}
 reserved = math.max(reserved - ${tokensLua('ARGV[1]')}, 0)
 redis.call('SET', KEYS[3], '', 'XX')
 redis.call('ZREM', reservations_name, ARGV[1])

@@ -5,7 +5,7 @@ import { SchemaError } from '../registry/schema-version.ts'
 import { GRACE, KEEP_GENERATION_LUA } from './generation.ts'
 import { FORGET_AFTER, FORGET_STEP } from './invented.ts'
 import { CLOCK_LUA, exact, whole } from './lua-text.ts'
-import { HELD_LUA, KEEP_SUM_LUA, type Reservation, tokensLua } from './reserve.ts'
+import { KEEP_SUM_LUA, RESERVED_LUA, type Reservation, tokensLua } from './reserve.ts'
 import { type Connection, run, type Script } from './script.ts'
 import {
   type AskAgain,
@@ -95,7 +95,7 @@ const KEYS = 3
 const ARGS = 8
 
 /** Lua: notes `threshold` where the total crosses it. */
-const TRY = `
+const NOTE_CROSSING = `
 if previous < threshold and threshold <= total then
   crossed = crossed or {}
   crossed[#crossed + 1] = threshold
@@ -140,19 +140,19 @@ if total > ${Number.MAX_SAFE_INTEGER} then total = ${Number.MAX_SAFE_INTEGER} en
 local total_text = ${exact('total')}
 local crossed
 local threshold = (${whole('said_alert_threshold')} or ARGV[6]) + 0
-${TRY}
+${NOTE_CROSSING}
 local thresholds = said_alert_thresholds or ARGV[7]
 if thresholds ~= '' then
   for one in string.gmatch(thresholds, '%d+') do
     local threshold = one + 0
-    ${TRY}
+    ${NOTE_CROSSING}
   end
 end
 local percents = budget > 0 and (said_alert_percents or ARGV[8]) or ''
 if percents ~= '' then
   for percent in string.gmatch(percents, '%d+') do
     local threshold = math.floor(budget / 100) * percent + math.ceil(budget % 100 * percent / 100)
-    ${TRY}
+    ${NOTE_CROSSING}
   end
 end
 local appending
@@ -181,7 +181,7 @@ end
 local holding, reserved = false, 0
 if ARGV[20] ~= '' then
   holding = redis.call('ZSCORE', reservations_name, ARGV[20])
-  ${HELD_LUA}
+  ${RESERVED_LUA}
   if holding then reserved = math.max(reserved - ${tokensLua('ARGV[20]')}, 0) end
 end
 -- The text that the caller sent, unless the window is over by Redis's clock.

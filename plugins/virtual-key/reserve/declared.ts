@@ -20,13 +20,13 @@ const NESTED: Readonly<Record<string, readonly string[]>> = {
   parameters: ['max_new_tokens', 'max_output_tokens'],
 }
 /** The bounds that an API obeys, by its path's end; others are decoys there. Where no API is known, each may be obeyed. */
-const OBEYED: ReadonlyArray<readonly [path: RegExp, ...bounds: string[]]> = [
-  [/\/completions\/*$/, 'max_tokens', 'max_completion_tokens'],
-  [/\/responses\/*$/, 'max_output_tokens'],
-  [/\/messages\/*$/, 'max_tokens'],
-  [/:(stream)?generatecontent\/*$/, 'generation_config'],
-  [/\/converse(-stream)?\/*$/, 'inference_config'],
-  [/\/api\/(chat|generate)\/*$/, 'options'],
+const OBEYED: ReadonlyArray<readonly [path: RegExp, bounds: readonly string[]]> = [
+  [/\/completions\/*$/, ['max_tokens', 'max_completion_tokens']],
+  [/\/responses\/*$/, ['max_output_tokens']],
+  [/\/messages\/*$/, ['max_tokens']],
+  [/:(stream)?generatecontent\/*$/, ['generation_config']],
+  [/\/converse(-stream)?\/*$/, ['inference_config']],
+  [/\/api\/(chat|generate)\/*$/, ['options']],
 ]
 /** How many answers are asked for at once; each may cost as much as the bound. */
 const ANSWERS = ['n', 'best_of']
@@ -36,26 +36,22 @@ const MOST_SAME = 4
 /** Longer text is no number that anybody means, but a server that reads it may find any. Unit: bytes. */
 const LONGEST_NUMBER = 1024
 
-const TOP = new Names([...BOUNDS, ...ANSWERS, ...Object.keys(NESTED)])
+const ALL_BOUNDS = [...BOUNDS, ...Object.keys(NESTED)]
+const TOP = new Names([...ALL_BOUNDS, ...ANSWERS])
 const INSIDE = new Map(
   Object.entries(NESTED).map(([name, bounds]) => [name, new Names([...bounds, ...NESTED_ANSWERS])]),
 )
 
 /**
  * The most tokens that a request lets its answer have, all of its answers together; `byDefault` where it sets no bound, or one that is
- * no number. Of several bounds, and of several readings of one, the largest, because which one the upstream obeys is not known here; of very
- * many more than any budget.
- * The prompt is not part of it.
+ * no number. Of several bounds, and of several readings of one, it is the largest, because which one the upstream obeys is not known here;
+ * where a member is named very often, it is more than any budget. The prompt is not part of it.
  * @param target path and query as they stand in the request line
  * Source: API references of OpenAI (chat, completions, responses), Anthropic, Gemini, Bedrock (Converse, Titan, Llama), Ollama, TGI.
  */
 export function declaredMost({ bytes, open }: RequestObject, target: string, byDefault: number): number {
   const path = pathOf(target)
-  const [, ...obeyed] = OBEYED.find(([api]) => api.test(path)) ?? [
-    undefined,
-    ...BOUNDS,
-    ...Object.keys(NESTED),
-  ]
+  const obeyed = OBEYED.find(([api]) => api.test(path))?.[1] ?? ALL_BOUNDS
   const top = membersAt(bytes, open, TOP)?.found ?? new Map<string, readonly Member[]>()
   let bound: number | undefined
   let answers = 1

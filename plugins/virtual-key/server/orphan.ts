@@ -4,8 +4,9 @@ const LOOK = 250
 /**
  * Whoever started this process reads its output. A Kong worker that was killed does not: another worker starts another plugin server,
  * and this one would stay for ever, with its connections and its dispatcher. It notices when it writes, so it writes when its parent
- * has changed; one whose output goes to a file or a service manager, and whose starter has just gone on, does not end by that.
- * A Kong that stops kills the starter while its worker still reads, so the line is written again, each time after twice the pause.
+ * has changed. Where its output goes to a file or to a service manager the line can be written, and the process stays.
+ * A Kong that stops kills the parent while its worker still reads, so the line is written again, each time after twice the pause.
+ * @param write a line to standard output @param orphaned called when nobody reads it any more
  */
 export function watchParent(write: (line: string) => void, orphaned: () => void): void {
   let parent = process.ppid

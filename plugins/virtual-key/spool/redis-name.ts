@@ -1,8 +1,8 @@
 import type { RedisConfig } from '../../../schema/config.ts'
 import { fingerprint } from '../keys.ts'
 
-/** What says how to get into a Redis, or how long to wait for it, and not which one it is. */
-const MANNERS = new Set([
+/** Fields that say how a Redis is connected to, and not which one it is. */
+const CONNECTING = new Set([
   'username',
   'password',
   'sentinel_username',
@@ -16,7 +16,7 @@ const MANNERS = new Set([
 /** A short name for the Redis that a configuration names: the same after its password or its time-out was changed. */
 export function redisName(config: RedisConfig): string {
   const place = Object.entries(config).filter(
-    ([field, value]) => !MANNERS.has(field) && value !== undefined && value !== null,
+    ([field, value]) => !CONNECTING.has(field) && value !== undefined && value !== null,
   )
   return fingerprint(place.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

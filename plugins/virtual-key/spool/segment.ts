@@ -95,13 +95,13 @@ export class Segment {
     this.#descriptor = undefined
   }
 
-  /** Never throws: a file that cannot be removed is read once more by the next process, which counts nothing twice. */
+  /** Never throws. */
   remove(): void {
     this.close()
     try {
       rmSync(this.path, { force: true })
     } catch {
-      // As said.
+      // The next process reads it once more, and counts nothing twice.
     }
   }
 }
