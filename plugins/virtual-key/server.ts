@@ -33,16 +33,17 @@ const { values: options } = parseArgs({
 
 /**
  * The plugin is loaded when Kong can connect already. The compiled one is required: Node 20, when it is busy, now and then gives import()
- * of CommonJS an empty namespace for good (seen with undici), and such a plugin server would serve nobody. Deno runs the sources as modules.
+ * of CommonJS an empty namespace for good (seen with undici), and such a plugin server would serve nobody. undefined: Deno, which runs the
+ * sources as modules.
  */
-const required = typeof __filename === 'string' ? createRequire(__filename) : undefined
+const nodeRequire = typeof __filename === 'string' ? createRequire(__filename) : undefined
 
 async function loadRuntime(): Promise<typeof import('./runtime.ts')> {
-  return required ? required('./runtime.js') : await import('./runtime.ts')
+  return nodeRequire ? nodeRequire('./runtime.js') : await import('./runtime.ts')
 }
 
 async function loadPlugin(): Promise<typeof import('./index.ts')> {
-  return required ? required('./index.js') : await import('./index.ts')
+  return nodeRequire ? nodeRequire('./index.js') : await import('./index.ts')
 }
 
 async function start(): Promise<void> {

@@ -30,7 +30,8 @@ export class Throttle<Kind> {
 
 /**
  * Tells of work that fails again and again: not before it has failed for some seconds, then once a minute, and once more when it
- * goes well again. Kinds and places come from the code, so there are few.
+ * goes well again. Kinds come from the code, so there are few. A place may be an alert: it is remembered until it has passed, so that
+ * whoever gives the work up has to say `passed` too.
  *
  * @example
  * const trouble = new ThrottledLog(log, () => performance.now())
