@@ -8,7 +8,7 @@ import type { Seat } from './seat.ts'
 import { several } from './wording.ts'
 
 export interface RightsFacts {
-  /** Whom this command is for Redis; undefined: he may not ask. */
+  /** The name of the Redis user that this command is; undefined: the user may not ask for it. */
   readonly user: string | undefined
   /** Commands of a plugin server that this user may not call. */
   readonly denied: readonly string[]
@@ -78,22 +78,26 @@ export async function lookAtRights(seat: Seat): Promise<RightsFacts> {
   return { user: await whoAmI(redis), denied, keys: refusals.includes('keys') }
 }
 
-/** Every other error comes after the rights were judged. */
-async function refusalOf(
-  redis: Connection,
-  right: Right,
-  seat: Seat,
-): Promise<'command' | 'keys' | undefined> {
+async function refusalOf(redis: Connection, right: Right, seat: Seat): Promise<Denied | undefined> {
   const [name = '', ...sub] = right.split('|')
   const args = right === 'select' ? [String(seat.options.redis.database)] : HARMLESS[right]
   try {
     await redis.call(name, ...sub, ...args)
     return undefined
   } catch (error) {
-    const { message } = error as Error
-    if (!message.startsWith('NOPERM')) return undefined
-    return /\bkeys?\b/.test(message) ? 'keys' : 'command'
+    return deniedBy((error as Error).message)
   }
+}
+
+type Denied = 'command' | 'keys'
+
+/**
+ * What Redis denies the user by this error; undefined: nothing, for every other error comes after the rights were judged. Since Redis
+ * 7.2 the text names the user, who may be called `virtual-key`.
+ */
+export function deniedBy(message: string): Denied | undefined {
+  if (!message.startsWith('NOPERM')) return undefined
+  return /\bno permissions to access\b/i.test(message) ? 'keys' : 'command'
 }
 
 function whoAmI(redis: Connection): Promise<string | undefined> {
