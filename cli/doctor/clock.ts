@@ -1,6 +1,7 @@
 import { Cluster, type Redis } from 'ioredis'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
+import { addressOf } from './redis-node.ts'
 import type { Seat } from './seat.ts'
 
 /** One look at Redis's clock; all in milliseconds, `asked` and `answered` by the clock of this machine. */
@@ -25,7 +26,7 @@ async function probe(seat: Seat): Promise<ClockFacts[]> {
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis]
   return Promise.all(
     nodes.map(async (node) => ({
-      address: `${node.options.host}:${node.options.port}`,
+      address: addressOf(node),
       // A node that does not answer is the finding of another check.
       samples: await samplesOf(node).catch(() => []),
     })),

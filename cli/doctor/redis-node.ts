@@ -8,7 +8,7 @@ const REFUSALS = new Set(['OOM', 'MISCONF', 'NOREPLICAS', 'READONLY'])
 
 /** One Redis server, as it describes itself. */
 export interface RedisNode {
-  /** host:port, as the client calls it. */
+  /** See `addressOf`. */
   readonly address: string
   /** INFO: names and values, without its headings. Empty where `trouble` says why. */
   readonly info: Readonly<Record<string, string>>
@@ -19,8 +19,15 @@ export interface RedisNode {
   readonly trouble?: string
 }
 
+/** host:port, as the client was told it; of a master that sentinels name, where the connection really leads. */
+export function addressOf({ options, stream }: Redis): string {
+  // The client keeps its defaults here, localhost:6379, whatever the sentinels have said.
+  const { remoteAddress, remotePort } = options.sentinels ? stream : {}
+  return `${remoteAddress ?? options.host}:${remotePort ?? options.port}`
+}
+
 export async function lookAt(node: Redis): Promise<RedisNode> {
-  const address = `${node.options.host}:${node.options.port}`
+  const address = addressOf(node)
   try {
     const info = infoFrom(await node.info())
     // Managed servers and careful ACLs keep CONFIG to themselves.

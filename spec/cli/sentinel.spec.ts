@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { PrivateSentinels } from '../support/private-sentinels.ts'
 import { vk } from '../support/vk.ts'
+import { doctor, told } from './doctor/doctor.ts'
 
 describe('vk behind Redis Sentinel', function () {
   this.timeout(60_000)
@@ -24,6 +25,15 @@ describe('vk behind Redis Sentinel', function () {
     expect(code).to.equal(0)
     const { stdout } = await vk(['keys', 'list', '--json'], env)
     expect(JSON.parse(stdout)).to.have.length(1)
+  })
+
+  it('looks at that master, and calls it by its address', async () => {
+    const [master] = sentinels.servers
+    const visit = await doctor(env)
+    expect(told(visit, 'redis')).to.match(/^ok: \w+ \S+ at virtual-key of sentinel 127\.0\.0\.1:/)
+    expect(told(visit, 'clock')).to.match(
+      new RegExp(`^ok: 127\\.0\\.0\\.1:${master?.port} and this machine are`),
+    )
   })
 
   it('says what is missing, and that nobody answers', async () => {
