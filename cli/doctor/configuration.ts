@@ -1,6 +1,7 @@
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
 import { ConfigError, settingsFrom } from '../../plugins/virtual-key/settings.ts'
 import type { Config } from '../../schema/config.ts'
+import { placeOf, type RedisPlace } from '../redis-place.ts'
 import type { PluginEntity } from './gateway.ts'
 
 /** One configuration of virtual-key, without its secrets: what is not here cannot be shown. */
@@ -27,13 +28,6 @@ export interface Configuration {
 
 /** How a reference to a vault of Kong's begins; the Admin API shows it, and the plugin gets what it stands for. */
 const REFERENCE = '{vault://'
-
-/** Where a Redis is. */
-export interface RedisPlace {
-  /** host:port; several of a cluster; what each sentinel calls its master. */
-  readonly addresses: readonly string[]
-  readonly database: number
-}
 
 /** An older version of the plugin may run there, so any field may be missing. @param nameOf a Kong entity, by its id */
 export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => string): Configuration {
@@ -73,27 +67,6 @@ function refusalOf(config: { readonly [N in keyof Config]?: Config[N] | null }):
   } catch (error) {
     // Anything else is a field that an older version of the plugin does not have.
     return error instanceof ConfigError ? error.message : undefined
-  }
-}
-
-/** Where the `redis` part of a configuration leads. */
-export function placeOf(redis: {
-  readonly host?: string
-  readonly port?: number
-  readonly database?: number
-  readonly cluster_nodes?: Config['redis']['cluster_nodes'] | null
-  readonly sentinel_master?: string | null | undefined
-  readonly sentinel_nodes?: Config['redis']['sentinel_nodes'] | null
-}): RedisPlace {
-  const nodes = (redis.cluster_nodes ?? []).map(({ ip, port }) => `${ip}:${port}`)
-  const sentinels = (redis.sentinel_nodes ?? []).map(
-    ({ host, port }) => `${redis.sentinel_master} of sentinel ${host}:${port}`,
-  )
-  const plain = [`${redis.host ?? '127.0.0.1'}:${redis.port ?? 6379}`]
-  return {
-    addresses:
-      [nodes, redis.sentinel_master ? sentinels : [], plain].find((some) => some.length > 0) ?? plain,
-    database: redis.database ?? 0,
   }
 }
 

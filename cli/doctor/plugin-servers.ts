@@ -1,7 +1,8 @@
 import { type KnownProcess, SILENT } from '../../plugins/virtual-key/heartbeat.ts'
 import { AdminError } from '../kong/admin-api.ts'
+import { placeOf, samePlace } from '../redis-place.ts'
 import { check } from './check.ts'
-import { type Configuration, placeOf } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import { Away, type Seat } from './seat.ts'
 import { counted, lasting, several } from './wording.ts'
@@ -19,10 +20,8 @@ async function probe(seat: Seat): Promise<PluginServerFacts> {
   const processes = await seat.processes()
   try {
     const [{ host }, { configurations }] = await Promise.all([seat.node(), seat.gateway()])
-    const here = placeOf(seat.options.redis).addresses
-    const ours = configurations.filter(
-      ({ enabled, redis }) => enabled && redis.addresses.some((address) => here.includes(address)),
-    )
+    const here = placeOf(seat.options.redis)
+    const ours = configurations.filter(({ enabled, redis }) => enabled && samePlace(redis, here))
     return { processes, configurations: ours, ...(host === undefined ? {} : { host }) }
   } catch (error) {
     // What is wrong with Kong is told by other checks; the signs of life are there all the same.

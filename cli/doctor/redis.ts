@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis'
+import { placeOf } from '../redis-place.ts'
 import { check } from './check.ts'
-import { placeOf } from './configuration.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import { infoFrom, type RedisNode } from './redis-node.ts'
 import { Away, type Seat } from './seat.ts'

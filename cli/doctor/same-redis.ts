@@ -1,6 +1,7 @@
 import { SILENT } from '../../plugins/virtual-key/heartbeat.ts'
+import { placeOf, type RedisPlace, samePlace } from '../redis-place.ts'
 import { check } from './check.ts'
-import { type Configuration, placeOf, type RedisPlace } from './configuration.ts'
+import type { Configuration } from './configuration.ts'
 import { type Judged, ok, skipped, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
 import { several } from './wording.ts'
@@ -29,7 +30,7 @@ export function judgeSameRedis({ here, configurations, seen }: SameRedisFacts): 
   const elsewhere = new Map<string, string[]>()
   for (const { id, scope, redis } of configurations) {
     // Its plugin server tells so itself: the same Redis, seen from elsewhere.
-    if (!same(redis, here) && !seen.has(id))
+    if (!samePlace(redis, here) && !seen.has(id))
       elsewhere.set(named(redis), [...(elsewhere.get(named(redis)) ?? []), scope])
   }
   if (elsewhere.size === 0) return [ok(`every configuration uses ${named(here)}`)]
@@ -39,16 +40,6 @@ export function judgeSameRedis({ here, configurations, seen }: SameRedisFacts): 
       'name that one by --redis-url; if it is the same, seen from elsewhere, send a request through virtual-key and look again',
     ),
   )
-}
-
-/** Of a cluster one common node is enough: any node leads to all. */
-function same(one: RedisPlace, other: RedisPlace): boolean {
-  const known = other.addresses.map(plain)
-  return one.database === other.database && one.addresses.some((address) => known.includes(plain(address)))
-}
-
-function plain(address: string): string {
-  return address.toLowerCase().replace(/^(localhost|::1|\[::1\]):/, '127.0.0.1:')
 }
 
 function named({ addresses, database }: RedisPlace): string {

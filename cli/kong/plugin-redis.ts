@@ -1,4 +1,5 @@
 import type { RedisConfig } from '../../schema/config.ts'
+import { placeOf, samePlace } from '../redis-place.ts'
 import type { PluginConfig } from './entities.ts'
 
 /** What says where Redis is. */
@@ -51,23 +52,13 @@ export function elsewhere<T extends { readonly config: PluginConfig }>(
   configurations: readonly T[],
   here: PluginConfig,
 ): T[] {
-  const one = ({ redis }: PluginConfig) => {
-    const {
-      host = '127.0.0.1',
-      port = 6379,
-      database = 0,
-      cluster_nodes,
-      sentinel_master,
-    } = redisOf({ redis })
-    if (cluster_nodes != null || sentinel_master != null) return undefined
-    return `${String(host)
-      .toLowerCase()
-      .replace(/^(localhost|::1)$/, '127.0.0.1')}:${port}/${database}`
-  }
-  const known = one(here)
-  return configurations.filter(
-    ({ config }) => known !== undefined && one(config) !== undefined && one(config) !== known,
-  )
+  const many = ({ cluster_nodes, sentinel_master }: PluginConfig) =>
+    cluster_nodes != null || sentinel_master != null
+  const own = redisOf(here)
+  return configurations.filter(({ config }) => {
+    const redis = redisOf(config)
+    return !many(own) && !many(redis) && !samePlace(placeOf(redis), placeOf(own))
+  })
 }
 
 /** The record, or an empty one. */

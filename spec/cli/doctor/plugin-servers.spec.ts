@@ -93,6 +93,31 @@ describe('vk doctor on plugin servers', () => {
   for (const [name, facts, expected] of cases)
     it(name, () => expectJudged(judgePluginServers(facts), expected))
 
+  it('misses one where Kong calls this Redis by another name, and none where Kong uses another database', async function () {
+    this.timeout(60_000)
+    const redis = await PrivateRedis.start()
+    const kong = await AdminApiDouble.start()
+    kong.hostname = hostname()
+    const api = new AdminApi({ url: kong.url, tokenHeader: 'Kong-Admin-Token' })
+    try {
+      const { id } = (await api.send('POST', '/plugins', {
+        name: 'virtual-key',
+        config: { redis: { host: 'localhost', port: redis.port } },
+      })) as { id: string }
+      const env = { REDIS_URL: redis.url, KONG_ADMIN_URL: kong.url }
+      expect(told(await doctor(env), 'plugin-servers')).to.match(
+        /^warn: gateway .*: nothing has been heard of a plugin server$/,
+      )
+      await api.send('PATCH', `/plugins/${id}`, {
+        config: { redis: { host: '127.0.0.1', port: redis.port, database: 3 } },
+      })
+      expect(told(await doctor(env), 'plugin-servers')).to.match(/^skipped: no plugin server/)
+    } finally {
+      await kong.stop()
+      await redis.stop()
+    }
+  })
+
   it('sees one live, and fails where it dies while Kong runs', async function () {
     this.timeout(60_000)
     const redis = await PrivateRedis.start()
