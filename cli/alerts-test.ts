@@ -156,12 +156,20 @@ function crossedAt({ record: { payload } }: Surveyed): number {
 async function sendFromOutbox(
   redis: Connection,
   keyId: string,
-  { attempts: _, earlier: __, since: ___, parked: ____, ...model }: AlertRecord,
+  model: AlertRecord,
   patience: number,
 ): Promise<Result> {
   const partition = partitionOf(keyId)
   const id = testId()
-  const record: AlertRecord = { ...model, attempts: [], test: true, payload: testPayload(keyId) }
+  const { configuration, url, signed, timeout, allowPrivateNetworks, format } = model
+  // Nothing that is true of one alert alone, such as the webhook to which an operator has replayed it.
+  const record: AlertRecord = {
+    ...{ keyId, configuration, url, timeout, allowPrivateNetworks, format },
+    ...(signed ? { signed } : {}),
+    attempts: [],
+    test: true,
+    payload: testPayload(keyId),
+  }
   await requeue(redis, partition, id, record, { state: 'none' })
   const deadline = performance.now() + patience
   let waitsFor = ''

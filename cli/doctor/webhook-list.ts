@@ -29,8 +29,8 @@ export function configuredWebhooks(configurations: readonly Configuration[]): We
 
 /** Of alerts that are not delivered yet. */
 export function alertWebhooks(records: readonly AlertRecord[]): Webhook[] {
-  return records.map(({ url, allowPrivateNetworks, configuration, signed, format }) => ({
-    url,
+  return records.map(({ override, url, allowPrivateNetworks, configuration, signed, format }) => ({
+    url: override ?? url,
     allowPrivateNetworks,
     signer: signed ? configuration : undefined,
     format,

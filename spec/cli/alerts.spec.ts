@@ -368,6 +368,30 @@ for (const [name, open] of Object.entries(PLACES))
       expect(receiver.received[0]?.headers).not.to.have.property('webhook-signature')
     })
 
+    it('tests where the next alert of a key goes, not where an operator has sent an old one', async () => {
+      const { key, id, process } = await deadAlert()
+      const settings = {
+        url: receiver.url,
+        timeout: 5000,
+        allowPrivateNetworks: true,
+        format: 'json' as const,
+        registry: false,
+      }
+      process.dispatcher.learn('plugin-1', settings, [signingKey(SECRET)])
+      await until('shared settings', () => place.plain.exists(configurationName('plugin-1')))
+      receiver.answer = (response) => response.writeHead(204).end()
+      const other = await Receiver.start()
+      try {
+        await run('alerts', 'replay', id, '--url', other.url)
+        await until('the delivery', async () => (await everything(place.plain)).delivered === 1)
+        const test = await run('alerts', 'test', key)
+        expect(test.stdout).to.include(`${new URL(receiver.url).origin} answered 204`)
+        expect(other.ids).to.deep.equal(new Set([id]))
+      } finally {
+        await other.stop()
+      }
+    })
+
     it("tests a configuration's webhook for a key that has had no alert", async () => {
       const process = await start()
       const settings = {

@@ -4,6 +4,8 @@ import { Webhook } from 'standardwebhooks'
 import { AdminApi } from '../../../cli/kong/admin-api.ts'
 import { freePort } from '../../../dev/free-port.ts'
 import { PrivateRedis } from '../../../dev/redis.ts'
+import { partitionOf } from '../../../plugins/virtual-key/keys.ts'
+import { requeue } from '../../../plugins/virtual-key/outbox/requeue.ts'
 import { writeKey } from '../../../plugins/virtual-key/registry/write.ts'
 import type { KeySettings } from '../../../schema/key.ts'
 import { AdminApiDouble } from '../../support/admin-api.ts'
@@ -125,6 +127,23 @@ describe('vk doctor on webhooks', function () {
     await configured('chat', `${server.url}/one`, {}, { registry: true })
     expect(told(await doctor(env), 'webhooks')).to.match(/^ok: .*\(route chat, registered keys\): reachable/)
     expect(asked).to.deep.equal(['HEAD /one'])
+  })
+
+  it('calls the webhook to which an operator has sent an alert, not the one where it was before', async () => {
+    const record = {
+      keyId: 'vk-abc',
+      configuration: 'chat',
+      url: `${server.url}/before`,
+      override: `${server.url}/now`,
+      timeout: 5000,
+      allowPrivateNetworks: true,
+      format: 'json' as const,
+      attempts: [],
+      payload: '{}',
+    }
+    await requeue(connection.link.redis, partitionOf('vk-abc'), 'vk_1', record, { state: 'none' })
+    expect(told(await doctor(env), 'webhooks')).to.match(/^ok: .*\(waiting alerts\): reachable/)
+    expect(asked).to.deep.equal(['HEAD /now'])
   })
 
   it('calls no more than 50, and says so', async () => {
