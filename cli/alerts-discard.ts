@@ -4,6 +4,7 @@ import type { Log } from '../plugins/virtual-key/log.ts'
 import { discard } from '../plugins/virtual-key/outbox/discard.ts'
 import { findAlert } from './alert-find.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { counted } from './doctor/wording.ts'
 import { secondsFrom } from './duration.ts'
 import { Failure } from './failure.ts'
 
@@ -45,7 +46,7 @@ export function addAlertPurge(alerts: Command, log: Log, print: (text: string) =
             ? await redis.xtrim(dead, 'MINID', before)
             : (await redis.xrange(dead, '-', `(${before}-0`)).length
         }
-        const alerts = `${count} dead alert${count === 1 ? '' : 's'}`
+        const alerts = counted(count, 'dead alert')
         if (options.yes) return print(`${alerts} removed`)
         print(`${alerts} would be removed`)
         if (count > 0) throw new Failure('nothing was removed: --yes does it', 2)

@@ -5,6 +5,7 @@ import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
 import type { Log } from '../plugins/virtual-key/log.ts'
 import { printable } from '../plugins/virtual-key/outbox/excerpt.ts'
 import { type ConnectionOptions, connected, withConnection } from './connection.ts'
+import { counted } from './doctor/wording.ts'
 import { Failure } from './failure.ts'
 import { Importer, type Tally } from './import/importer.ts'
 import { Provisioner } from './import/provisioner.ts'
@@ -92,7 +93,9 @@ async function importFile(
     await importer.run()
   } catch (error) {
     if (rowsIn(importer.tally) > 0)
-      tell([` stopped after ${rowsIn(importer.tally)} rows; run it again, it writes only what differs`])
+      tell([
+        ` stopped after ${counted(rowsIn(importer.tally), 'row')}; run it again, it writes only what differs`,
+      ])
     throw error
   }
   for (const note of kong?.notes ?? []) tell([` ${note}`])
@@ -125,20 +128,24 @@ function rowsIn({ created, updated, unchanged, bad }: Tally): number {
 
 function summary({ created, updated, unchanged, bad, duplicates }: Tally): string {
   const counts = `${created} created, ${updated} updated, ${unchanged} unchanged, ${bad} bad`
-  return duplicates === 0 ? counts : `${counts}; ${duplicates} ids came more than once`
+  return duplicates === 0 ? counts : `${counts}; ${counted(duplicates, 'id')} came more than once`
 }
 
-function kongSummary({ provisioned, credentials, without_credential }: Provisioner['tally']): string {
-  const counts = `Kong: ${provisioned} keys provisioned, ${credentials} credentials made`
-  return without_credential === 0
+function kongSummary({
+  provisioned,
+  credentials,
+  without_credential: without,
+}: Provisioner['tally']): string {
+  const counts = `Kong: ${counted(provisioned, 'key')} provisioned, ${counted(credentials, 'credential')} made`
+  return without === 0
     ? counts
-    : `${counts}; ${without_credential} keys have none yet: vk keys rotate <id>`
+    : `${counts}; ${counted(without, 'key')} ${without === 1 ? 'has' : 'have'} none yet: vk keys rotate <id>`
 }
 
 function verdict(tally: Tally, keepGoing: boolean, dryRun: boolean): string {
   const good = rowsIn(tally) - tally.bad
-  const done = `${good} ${dryRun ? 'would be' : 'were'} imported`
+  const done = `${good} ${dryRun ? 'would be' : good === 1 ? 'was' : 'were'} imported`
   return keepGoing
-    ? `${tally.bad} rows are bad, ${done}`
+    ? `${counted(tally.bad, 'row')} ${tally.bad === 1 ? 'is' : 'are'} bad, ${done}`
     : `stopped at a bad row, ${done}; --keep-going skips bad rows`
 }

@@ -47,7 +47,10 @@ export function judgePluginServers({ processes, host, configurations }: PluginSe
   ]
 }
 
-/** @param asked the gateway whose Admin API answers, so that it certainly runs @param silent milliseconds; undefined: never heard of */
+/**
+ * @param asked whether its Admin API has answered, so that it certainly runs
+ * @param silent milliseconds since it was last heard of; undefined: it never was
+ */
 function judgeLost(host: string, asked: boolean, silent: number | undefined): Judged {
   if (silent === undefined) {
     return warn(
@@ -90,7 +93,7 @@ function judgeLiving(
       ? []
       : [
           warn(
-            `${counted(waiting, 'usage record')} wait for Redis`,
+            `${counted(waiting, 'usage record')} ${waiting === 1 ? 'waits' : 'wait'} for Redis`,
             'they are settled by themselves; where they do not become fewer, see the plugin server’s lines in Kong’s error log (level info)',
           ),
         ]),

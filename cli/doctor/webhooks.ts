@@ -11,7 +11,7 @@ import {
   registeredWebhooks,
   type Webhook,
 } from './webhook-list.ts'
-import { several } from './wording.ts'
+import { counted, several } from './wording.ts'
 
 export interface WebhookFacts {
   readonly called: ReadonlyArray<
@@ -70,7 +70,9 @@ async function registeredIn(seat: Seat) {
 
 export function judgeWebhooks({ called, found, cut, unasked }: WebhookFacts): Judged[] {
   const judged = called.map(judgeOne)
-  if (found > called.length) judged.push(skipped(`${found - called.length} more webhooks were not called`))
+  const uncalled = found - called.length
+  if (uncalled > 0)
+    judged.push(skipped(`${counted(uncalled, 'more webhook')} ${uncalled === 1 ? 'was' : 'were'} not called`))
   if (cut) judged.push(skipped(`only the first ${MOST_KEYS} registered keys were asked for their webhook`))
   if (judged.length > 0) return judged
   if (unasked !== undefined) return [skipped(`no webhook is found, but ${unasked} could not be asked`)]

@@ -32,7 +32,7 @@ describeVk('vk keys import --admin-url', (on) => {
     ])
     expect(stdout).to.equal(
       '3 created, 0 updated, 0 unchanged, 0 bad\n' +
-        'Kong: 3 keys provisioned, 2 credentials made; 1 keys have none yet: vk keys rotate <id>\n',
+        'Kong: 3 keys provisioned, 2 credentials made; 1 key has none yet: vk keys rotate <id>\n',
     )
     expect(
       kong
@@ -69,7 +69,7 @@ describeVk('vk keys import --admin-url', (on) => {
     await load(TABLE, '--key-from-id')
     expect(credentials()).to.deep.equal(['b', 'sk-old-a', 'sk-old-c'])
     const { stdout } = await load(TABLE.replace('60', '30'), '--key-from-id')
-    expect(stdout).to.match(/^0 created, 1 updated, 2 unchanged, 0 bad\nKong: 1 keys provisioned, 0 cred/)
+    expect(stdout).to.match(/^0 created, 1 updated, 2 unchanged, 0 bad\nKong: 1 key provisioned, 0 cred/)
     const [limit] = kong.entities('plugins')
     expect(limit?.config).to.deep.include({ minute: 30 })
   })
@@ -112,7 +112,7 @@ describeVk('vk keys import --admin-url', (on) => {
     const { stdout } = await load(TABLE, '--dry-run')
     expect(stdout).to.equal(
       'dry run: 3 created, 0 updated, 0 unchanged, 0 bad\n' +
-        'dry run: Kong: 3 keys provisioned, 2 credentials made; 1 keys have none yet: vk keys rotate <id>\n',
+        'dry run: Kong: 3 keys provisioned, 2 credentials made; 1 key has none yet: vk keys rotate <id>\n',
     )
     expect(writes()).to.equal(0)
   })

@@ -121,7 +121,7 @@ describeVk('vk keys import', (on) => {
       stderr:
         `${path}:3: scope: "weird" is neither like read nor like all\n` +
         `${path}:3: token_budget: "-1" is no integer from 0 to 9007199254740991\n` +
-        'vk: stopped at a bad row, 1 were imported; --keep-going skips bad rows\n',
+        'vk: stopped at a bad row, 1 was imported; --keep-going skips bad rows\n',
     })
     expect(await ids()).to.deep.equal(['a'])
   })
@@ -163,7 +163,7 @@ describeVk('vk keys import', (on) => {
     const path = file('other.csv', 'id,token_budget,used\na,1,t\nb,2,t\nc,1,\nd,x,\n')
     const { code, stdout, stderr } = await load(path, '--dry-run', '--keep-going')
     expect([code, stdout]).to.deep.equal([1, 'dry run: 1 created, 1 updated, 1 unchanged, 1 bad\n'])
-    expect(stderr).to.match(/vk: 1 rows are bad, 3 would be imported\n$/)
+    expect(stderr).to.match(/vk: 1 row is bad, 3 would be imported\n$/)
     expect(await everything()).to.deep.equal(stored)
     expect(await ids()).to.deep.equal(['a', 'b'])
   })

@@ -78,6 +78,14 @@ describe('vk doctor on plugin servers', () => {
       ],
     ],
     [
+      'one usage record that waits',
+      { processes: [one('a', { waiting: 1 })], configurations: [] },
+      [
+        ['ok', 'a, process'],
+        ['warn', '1 usage record waits for Redis'],
+      ],
+    ],
+    [
       'usage records that wait, and two versions',
       {
         processes: [one('a', { waiting: 3 }), one('b', { version: '0.2.0', waiting: 1 })],
