@@ -19,7 +19,7 @@ export interface PluginServerFacts {
 async function probe(seat: Seat): Promise<PluginServerFacts> {
   const processes = await seat.processes()
   try {
-    const [{ host }, { configurations }] = await Promise.all([seat.node(), seat.gateway()])
+    const [{ hostname: host }, { configurations }] = await Promise.all([seat.node(), seat.gateway()])
     const here = placeOf(seat.options.redis)
     const ours = configurations.filter(({ enabled, redis }) => enabled && samePlace(redis, here))
     return { processes, configurations: ours, ...(host === undefined ? {} : { host }) }

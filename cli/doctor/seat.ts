@@ -36,12 +36,12 @@ export interface SeatOptions {
 
 type Headers = Readonly<Record<string, string>>
 
-/** What a Kong node tells of itself. */
+/** What a Kong node tells of itself, by Kong's names. */
 export interface KongNode {
   readonly version?: string
   readonly configuration?: { readonly database?: string }
-  /** The machine's or container's name. */
-  readonly host?: string
+  /** Of the machine or container. */
+  readonly hostname?: string
 }
 
 /** Asked at once, so that they take connections of their own, and with them several of Kong's workers. */
@@ -122,14 +122,14 @@ export class Seat {
       const admin = await this.admin()
       // Kong 3.9.1 answers 500 in the worker that started the plugin server: it cannot write down its own configuration there.
       const tries = Array.from({ length: TRIES }, () =>
-        admin.get<{ hostname?: string } & KongNode>('/').catch((error: unknown) => {
+        admin.get<KongNode>('/').catch((error: unknown) => {
           if (error instanceof AdminError) return undefined
           throw error
         }),
       )
       const patience = sleep(this.step, [], { ref: false })
-      const found = (await Promise.race([Promise.all(tries), patience])).find((one) => one !== undefined)
-      return found?.hostname === undefined ? { ...found } : { ...found, host: found.hostname }
+      const answers = await Promise.race([Promise.all(tries), patience])
+      return answers.find((one) => one !== undefined) ?? {}
     })
   }
 
