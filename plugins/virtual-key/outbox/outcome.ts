@@ -63,7 +63,8 @@ export function parkedOutcome(
   random: number,
   lookAgain = LOOK_AGAIN,
 ): Outcome {
-  const left = schedule.reduce((sum, wait) => sum + wait, 0) - age
+  // A moment may lie before the id of the entry that was made in it: Redis reads its clock for each by itself.
+  const left = schedule.reduce((sum, wait) => sum + wait, 0) - Math.max(0, age)
   if (left <= 0 && waited) return { state: 'dead', reason }
   const delay = lookAgain * (0.9 + 0.2 * random)
   return { state: 'parked', reason, delay: left > 0 ? Math.min(delay, left) : delay }

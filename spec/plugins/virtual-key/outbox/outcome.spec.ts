@@ -68,6 +68,10 @@ describe('outcomeOf', () => {
 describe('parkedOutcome', () => {
   const outcome = (age: number, waited: boolean) => parkedOutcome('why', age, waited, [1000, 5000], 0.5, 600)
 
+  it('waits for the whole pause where the clock was read a moment before the entry got its id', () => {
+    expect(parkedOutcome('why', -1, false, [], 0.5, 600)).to.include({ state: 'parked', delay: 600 })
+  })
+
   it('looks again after a while, and at the end of the schedule', () => {
     expect(outcome(0, false)).to.deep.equal({ state: 'parked', reason: 'why', delay: 600 })
     expect(outcome(5900, true)).to.deep.equal({ state: 'parked', reason: 'why', delay: 100 })
