@@ -1,6 +1,7 @@
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
 import { ConfigError, settingsFrom } from '../../plugins/virtual-key/settings.ts'
 import type { Config } from '../../schema/config.ts'
+import { isReference } from '../kong/shown.ts'
 import { placeOf, type RedisPlace } from '../redis-place.ts'
 import type { PluginEntity } from './gateway.ts'
 
@@ -25,9 +26,6 @@ export interface Configuration {
   /** Why the plugin refuses it, so that Kong answers 500 there; absent: it does not, or that cannot be seen. */
   readonly refusal?: string
 }
-
-/** How a reference to a vault of Kong's begins; the Admin API shows it, and the plugin gets what it stands for. */
-const REFERENCE = '{vault://'
 
 /** An older version of the plugin may run there, so any field may be missing. @param nameOf a Kong entity, by its id */
 export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => string): Configuration {
@@ -54,7 +52,8 @@ export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => 
 
 /** What only the plugin checks: rules across fields, and values that Kong's schema language cannot judge. */
 function refusalOf(config: { readonly [N in keyof Config]?: Config[N] | null }): string | undefined {
-  const known = (value: string) => !value.startsWith(REFERENCE)
+  // The Admin API shows references, and the plugin gets what they stand for.
+  const known = (value: string) => !isReference(value)
   const url = config.alert_webhook ?? ''
   const secrets = (config.webhook?.secrets ?? []).filter(known)
   try {

@@ -4,6 +4,7 @@ import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
 import { signedHeaders } from '../../plugins/virtual-key/outbox/sign.ts'
 import { RefusedTarget } from '../../plugins/virtual-key/outbox/target.ts'
 import { testId, testPayload } from '../alerts-test.ts'
+import { isReference } from '../kong/shown.ts'
 import { head } from './head.ts'
 import type { Webhook } from './webhook-list.ts'
 
@@ -21,7 +22,7 @@ const NOBODY = 'vk-doctor'
 
 /** @param signers undefined: nothing is sent @param limit in milliseconds */
 export async function call(webhook: Webhook, signers: Signers | undefined, limit: number): Promise<Called> {
-  if (webhook.url.startsWith('{vault://')) return { how: 'vault' }
+  if (isReference(webhook.url)) return { how: 'vault' }
   return signers === undefined ? ask(webhook, limit) : test(webhook, signers, limit)
 }
 
