@@ -138,11 +138,11 @@ export class AdminApi {
     }
   }
 
-  /** Whoever built the path: one that an URL reads in another way, such as one with steps, is never asked for. */
+  /** @throws Error for a path that a URL would change, such as one with `..`: it would lead to another entity. `path` makes none. */
   #urlOf(path: string): URL {
     const url = new URL(`${this.#base}${path}`)
     if (url.href !== `${new URL(this.#base).href.replace(/\/$/, '')}${path}`)
-      throw new Error(`${JSON.stringify(path)} is another path as soon as it is an URL`)
+      throw new Error(`${JSON.stringify(path)} would become another path in a URL`)
     return url
   }
 }

@@ -2,10 +2,10 @@
  * The open-source line of Kong that is maintained, and its newest patch. 3.9.2 (June 2026) and 3.9.3 bring nginx's security patches,
  * in the images too. Source: Kong/docker-kong#738, #740, #743; docker-library/official-images#21601.
  */
-export const MAINTAINED = { line: [3, 9], newestPatch: 3 } as const
+const MAINTAINED = { line: [3, 9], newestPatch: 3 } as const
 
 /** The oldest major version whose plugin servers speak the protocol that the plugin speaks. */
-export const OLDEST_MAJOR = 3
+const OLDEST_MAJOR = 3
 
 /**
  * How a version stands to the maintained line. `old`: no patches any more; `holes`: it lacks security patches that there are;
