@@ -46,7 +46,10 @@ export function addAlertTest(alerts: Command, log: Log, print: (text: string) =>
   withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
     .description("sends a signed test event to a key's webhook, through a running dispatcher, or to --url")
     .argument('<key id>', 'the virtual key')
-    .option('--configuration <plugin id>', 'of this plugin configuration; else of that of its latest alert')
+    .option(
+      '--configuration <plugin id>',
+      "as an alert of this plugin configuration, with its secrets; else as the key's latest alert",
+    )
     .option('--url <url>', `a webhook to test from here instead, ${OR_STDIN}`)
     .option('--unsigned', 'with --url: without a signature')
     .option('--allow-private-networks', 'with --url: also send to private addresses')
