@@ -80,7 +80,7 @@ function nodeTroubles(node: RedisNode, inCluster: boolean): Judged[] {
     found.push(
       fail(
         `${address} refuses writes: ${node.refusal}`,
-        'until it takes them, usage records and alerts wait, and nothing is counted',
+        'remove what it names: until then usage records and alerts wait',
       ),
     )
   }
