@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
-import { lineLog } from '../plugins/virtual-key/log.ts'
-import { safeLine, safeText } from '../plugins/virtual-key/safe-text.ts'
-import { addAlerts } from './alerts.ts'
-import { addDispatch } from './dispatch.ts'
-import { addDoctor } from './doctor.ts'
+import { lineLog } from '../plugins/virtual-key/telemetry/log.ts'
+import { safeLine, safeText } from '../plugins/virtual-key/telemetry/safe-text.ts'
+import { addAlerts } from './commands/alerts.ts'
+import { addDispatch } from './commands/dispatch.ts'
+import { addDoctor } from './commands/doctor.ts'
+import { addKeys } from './commands/keys.ts'
+import { addMigrate } from './commands/migrate.ts'
+import { addPlugin } from './commands/plugin.ts'
+import { addTap } from './commands/tap.ts'
+import { addUsage } from './commands/usage.ts'
 import { Failure } from './failure.ts'
-import { addKeys } from './keys.ts'
-import { addMigrate } from './migrate.ts'
-import { addPlugin } from './plugin.ts'
-import { addTap } from './tap.ts'
-import { addUsage } from './usage.ts'
 
 /** The `vk` command. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
 

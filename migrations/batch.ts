@@ -4,8 +4,8 @@ import {
   migrationLockName,
   migrationProgressName,
   noneName,
-} from '../plugins/virtual-key/keys.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
+} from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
 import { type Lock, LockLost } from './lock.ts'
 import type { Step } from './step.ts'
 import type { Page } from './walk.ts'

@@ -1,5 +1,5 @@
-import { PARTITIONS } from '../plugins/virtual-key/keys.ts'
-import { type Connection, define } from '../plugins/virtual-key/ledger/script.ts'
+import { PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, define } from '../plugins/virtual-key/redis/script.ts'
 import { lackingOf, lackingScript } from './batch.ts'
 import { STEPS } from './index.ts'
 import { schemaStatus } from './status.ts'

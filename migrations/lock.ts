@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { migrationLockName, PARTITIONS } from '../plugins/virtual-key/keys.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
+import { migrationLockName, PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
 
 /** A lock that is not renewed for this long belongs to a process that died. Unit: milliseconds. */
 export const EXPIRY = 10_000

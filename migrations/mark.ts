@@ -3,9 +3,9 @@ import {
   migrationProgressName,
   noneName,
   schemaName,
-} from '../plugins/virtual-key/keys.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
-import { SchemaError } from '../plugins/virtual-key/registry/schema-version.ts'
+} from '../plugins/virtual-key/redis/names.ts'
+import { SchemaError } from '../plugins/virtual-key/redis/schema-version.ts'
+import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
 import { STEPS } from './index.ts'
 import { type Lock, LockLost } from './lock.ts'
 import type { Step } from './step.ts'

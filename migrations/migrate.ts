@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { migrationProgressName, PARTITIONS } from '../plugins/virtual-key/keys.ts'
-import { type Connection, define } from '../plugins/virtual-key/ledger/script.ts'
+import { migrationProgressName, PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, define } from '../plugins/virtual-key/redis/script.ts'
 import { applyTo, batchScript } from './batch.ts'
 import { STEPS } from './index.ts'
 import { EXPIRY, isHeld, Lock, releaseLockScript, renewLockScript } from './lock.ts'

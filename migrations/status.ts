@@ -1,6 +1,6 @@
-import { PARTITIONS, schemaName } from '../plugins/virtual-key/keys.ts'
-import type { Connection } from '../plugins/virtual-key/ledger/script.ts'
-import { SchemaError } from '../plugins/virtual-key/registry/schema-version.ts'
+import { PARTITIONS, schemaName } from '../plugins/virtual-key/redis/names.ts'
+import { SchemaError } from '../plugins/virtual-key/redis/schema-version.ts'
+import type { Connection } from '../plugins/virtual-key/redis/script.ts'
 import { STEPS } from './index.ts'
 
 export interface StepStatus {

@@ -1,5 +1,5 @@
-import { indexName, partitionOf, schemaName } from '../plugins/virtual-key/keys.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/ledger/script.ts'
+import { indexName, partitionOf, schemaName } from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
 import type { Step } from './step.ts'
 
 /** Key ids of one partition, as many as are looked at in one go. */

@@ -1,8 +1,8 @@
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
-import { ConfigError, settingsFrom } from '../../plugins/virtual-key/settings.ts'
+import { ConfigError, settingsFrom } from '../../plugins/virtual-key/policy/settings.ts'
 import type { Config } from '../../schema/config.ts'
-import { isReference } from '../kong/shown.ts'
-import { placeOf, type RedisPlace } from '../redis-place.ts'
+import { placeOf, type RedisPlace } from '../options/redis-place.ts'
+import { isReference } from '../provisioning/shown.ts'
 import type { PluginEntity } from './gateway.ts'
 
 /** One configuration of virtual-key, without its secrets: what is not here cannot be shown. */

@@ -1,4 +1,4 @@
-import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
+import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import { check } from './check.ts'
 import { type Judged, ok, warn } from './finding.ts'
 import type { Seat } from './seat.ts'

@@ -1,5 +1,5 @@
-import type { AdminApi } from '../kong/admin-api.ts'
-import { path } from '../kong/path.ts'
+import type { AdminApi } from '../provisioning/admin-api.ts'
+import { path } from '../provisioning/path.ts'
 import { type Configuration, configurationFrom } from './configuration.ts'
 import { Precedence, type Route } from './precedence.ts'
 

@@ -1,7 +1,7 @@
-import { DISPATCHERS, outboxNames, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
-import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
 import { LEASE } from '../../plugins/virtual-key/outbox/claim.ts'
 import { type AlertRecord, recordFrom } from '../../plugins/virtual-key/outbox/record.ts'
+import { DISPATCHERS, outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 
 /** The outbox from outside: exact numbers, and a few records of each partition, so that its size does not matter. */
 export interface OutboxView {

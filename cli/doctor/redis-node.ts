@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { noneName, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
-import { replyCode } from '../../plugins/virtual-key/redis-reply.ts'
+import { noneName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
+import { replyCode } from '../../plugins/virtual-key/redis/reply.ts'
 import { type Judged, skipped } from './finding.ts'
 
 /** What a server replies that takes no writes at the moment, whoever asks. */

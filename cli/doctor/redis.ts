@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis'
-import { placeOf } from '../redis-place.ts'
+import { placeOf } from '../options/redis-place.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import { infoFrom, type RedisNode } from './redis-node.ts'

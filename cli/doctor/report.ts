@@ -1,5 +1,5 @@
 import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
-import { table } from '../table.ts'
+import { table } from '../output/table.ts'
 import type { Finding } from './finding.ts'
 
 const HEAD = ['STATE', 'CHECK', 'FINDING'] as const

@@ -1,5 +1,5 @@
-import { SILENT } from '../../plugins/virtual-key/heartbeat.ts'
-import { placeOf, type RedisPlace, samePlace } from '../redis-place.ts'
+import { SILENT } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
+import { placeOf, type RedisPlace, samePlace } from '../options/redis-place.ts'
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
 import { type Judged, ok, skipped, warn } from './finding.ts'

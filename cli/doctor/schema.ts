@@ -1,5 +1,5 @@
-import { indexName, PARTITIONS } from '../../plugins/virtual-key/keys.ts'
-import { SCHEMA_VERSION, schemaVersion } from '../../plugins/virtual-key/registry/schema-version.ts'
+import { indexName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
+import { SCHEMA_VERSION, schemaVersion } from '../../plugins/virtual-key/redis/schema-version.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import type { Seat } from './seat.ts'

@@ -1,4 +1,4 @@
-import { tapLua } from '../../plugins/virtual-key/tap/lua.ts'
+import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import type { PluginEntity } from './gateway.ts'

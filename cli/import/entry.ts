@@ -1,8 +1,8 @@
 import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/record.ts'
 import { type KeyField, key } from '../../schema/key.ts'
-import { unusableId } from '../key-id.ts'
-import type { KeyChanges } from '../key-options.ts'
-import { fromDatabase } from '../time.ts'
+import { unusableId } from '../options/key-id.ts'
+import type { KeyChanges } from '../options/key-options.ts'
+import { fromDatabase } from '../options/time.ts'
 import type { BadRow, Row } from './row.ts'
 
 /** One key as a row of a file has it. */

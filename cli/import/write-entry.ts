@@ -1,9 +1,9 @@
-import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey } from '../../plugins/virtual-key/registry/read.ts'
 import { type RegisteredKey, textOf } from '../../plugins/virtual-key/registry/record.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { KeyField } from '../../schema/key.ts'
-import type { KeyChanges } from '../key-options.ts'
+import type { KeyChanges } from '../options/key-options.ts'
 import type { Entry } from './entry.ts'
 import type { Outcome } from './importer.ts'
 

@@ -7,7 +7,7 @@ import { pluginInfo } from './server/plugin-info.ts'
 import { PluginServer } from './server/plugin-server.ts'
 import { serve } from './server/serve.ts'
 import { UncaughtErrors } from './server/uncaught-errors.ts'
-import { log, metrics } from './telemetry.ts'
+import { log, metrics } from './telemetry/telemetry.ts'
 
 /**
  * The plugin server process that Kong starts. Options as those of kong-js-pluginserver:
@@ -38,8 +38,8 @@ const { values: options } = parseArgs({
  */
 const nodeRequire = typeof __filename === 'string' ? createRequire(__filename) : undefined
 
-async function loadRuntime(): Promise<typeof import('./runtime.ts')> {
-  return nodeRequire ? nodeRequire('./runtime.js') : await import('./runtime.ts')
+async function loadRuntime(): Promise<typeof import('./process.ts')> {
+  return nodeRequire ? nodeRequire('./process.js') : await import('./process.ts')
 }
 
 async function loadPlugin(): Promise<typeof import('./index.ts')> {

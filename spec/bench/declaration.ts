@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { tapLua } from '../../plugins/virtual-key/tap/lua.ts'
+import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 
 /**
  * Ways through the gateway that are measured side by side: `tapped` is virtual-key with the tap in post-function; `budget` has the

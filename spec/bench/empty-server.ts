@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { lineLog } from '../../plugins/virtual-key/log.ts'
 import { pluginInfo } from '../../plugins/virtual-key/server/plugin-info.ts'
 import { PluginServer } from '../../plugins/virtual-key/server/plugin-server.ts'
 import { serve } from '../../plugins/virtual-key/server/serve.ts'
+import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 
 /** The project's plugin server with a plugin that has the same phases and does nothing: what Kong's side costs by itself. */
 class Empty {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { keyName } from '../../plugins/virtual-key/keys.ts'
+import { keyName } from '../../plugins/virtual-key/redis/names.ts'
 import { describeVk } from '../support/vk-on.ts'
 
 const TABLE = `id,scope,expires_at,target,rate_limit,source,one_shot,used,token_budget,alert_threshold,alert_webhook,key,team

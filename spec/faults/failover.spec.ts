@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
-import { totalName } from '../../plugins/virtual-key/keys.ts'
+import { totalName } from '../../plugins/virtual-key/redis/names.ts'
 import { PLAIN_CONFIG } from '../support/plain-config.ts'
 import { PrivateSentinels } from '../support/private-sentinels.ts'
 import { Receiver } from '../support/receiver.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { expect } from 'chai'
-import { reservedName } from '../../plugins/virtual-key/keys.ts'
+import { reservedName } from '../../plugins/virtual-key/redis/names.ts'
 import { STREAMED } from '../fixtures/tapped.ts'
 import { Scene } from '../support/scene.ts'
 import { until } from '../support/until.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { Agent } from 'undici'
-import { totalName } from '../../plugins/virtual-key/keys.ts'
+import { totalName } from '../../plugins/virtual-key/redis/names.ts'
 import { chat } from '../support/client.ts'
 import type { RunningGateway } from '../support/gateway.ts'
 import { isAlive } from '../support/plugin-server-pids.ts'

@@ -10,9 +10,9 @@ import {
   PARTITIONS,
   partitionOf,
   schemaName,
-} from '../../plugins/virtual-key/keys.ts'
+} from '../../plugins/virtual-key/redis/names.ts'
+import { SchemaError } from '../../plugins/virtual-key/redis/schema-version.ts'
 import { registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
-import { SchemaError } from '../../plugins/virtual-key/registry/schema-version.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { Connected } from '../support/connection.ts'
 import { PLACES, type Place } from '../support/place.ts'

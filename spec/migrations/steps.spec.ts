@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { STEPS } from '../../migrations/index.ts'
-import { SCHEMA_VERSION } from '../../plugins/virtual-key/registry/schema-version.ts'
+import { SCHEMA_VERSION } from '../../plugins/virtual-key/redis/schema-version.ts'
 import { ROOT } from '../support/root.ts'
 
 describe('Steps of the Redis schema', () => {

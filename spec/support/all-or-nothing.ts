@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import type { PrivateRedis } from '../../dev/redis.ts'
-import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { connected } from './connection.ts'
 
 /** One run of one script, from a state that is made anew each time. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import { lineLog } from '../../plugins/virtual-key/log.ts'
-import { connect, type Link } from '../../plugins/virtual-key/redis.ts'
+import { connect, type Link } from '../../plugins/virtual-key/redis/connection.ts'
+import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import type { RedisConfig } from '../../schema/config.ts'
 
 /** The `redis` part of a configuration, as Kong would hand it over. */

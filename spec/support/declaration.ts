@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { tapLua } from '../../plugins/virtual-key/tap/lua.ts'
+import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 
 export interface Scene {
   readonly redisPort: number

@@ -1,4 +1,4 @@
-import { tokensOf } from '../../plugins/virtual-key/estimate/tokens.ts'
+import { tokensOf } from '../../plugins/virtual-key/metering/estimate/tokens.ts'
 
 /** What an answer that shows these words is estimated at: a quarter more than the tokenizer says, and ten tokens. */
 export function answerCost(words: string): number {

@@ -1,4 +1,11 @@
 import type { Redis } from 'ioredis'
+import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/admission/admit.ts'
+import { release } from '../../plugins/virtual-key/admission/reserve.ts'
+import { MOST_IDS } from '../../plugins/virtual-key/metering/invented.ts'
+import { restore } from '../../plugins/virtual-key/metering/restore.ts'
+import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/metering/settle.ts'
+import type { Seen } from '../../plugins/virtual-key/policy/terms.ts'
+import { windowAt, windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import {
   crossedName,
   DISPATCHERS,
@@ -11,14 +18,7 @@ import {
   schemaName,
   seenName,
   totalName,
-} from '../../plugins/virtual-key/keys.ts'
-import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/ledger/admit.ts'
-import { MOST_IDS } from '../../plugins/virtual-key/ledger/invented.ts'
-import { release } from '../../plugins/virtual-key/ledger/reserve.ts'
-import { restore } from '../../plugins/virtual-key/ledger/restore.ts'
-import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/ledger/settle.ts'
-import type { Seen } from '../../plugins/virtual-key/ledger/terms.ts'
-import { windowAt, windowsAt } from '../../plugins/virtual-key/window.ts'
+} from '../../plugins/virtual-key/redis/names.ts'
 import type { Situation } from './all-or-nothing.ts'
 import { settlement, silentTarget, terms } from './settlement.ts'
 

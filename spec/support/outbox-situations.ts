@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis'
-import { DISPATCHERS, outboxNames } from '../../plugins/virtual-key/keys.ts'
 import { type Claim, claim } from '../../plugins/virtual-key/outbox/claim.ts'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { finish } from '../../plugins/virtual-key/outbox/finish.ts'
@@ -8,6 +7,7 @@ import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { renew } from '../../plugins/virtual-key/outbox/renew.ts'
 import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
 import { tidy } from '../../plugins/virtual-key/outbox/tidy.ts'
+import { DISPATCHERS, outboxNames } from '../../plugins/virtual-key/redis/names.ts'
 import type { Situation } from './all-or-nothing.ts'
 
 const PARTITION = 3

@@ -1,5 +1,5 @@
-import { outboxNames, partitionOf } from '../../plugins/virtual-key/keys.ts'
-import type { Connection } from '../../plugins/virtual-key/ledger/script.ts'
+import { outboxNames, partitionOf } from '../../plugins/virtual-key/redis/names.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 
 /** The payloads of a key's alerts that are not delivered yet. */
 export async function payloadsOf(redis: Connection, key: string): Promise<Record<string, unknown>[]> {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { keyName, PARTITIONS, partitionOf } from '../../plugins/virtual-key/keys.ts'
+import { keyName, PARTITIONS, partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import type { Place } from './place.ts'
 
 /** Ids that all lie in one partition, so that few of them are long work. */

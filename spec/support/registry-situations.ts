@@ -4,6 +4,7 @@ import { STEPS } from '../../migrations/index.ts'
 import { type Lock, releaseLockScript, renewLockScript } from '../../migrations/lock.ts'
 import { mark, markScript } from '../../migrations/mark.ts'
 import type { Step } from '../../migrations/step.ts'
+import { windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import {
   indexName,
   keyName,
@@ -12,11 +13,10 @@ import {
   partitionOf,
   schemaName,
   totalName,
-} from '../../plugins/virtual-key/keys.ts'
-import { run, type Script } from '../../plugins/virtual-key/ledger/script.ts'
-import { SCHEMA_VERSION } from '../../plugins/virtual-key/registry/schema-version.ts'
+} from '../../plugins/virtual-key/redis/names.ts'
+import { SCHEMA_VERSION } from '../../plugins/virtual-key/redis/schema-version.ts'
+import { run, type Script } from '../../plugins/virtual-key/redis/script.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
-import { windowsAt } from '../../plugins/virtual-key/window.ts'
 import type { Situation } from './all-or-nothing.ts'
 
 const KEY = 'vk-abc'

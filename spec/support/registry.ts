@@ -1,5 +1,5 @@
-import { schemaName } from '../../plugins/virtual-key/keys.ts'
-import { SCHEMA_VERSION } from '../../plugins/virtual-key/registry/schema-version.ts'
+import { schemaName } from '../../plugins/virtual-key/redis/names.ts'
+import { SCHEMA_VERSION } from '../../plugins/virtual-key/redis/schema-version.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { KeySettings } from '../../schema/key.ts'
 import { type Connected, connected } from './connection.ts'

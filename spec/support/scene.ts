@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
-import { totalName } from '../../plugins/virtual-key/keys.ts'
+import { totalName } from '../../plugins/virtual-key/redis/names.ts'
 import { type Scene as Declared, declaration } from './declaration.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'

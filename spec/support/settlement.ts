@@ -1,6 +1,6 @@
-import type { Settlement } from '../../plugins/virtual-key/ledger/settle.ts'
-import type { Target, Terms } from '../../plugins/virtual-key/ledger/terms.ts'
-import type { Window } from '../../plugins/virtual-key/window.ts'
+import type { Settlement } from '../../plugins/virtual-key/metering/settle.ts'
+import type { Target, Terms } from '../../plugins/virtual-key/policy/terms.ts'
+import type { Window } from '../../plugins/virtual-key/policy/window.ts'
 
 const TARGET: Target = {
   url: 'https://alerts.example.com/hook',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { configurationName, keyName } from '../keys.ts'
-import type { Connection } from '../ledger/script.ts'
+import { configurationName, keyName } from '../redis/names.ts'
+import type { Connection } from '../redis/script.ts'
 import type { Format } from './format.ts'
 import type { SigningKey } from './sign.ts'
 

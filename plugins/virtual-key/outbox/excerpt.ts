@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { UNSAFE } from '../safe-text.ts'
+import { UNSAFE } from '../telemetry/safe-text.ts'
 
 /** Most of a response body that is read, for the log. Unit: bytes. */
 export const MOST_BODY = 4096

@@ -1,5 +1,5 @@
-import type { Connection } from '../ledger/script.ts'
-import type { ThrottledLog } from '../throttled-log.ts'
+import type { Connection } from '../redis/script.ts'
+import type { ThrottledLog } from '../telemetry/throttled-log.ts'
 import {
   type DeliverySettings,
   keepSettings,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Connection } from '../ledger/script.ts'
-import type { ThrottledLog } from '../throttled-log.ts'
+import type { Connection } from '../redis/script.ts'
+import type { ThrottledLog } from '../telemetry/throttled-log.ts'
 import type { Claim } from './claim.ts'
 import { renew } from './renew.ts'
 

@@ -1,5 +1,5 @@
-import { DISPATCHERS, outboxNames } from '../keys.ts'
-import { type Connection, run, type Script } from '../ledger/script.ts'
+import { DISPATCHERS, outboxNames } from '../redis/names.ts'
+import { type Connection, run, type Script } from '../redis/script.ts'
 import type { Claim } from './claim.ts'
 import { ENDED } from './ended.ts'
 

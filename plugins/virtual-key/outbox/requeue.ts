@@ -1,5 +1,5 @@
-import { outboxNames } from '../keys.ts'
-import { type Connection, run, type Script } from '../ledger/script.ts'
+import { outboxNames } from '../redis/names.ts'
+import { type Connection, run, type Script } from '../redis/script.ts'
 import { PROOF } from './proof-lua.ts'
 import type { AlertRecord } from './record.ts'
 

@@ -1,5 +1,5 @@
-import { outboxNames, PARTITIONS } from '../keys.ts'
-import type { Connection } from '../ledger/script.ts'
+import { outboxNames, PARTITIONS } from '../redis/names.ts'
+import type { Connection } from '../redis/script.ts'
 import { type AlertRecord, recordFrom } from './record.ts'
 
 /** `new`: with a dispatcher, or on its way to one. `waiting`: for its next attempt. */

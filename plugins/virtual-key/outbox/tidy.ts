@@ -1,5 +1,5 @@
-import { DISPATCHERS, outboxNames } from '../keys.ts'
-import { type Connection, run, type Script } from '../ledger/script.ts'
+import { DISPATCHERS, outboxNames } from '../redis/names.ts'
+import { type Connection, run, type Script } from '../redis/script.ts'
 
 /** A process that has not been heard of for this long is gone. Unit: milliseconds. */
 const GONE = 3_600_000

@@ -1,6 +1,6 @@
-import { indexName, keyName, PARTITIONS, reservedName, totalName } from '../keys.ts'
-import type { Connection } from '../ledger/script.ts'
-import { type WindowKind, windowsAt } from '../window.ts'
+import { type WindowKind, windowsAt } from '../policy/window.ts'
+import { indexName, keyName, PARTITIONS, reservedName, totalName } from '../redis/names.ts'
+import type { Connection } from '../redis/script.ts'
 import { keyFrom, type RegisteredKey } from './record.ts'
 
 /** Keys read in one go. */

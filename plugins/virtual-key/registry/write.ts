@@ -1,10 +1,10 @@
 import type { KeyField, KeySettings } from '../../../schema/key.ts'
-import { indexName, keyName, noneName, partitionOf, schemaName, totalName } from '../keys.ts'
-import { FORGET_AFTER } from '../ledger/invented.ts'
-import { type Connection, run, type Script } from '../ledger/script.ts'
-import { windowsAt } from '../window.ts'
+import { FORGET_AFTER } from '../metering/invented.ts'
+import { windowsAt } from '../policy/window.ts'
+import { indexName, keyName, noneName, partitionOf, schemaName, totalName } from '../redis/names.ts'
+import { SCHEMA_VERSION, SchemaError } from '../redis/schema-version.ts'
+import { type Connection, run, type Script } from '../redis/script.ts'
 import { KEY_FIELDS, textOf } from './record.ts'
-import { SCHEMA_VERSION, SchemaError } from './schema-version.ts'
 
 /** `create`: must not be there. `update`: must be there. `upsert`: either. */
 export type WriteMode = 'create' | 'update' | 'upsert'

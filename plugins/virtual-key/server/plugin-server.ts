@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Log } from '../log.ts'
+import type { Log } from '../telemetry/log.ts'
 import { isLast, type Next, PhaseRun } from './phase-run.ts'
 import type { PluginClass } from './plugin-info.ts'
 import { stackOf } from './uncaught-errors.ts'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Log } from '../log.ts'
+import type { Log } from '../telemetry/log.ts'
 import { answer } from './answer.ts'
 import { Messages } from './messages.ts'
 import type { PluginServer } from './plugin-server.ts'

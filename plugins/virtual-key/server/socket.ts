@@ -1,8 +1,8 @@
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
-import type { Log } from '../log.ts'
-import { isAlive } from '../process-name.ts'
+import type { Log } from '../telemetry/log.ts'
+import { isAlive } from '../telemetry/process-name.ts'
 
 /** How often the path is looked at; a look is one stat. Unit: milliseconds. */
 const LOOK = 250

@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts'
+import type { Log } from '../telemetry/log.ts'
 
 /** More exceptions than this within a minute that nobody handled: the process is not what it was, and a new one is better. */
 const MOST = 10

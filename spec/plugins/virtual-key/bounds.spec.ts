@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
-import { KnownTotals } from '../../../plugins/virtual-key/ledger/known.ts'
-import { MOST_PENDING, PendingReleases } from '../../../plugins/virtual-key/ledger/pending-releases.ts'
-import { reservationOf } from '../../../plugins/virtual-key/ledger/reserve.ts'
+import { MOST_PENDING, PendingReleases } from '../../../plugins/virtual-key/admission/pending-releases.ts'
+import { reservationOf } from '../../../plugins/virtual-key/admission/reserve.ts'
+import { KnownTotals } from '../../../plugins/virtual-key/metering/known.ts'
 import { Lanes } from '../../../plugins/virtual-key/outbox/lanes.ts'
 import { ROOT } from '../../support/root.ts'
 
@@ -14,9 +14,9 @@ interface Elsewhere {
   readonly title: string
 }
 
-const TAP = 'tap/lua.spec.ts'
+const TAP = 'metering/tap/lua.spec.ts'
 const HOSTILE = 'usage/hostile.spec.ts'
-const ESTIMATOR = 'estimate/estimator.spec.ts'
+const ESTIMATOR = 'metering/estimate/estimator.spec.ts'
 
 /** Each bound of docs/operations.md, by its first column: what fills it, or where that is. */
 const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
@@ -54,15 +54,15 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
   'Estimates that wait': { spec: ESTIMATOR, title: 'holds no more bytes than it may' },
   'The thread that estimates': { spec: ESTIMATOR, title: 'goes on after a thread that died' },
   'Usage records that wait for Redis in memory': {
-    spec: 'ledger/settlements.spec.ts',
+    spec: 'metering/settlements.spec.ts',
     title: 'keeps at most 10,000, and what finds no room is counted and said',
   },
   'Usage records in the spool': {
-    spec: 'spool/usage-spool.spec.ts',
+    spec: 'metering/spool/usage-spool.spec.ts',
     title: ' than it may; what finds no room in memory either is counted and said',
   },
   'Ids from a header (`identify_by: header`) that are not registered, in Redis': {
-    spec: 'ledger/invented.spec.ts',
+    spec: 'metering/invented.spec.ts',
     title: ' of a partition have counters of their own; whatever comes then counts for its overflow id',
   },
   'Totals that a process remembers': () => {
@@ -72,7 +72,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     expect([kept(0), kept(1), kept(2), kept(10_001)]).to.deep.equal([false, false, true, true])
   },
   'Requests under way of which a process knows what they hold': {
-    spec: 'ledger/admissions.spec.ts',
+    spec: 'admission/admissions.spec.ts',
     title: 'remembers no more requests than it may, the latest ones',
   },
   'Reservations that wait to be given back': () => {
@@ -93,7 +93,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     title: 'reads 4 KB of an endless body and keeps less',
   },
   'Lines that wait for Kong’s log': {
-    spec: 'critical-lines.spec.ts',
+    spec: 'telemetry/critical-lines.spec.ts',
     title: 'keeps at most 100 lines, and tells how many gave way',
   },
 }

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { Plugin } from '../../../plugins/virtual-key/index.ts'
-import type { Kong } from '../../../plugins/virtual-key/kong.ts'
-import { closeRuntimes } from '../../../plugins/virtual-key/runtime.ts'
+import type { Kong } from '../../../plugins/virtual-key/pdk.ts'
+import { closeRuntimes } from '../../../plugins/virtual-key/process.ts'
 import type { Config } from '../../../schema/config.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 

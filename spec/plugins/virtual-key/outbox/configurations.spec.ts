@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
 import { Webhook } from 'standardwebhooks'
-import { configurationName, keyName, outboxNames, partitionOf } from '../../../../plugins/virtual-key/keys.ts'
 import type { DeliverySettings } from '../../../../plugins/virtual-key/outbox/delivery-settings.ts'
 import type { DispatcherOptions } from '../../../../plugins/virtual-key/outbox/dispatcher.ts'
 import { type SigningKey, signingKey } from '../../../../plugins/virtual-key/outbox/sign.ts'
+import {
+  configurationName,
+  keyName,
+  outboxNames,
+  partitionOf,
+} from '../../../../plugins/virtual-key/redis/names.ts'
 import { DispatchingProcess, everything } from '../../../support/dispatching.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { Receiver } from '../../../support/receiver.ts'

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { DISPATCHERS, outboxNames } from '../../../../plugins/virtual-key/keys.ts'
 import { claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { finish } from '../../../../plugins/virtual-key/outbox/finish.ts'
 import { parkedEntry, wake } from '../../../../plugins/virtual-key/outbox/parked.ts'
 import type { AlertRecord } from '../../../../plugins/virtual-key/outbox/record.ts'
+import { DISPATCHERS, outboxNames } from '../../../../plugins/virtual-key/redis/names.ts'
 import { connected } from '../../../support/connection.ts'
 
 const PARTITION = 3

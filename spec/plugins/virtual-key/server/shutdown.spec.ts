@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/keys.ts'
+import { outboxNames, partitionOf, totalName } from '../../../../plugins/virtual-key/redis/names.ts'
 import { exchange, newInstance } from '../../../support/exchange.ts'
 import { PluginProcess } from '../../../support/plugin-process.ts'
 import { Receiver } from '../../../support/receiver.ts'

@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { whatHolds } from '../../plugins/virtual-key/outbox/delivery-settings.ts'
+import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
+import { type Format, render } from '../../plugins/virtual-key/outbox/format.ts'
+import type { AlertRecord, Attempt } from '../../plugins/virtual-key/outbox/record.ts'
+import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
+import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
+import { type SigningKey, signedHeaders } from '../../plugins/virtual-key/outbox/sign.ts'
+import { type Surveyed, surveyPartition } from '../../plugins/virtual-key/outbox/survey.ts'
+import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { rfc3339 } from '../../schema/alert.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { secretsFrom, withSecretFile } from '../options/secrets.ts'
+import { webhookUrl } from '../options/webhook-url.ts'
+
+interface TestOptions extends ConnectionOptions {
+  readonly url?: string
+  readonly configuration?: string
+  readonly secretFile?: string
+  readonly unsigned?: boolean
+  readonly allowPrivateNetworks?: boolean
+  readonly format: Format
+  readonly wait: number
+}
+
+/** Where a test went, and what came of it. */
+interface Result {
+  readonly url: string
+  readonly attempt: Attempt
+  readonly unsigned?: boolean
+}
+
+/**
+ * `vk alerts test`: where does this key's alert go, and does it arrive? Secrets are not in Redis, so the test of a key that has had
+ * an alert goes the way that alert would go now: into the outbox, for a running dispatcher that knows its secrets. With `--url` it
+ * is sent from here.
+ */
+export function addAlertTest(alerts: Command, log: Log, print: (text: string) => void): void {
+  withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
+    .description("sends a signed test event to a key's webhook, through a running dispatcher, or to --url")
+    .argument('<key id>', 'the virtual key')
+    .option(
+      '--configuration <plugin id>',
+      "as an alert of this plugin configuration, with its secrets; else as the key's latest alert",
+    )
+    .option('--url <url>', `a webhook to test from here instead, ${OR_STDIN}`)
+    .option('--unsigned', 'with --url: without a signature')
+    .option('--allow-private-networks', 'with --url: also send to private addresses')
+    .addOption(new Option('--format <format>', 'with --url').choices(['json', 'slack']).default('json'))
+    .option('--wait <seconds>', 'how long to wait for a dispatcher', seconds, 30)
+    .action(async (keyId: string, options: TestOptions) => {
+      if (options.url !== undefined) {
+        const url = webhookUrl('--url', options.url)
+        return report(await sendFromHere(keyId, { ...options, url }), print)
+      }
+      await connected(options, log, async (redis) => {
+        const { configuration } = options
+        const model = await (configuration === undefined
+          ? latestOf(redis, keyId)
+          : modelOf(redis, keyId, configuration))
+        report(await sendFromOutbox(redis, keyId, model, options.wait * 1000), print)
+      })
+    })
+}
+
+/** The body of a test event, made now. */
+export function testPayload(keyId: string): string {
+  return JSON.stringify({ event: 'test', key_id: keyId, service: '', timestamp: rfc3339(Date.now()) })
+}
+
+/** No crossing has such an id. */
+export function testId(): string {
+  return `vk_test_${randomBytes(12).toString('hex')}`
+}
+
+async function sendFromHere(keyId: string, options: TestOptions & { readonly url: string }): Promise<Result> {
+  const { url, format, allowPrivateNetworks = false } = options
+  const keys = keysFor(options)
+  const body = render(format, testPayload(keyId))
+  const sender = new Sender(Date.now)
+  try {
+    const headers = signedHeaders(keys, testId(), Date.now(), body)
+    const { attempt } = await sender.send({ url, headers, body, timeout: 10_000, allowPrivateNetworks })
+    return { url, attempt, unsigned: keys.length === 0 }
+  } finally {
+    await sender.close()
+  }
+}
+
+/** A receiver that verifies refuses an unsigned test, which then says nothing about its alerts: so that has to be asked for. */
+function keysFor({ secretFile, configuration, unsigned }: TestOptions): readonly SigningKey[] {
+  const secrets = secretsFrom(secretFile, process.env)
+  if (unsigned && secrets.some) throw new Failure('--unsigned, but signing secrets are named too', 2)
+  const keys = configuration === undefined ? secrets.common : secrets.get(configuration)
+  if (keys !== undefined) return keys
+  if (unsigned) return []
+  throw new Failure(
+    secrets.some
+      ? 'the signing secrets belong to single configurations: say which one by --configuration'
+      : 'no signing secret is named: --secret-file or VIRTUAL_KEY_SECRETS does, or --unsigned where there is none',
+    2,
+  )
+}
+
+/** As an alert of the configuration would go, as far as plugin servers have told of it. */
+async function modelOf(redis: Connection, keyId: string, configuration: string): Promise<AlertRecord> {
+  const { settings, keyWebhook } = await whatHolds(redis, configuration, keyId)
+  if (settings === undefined) {
+    throw new Failure(
+      `no plugin server has told of configuration ${JSON.stringify(configuration)}: it does with the first request that uses it`,
+    )
+  }
+  const { timeout, allowPrivateNetworks, format, registry, secrets } = settings
+  const url = (registry ? keyWebhook : undefined) ?? settings.url
+  if (url === undefined) {
+    throw new Failure(`neither configuration ${JSON.stringify(configuration)} nor the key names a webhook`)
+  }
+  return {
+    keyId,
+    configuration,
+    url,
+    timeout,
+    allowPrivateNetworks,
+    format,
+    ...(secrets === '' ? {} : { signed: true }),
+    attempts: [],
+    payload: testPayload(keyId),
+  }
+}
+
+async function latestOf(redis: Connection, keyId: string): Promise<AlertRecord> {
+  const all = (await surveyPartition(redis, partitionOf(keyId))).filter(
+    ({ record }) => record.keyId === keyId,
+  )
+  const latest = all.sort((a, b) => crossedAt(a) - crossedAt(b)).at(-1)
+  if (latest === undefined) {
+    throw new Failure(
+      `no alert of key ${JSON.stringify(keyId)} is on record: name its configuration by --configuration, or a webhook by --url`,
+    )
+  }
+  return latest.record
+}
+
+function crossedAt({ record: { payload } }: Surveyed): number {
+  try {
+    return Date.parse((JSON.parse(payload) as { timestamp: string }).timestamp) || 0
+  } catch {
+    return 0
+  }
+}
+
+async function sendFromOutbox(
+  redis: Connection,
+  keyId: string,
+  model: AlertRecord,
+  patience: number,
+): Promise<Result> {
+  const partition = partitionOf(keyId)
+  const id = testId()
+  const { configuration, url, signed, timeout, allowPrivateNetworks, format } = model
+  // Nothing that is true of one alert alone, such as the webhook to which an operator has replayed it.
+  const record: AlertRecord = {
+    ...{ keyId, configuration, url, timeout, allowPrivateNetworks, format },
+    ...(signed ? { signed } : {}),
+    attempts: [],
+    test: true,
+    payload: testPayload(keyId),
+  }
+  await requeue(redis, partition, id, record, { state: 'none' })
+  const deadline = performance.now() + patience
+  let waitsFor = ''
+  for (;;) {
+    await sleep(100)
+    const found = (await surveyPartition(redis, partition)).find((one) => one.id === id)
+    const attempt = found?.record.attempts.at(-1)
+    waitsFor = found?.record.parked?.reason ?? waitsFor
+    if (found !== undefined && attempt !== undefined) {
+      // It has been seen: a test is no dead alert that somebody has to look after.
+      if (found.state === 'dead') await discard(redis, partition, id, 'dead', found.entry)
+      return { url: found.record.url, attempt }
+    }
+    if (performance.now() < deadline) continue
+    // One that a dispatcher has just taken is not waiting any more, and ends by itself.
+    if (found?.state === 'waiting') await discard(redis, partition, id, 'waiting', found.record.parked?.entry)
+    throw new Failure(
+      `no dispatcher sent the test within ${patience / 1000} s: ${waitsFor || 'is a plugin server that has served a request, or vk dispatch, running?'}`,
+    )
+  }
+}
+
+function report(
+  { url, attempt: { status, duration, error }, unsigned }: Result,
+  print: (text: string) => void,
+): void {
+  const test = unsigned ? 'unsigned test: ' : ''
+  const answer = `${test}${loggable(url)} answered ${status ?? 'nothing'} in ${duration} ms`
+  if (status === undefined || status < 200 || status > 299) throw new Failure(`${answer}: ${error ?? ''}`)
+  print(answer)
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new InvalidArgumentError('not a number of seconds')
+  return value
+}

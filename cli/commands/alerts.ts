@@ -1,0 +1,105 @@
+import type { Command } from 'commander'
+import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import { type AlertView, viewOf } from '../output/alert-view.ts'
+import { json } from '../output/json.ts'
+import { table } from '../output/table.ts'
+import { findAlert } from './alert-find.ts'
+import { addAlertDiscard, addAlertPurge } from './alerts-discard.ts'
+import { addAlertReplay } from './alerts-replay.ts'
+import { addAlertTest } from './alerts-test.ts'
+
+interface ListOptions extends ConnectionOptions {
+  readonly dead?: boolean
+  readonly delivered?: boolean
+  readonly json?: boolean
+}
+
+/** `vk alerts`: what is in the outbox, and what to do about it. */
+export function addAlerts(program: Command, log: Log, print: (text: string) => void): void {
+  const alerts = program.command('alerts').description('alerts that wait, are dead, or were delivered')
+
+  withConnection(alerts.command('list'))
+    .description('alerts that are not delivered')
+    .option('--dead', 'only the dead ones')
+    .option('--delivered', 'only the delivered ones, as far back as the history goes')
+    .option('--json', 'one JSON array')
+    .action((options: ListOptions) =>
+      connected(options, log, async (redis) => {
+        const wanted = (state: Surveyed['state']) =>
+          options.delivered ? state === 'delivered' : options.dead ? state === 'dead' : state !== 'delivered'
+        const views = (await survey(redis)).filter(({ state }) => wanted(state)).map(viewOf)
+        print(options.json ? json(views, 2) : listed(views))
+      }),
+    )
+
+  withConnection(alerts.command('show'))
+    .description('one alert with every attempt: time, status, duration, error')
+    .argument('<id>', 'the webhook-id')
+    .option('--json', 'one JSON object')
+    .action((id: string, options: ListOptions) =>
+      connected(options, log, async (redis) => {
+        const view = viewOf(await findAlert(redis, id))
+        print(options.json ? json(view, 2) : shown(view))
+      }),
+    )
+
+  addAlertReplay(alerts, log, print)
+  addAlertDiscard(alerts, log, print)
+  addAlertPurge(alerts, log, print)
+  addAlertTest(alerts, log, print)
+}
+
+function listed(views: readonly AlertView[]): string {
+  if (views.length === 0) return 'none'
+  return table(
+    ['ID', 'STATE', 'EVENT', 'KEY', 'LIMIT', 'TOTAL', 'WEBHOOK', 'ATTEMPTS', 'NEXT OR REASON'],
+    views.map(
+      ({
+        id,
+        state,
+        event,
+        key_id,
+        threshold,
+        token_budget,
+        total_tokens,
+        webhook,
+        attempts,
+        due,
+        reason,
+        waits_for,
+      }) => [
+        id,
+        state,
+        event ?? '',
+        key_id,
+        String(threshold ?? token_budget ?? ''),
+        String(total_tokens ?? ''),
+        webhook,
+        String(attempts.length),
+        waits_for ?? due ?? reason ?? '',
+      ],
+    ),
+  )
+}
+
+function shown(view: AlertView): string {
+  const { attempts, ...facts } = view
+  const head = table(
+    ['FIELD', 'VALUE'],
+    Object.entries(facts).map(([name, value]) => [name, String(value)]),
+  )
+  if (attempts.length === 0) return `${head}\n\nno attempt yet`
+  const tried = table(
+    ['ATTEMPT', 'TIME', 'STATUS', 'DURATION', 'ERROR'],
+    attempts.map(({ time, status, duration_ms, error }, i) => [
+      String(i + 1),
+      time,
+      String(status ?? 'none'),
+      `${duration_ms} ms`,
+      error ?? '',
+    ]),
+  )
+  return `${head}\n\n${tried}`
+}

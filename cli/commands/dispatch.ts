@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { type Command, Option } from 'commander'
+import { newSettler } from '../../plugins/virtual-key/metering/settlements.ts'
+import { Dispatcher } from '../../plugins/virtual-key/outbox/dispatcher.ts'
+import { SCHEDULE } from '../../plugins/virtual-key/outbox/outcome.ts'
+import { scheduleFrom } from '../../plugins/virtual-key/outbox/schedule.ts'
+import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
+import { connect } from '../../plugins/virtual-key/redis/connection.ts'
+import { type Log, lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Metrics } from '../../plugins/virtual-key/telemetry/metrics.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
+import { secretsFrom, withSecretFile } from '../options/secrets.ts'
+
+interface DispatchOptions extends ConnectionOptions {
+  readonly secretFile?: string
+  readonly schedule?: string
+}
+
+/** Time for attempts in flight when it is told to stop. Unit: milliseconds. */
+const PATIENCE = 8000
+
+/** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
+export function addDispatch(program: Command, print: (text: string) => void): void {
+  withSecretFile(withConnection(program.command('dispatch')))
+    .description('delivers alerts until SIGTERM or SIGINT; needs the signing secrets, which are not in Redis')
+    .addOption(
+      new Option('--schedule <times>', 'waits between attempts, such as 5s,5m,2h').env(
+        'VIRTUAL_KEY_RETRY_SCHEDULE',
+      ),
+    )
+    .action(async (options: DispatchOptions) => {
+      const signers = secretsFrom(options.secretFile, process.env)
+      const schedule = options.schedule === undefined ? SCHEDULE : readSchedule(options.schedule)
+      const log: Log = lineLog((line) => print(line.trimEnd()))
+      const { redis } = connect(redisConfig(options, process.env), log)
+      const sender = new Sender(Date.now)
+      const metrics = new Metrics()
+      const dispatcher = new Dispatcher({
+        redis,
+        consumer: newSettler(),
+        sender,
+        signers,
+        metrics,
+        log,
+        clock: Date.now,
+        random: Math.random,
+        schedule,
+      })
+      dispatcher.start()
+      log.info(`dispatching, process ${process.pid}`)
+      if (!signers.some) {
+        log.warn(
+          'no signing secret is named (--secret-file or VIRTUAL_KEY_SECRETS): only alerts of configurations without secrets are delivered, the others wait',
+        )
+      }
+      await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+      await dispatcher.stop(PATIENCE)
+      redis.disconnect()
+      await sender.close()
+      log.info(`stopped; counters ${metrics}`)
+    })
+}
+
+function readSchedule(text: string): number[] {
+  try {
+    return scheduleFrom(text)
+  } catch (cause) {
+    throw new Failure((cause as Error).message, 2, { cause })
+  }
+}

@@ -1,0 +1,65 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { CHECKS } from '../doctor/checks.ts'
+import { examine } from '../doctor/examine.ts'
+import type { Finding } from '../doctor/finding.ts'
+import { report } from '../doctor/report.ts'
+import { Seat } from '../doctor/seat.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
+import { secretsFrom, withSecretFile } from '../options/secrets.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+
+interface DoctorOptions extends ConnectionOptions, AdminOptions {
+  readonly send?: boolean
+  readonly secretFile?: string
+  readonly timeout: number
+  readonly json?: boolean
+}
+
+/** `vk doctor`: looks at everything from where the operator sits, and says what to do. */
+export function addDoctor(program: Command, print: (text: string) => void): void {
+  withSecretFile(withAdmin(withConnection(program.command('doctor'))), 'with --send: ')
+    .description(
+      'looks at Kong, Redis and the webhooks, and says what to do; exit code 1 where something fails',
+    )
+    .option('--send', 'send each webhook a signed test event instead of only asking whether it is there')
+    .option('--timeout <seconds>', 'longest time for one check', seconds, 10)
+    .option('--json', 'one JSON array')
+    .action(async (options: DoctorOptions) => {
+      const seat = seatFrom(options)
+      try {
+        const findings = await examine(seat, CHECKS)
+        print(options.json ? JSON.stringify(findings, null, 2) : report(findings))
+        conclude(findings, await seat.reaches())
+      } finally {
+        await seat.close()
+      }
+    })
+}
+
+function seatFrom(options: DoctorOptions): Seat {
+  const { adminUrl, adminToken, adminTokenHeader, send, secretFile, timeout } = options
+  const api = adminFrom(options)
+  return new Seat({
+    redis: redisConfig(options, process.env),
+    admin:
+      api === undefined || adminUrl === undefined
+        ? undefined
+        : { api, url: adminUrl, headers: adminToken === undefined ? {} : { [adminTokenHeader]: adminToken } },
+    signers: send ? secretsFrom(secretFile, process.env) : undefined,
+    patience: timeout * 1000,
+  })
+}
+
+/** @throws Failure where something fails: 3 where nothing could be reached at all, else 1 */
+function conclude(findings: readonly Finding[], reached: boolean): void {
+  if (!reached) throw new Failure("neither Redis nor Kong's Admin API can be reached", 3)
+  const failed = findings.filter(({ state }) => state === 'fail').length
+  if (failed > 0) throw new Failure(`${failed} of ${findings.length} findings fail`)
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (!(value > 0 && value <= 600)) throw new InvalidArgumentError('not a number of seconds up to 600')
+  return value
+}

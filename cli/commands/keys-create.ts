@@ -1,0 +1,100 @@
+import type { Command } from 'commander'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, connected, redisConfig, withConnection } from '../options/connection.ts'
+import { secondsFrom } from '../options/duration.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { checkId } from '../options/key-id.ts'
+import { type KeyOptions, settingsFrom, withKeySettings } from '../options/key-options.ts'
+import { keySecret } from '../options/key-secret.ts'
+import type { AdminApi } from '../provisioning/admin-api.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
+import { applying, applyingTo } from '../provisioning/applying.ts'
+import { createNotes } from '../provisioning/create-notes.ts'
+import { createPlan, type KongState } from '../provisioning/create-plan.ts'
+import { joined } from '../provisioning/joined.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import {
+  type Provisioning,
+  type RegistryChoice,
+  withProvisioning,
+  withRegistryChoice,
+} from '../provisioning/provisioning-options.ts'
+import { rateCounter } from '../provisioning/rate-limit-plan.ts'
+import { named, readConsumer, readGateway } from '../provisioning/reading.ts'
+import { readRegistry, registryWrites } from '../provisioning/registry-writes.ts'
+import { remarksOn } from '../provisioning/remarks.ts'
+
+type CreateOptions = ConnectionOptions &
+  Provisioning &
+  KeyOptions &
+  RegistryChoice & { readonly ttl?: string; readonly keyFile?: string }
+
+/** `vk keys create`: consumer, credential and settings of a virtual key, in Kong and in the registry. */
+export function addKeysCreate(keys: Command, log: Log, print: (text: string) => void): void {
+  const create = withConnection(keys.command('create'))
+    .description(
+      'makes a virtual key: its settings, and with --admin-url its consumer and credential in Kong',
+    )
+    .argument('<id>', "the key's id, which is its consumer's username")
+    .option('--ttl <90d|12h|30m>', 'how long the credential works')
+    .option('--key-file <file>', `the key itself, ${OR_STDIN}; else one is drawn and shown, once`)
+  withRegistryChoice(
+    withProvisioning(withKeySettings(create)),
+    'puts the settings into a configuration of the consumer',
+  ).action(async (id: string, options: CreateOptions) => {
+    checkId(id)
+    if (options.keyFile === '-' && options.alertWebhookFile === '-')
+      throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
+    const settings = settingsFrom(options, Date.now())
+    const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
+    const api = adminFrom(options)
+    if (api === undefined) checkAlone(options)
+    const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
+    const kong = api && (await readKong(api, id, options))
+    const inRegistry =
+      options.registry ?? (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
+    const finish = async (redis: Connection | undefined) => {
+      const registry = redis && (await readRegistry(redis, id))
+      const here = redis ? { redis: redisConfig(options, process.env) } : {}
+      const chosen = options.registry !== undefined
+      const notes = createNotes({ settings, registry, kong, here, chosen })
+      const plan = joined(createPlan(wanted, registry, kong), { changes: [], kept: [], notes })
+      const means = {
+        ...(api ? { api } : {}),
+        ...(redis ? { registry: registryWrites(redis, log) } : {}),
+        secret: wanted.secret,
+      }
+      await carryOut(plan, means, { options, log, print })
+    }
+    await (inRegistry ? connected(options, log, finish) : finish(undefined))
+  })
+}
+
+/** @throws Failure for what needs Kong */
+function checkAlone({ ttl, keyFile, registry }: CreateOptions): void {
+  const [first] = [
+    ...(ttl === undefined ? [] : ['--ttl']),
+    ...(keyFile === undefined ? [] : ['--key-file']),
+    ...(registry === false ? ['--no-registry'] : []),
+  ]
+  if (first !== undefined) throw new Failure(`${first} is about Kong: give --admin-url too`, 2)
+}
+
+async function readKong(
+  api: AdminApi,
+  id: string,
+  { service: name, registry }: Pick<CreateOptions, 'service' | 'registry'>,
+): Promise<KongState> {
+  const [gateway, state] = await Promise.all([readGateway(api), readConsumer(api, id)])
+  const service = typeof name === 'string' ? named('service', gateway.services, name) : undefined
+  const found = applyingTo(id, state.plugins, gateway, service)
+  return {
+    ...state,
+    applying: found,
+    rateCounter: rateCounter(applying(gateway, service)),
+    service: service && (service.name ?? service.id),
+    remarks: remarksOn(gateway, service, found, registry === true),
+  }
+}

@@ -1,0 +1,83 @@
+import type { Command } from 'commander'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import { readKey } from '../../plugins/virtual-key/registry/read.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import { json } from '../output/json.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
+import { deletePlan } from '../provisioning/delete-plan.ts'
+import { joined } from '../provisioning/joined.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import {
+  type Provisioning,
+  type RegistryChoice,
+  withProvisioning,
+  withRegistryChoice,
+} from '../provisioning/provisioning-options.ts'
+import { readConsumer, readGateway } from '../provisioning/reading.ts'
+import { registryWrites } from '../provisioning/registry-writes.ts'
+
+type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
+
+/** `vk keys delete`: everything that `vk` made for a key. */
+export function addKeysDelete(keys: Command, log: Log, print: (text: string) => void): void {
+  const command = withConnection(keys.command('delete'))
+    .description('takes a key out of the registry, and with --admin-url what vk made for it out of Kong')
+    .argument('<id>', 'the virtual key')
+    .option('--yes', 'does it; else the plan is printed, and that is all')
+  withRegistryChoice(withProvisioning(command), 'leaves the registry alone').action(
+    async (id: string, options: DeleteOptions) => {
+      const api = adminFrom(options)
+      if (api === undefined && options.registry === false)
+        throw new Failure('--no-registry without --admin-url leaves nothing', 2)
+      const kong = api && (await readConsumer(api, id))
+      const inRegistry = options.registry ?? (api === undefined || (await usesRegistry(api)))
+      const finish = async (redis: Connection | undefined) => {
+        const record = redis && (await readKey(redis, id))
+        if (record === undefined && kong?.consumer === undefined)
+          throw new Failure(
+            `there is no key ${json(id)}: ${absence(redis !== undefined, kong !== undefined)}`,
+          )
+        const plan = joined(deletePlan(id, record, kong), {
+          changes: [],
+          kept: [],
+          notes: options.registry === undefined ? leftOut(redis !== undefined, kong !== undefined) : [],
+        })
+        const means = { ...(api ? { api } : {}), ...(redis ? { registry: registryWrites(redis, log) } : {}) }
+        const dryRun = options.dryRun === true || options.yes !== true
+        await carryOut(plan, means, { options: { ...options, dryRun }, log, print })
+        if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
+          throw new Failure('nothing was deleted: --yes does it', 2)
+      }
+      await (inRegistry ? connected(options, log, finish) : finish(undefined))
+    },
+  )
+}
+
+/** What stays because nobody looked there. */
+function leftOut(inRegistry: boolean, inKong: boolean): string[] {
+  if (!inKong)
+    return [
+      'no --admin-url: only the record goes; its consumer and credentials in Kong, if any, stay as they are',
+    ]
+  return inRegistry
+    ? []
+    : [
+        'no configuration reads the registry: a record of the key there, if any, stays (--registry takes it too)',
+      ]
+}
+
+/** Where it was looked for, and where not. */
+function absence(inRegistry: boolean, inKong: boolean): string {
+  if (inRegistry && inKong) return 'neither the registry nor Kong knows it'
+  return inKong
+    ? 'Kong does not know it; no configuration reads the registry, which was not asked (--registry asks it)'
+    : 'it is not registered; Kong was not asked (--admin-url)'
+}
+
+/** Whether any route's requests have their settings from Redis. */
+async function usesRegistry(api: Parameters<typeof readGateway>[0]): Promise<boolean> {
+  const { plugins } = await readGateway(api)
+  return plugins.some(({ name, config }) => name === 'virtual-key' && config.registry === true)
+}

@@ -1,0 +1,151 @@
+import { open } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { type Command, Option } from 'commander'
+import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { counted } from '../doctor/wording.ts'
+import { Failure } from '../failure.ts'
+import { Importer, type Tally } from '../import/importer.ts'
+import { Provisioner } from '../import/provisioner.ts'
+import { type FileFormat, rowsOf } from '../import/rows.ts'
+import { writeEntry } from '../import/write-entry.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { json } from '../output/json.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+
+interface ImportOptions extends ConnectionOptions, AdminOptions {
+  readonly keyFromId?: boolean
+  readonly format?: FileFormat
+  readonly keepGoing?: boolean
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+const FORMATS: ReadonlyMap<string, FileFormat> = new Map([
+  ['.csv', 'csv'],
+  ['.jsonl', 'jsonl'],
+  ['.ndjson', 'jsonl'],
+])
+
+/** Keys written at once: to Redis alone, and where each also takes some requests to the Admin API. */
+const BATCH = 500
+const BATCH_WITH_KONG = 8
+
+/** Unit: milliseconds. */
+const BETWEEN_PROGRESS = 1000
+
+/** `vk keys import`: takes a table of keys over, as often as one likes. */
+export function addKeysImport(keys: Command, log: Log, print: (text: string) => void): void {
+  withAdmin(withConnection(keys.command('import')))
+    .description('writes keys from a file: CSV with a header, or one JSON object a line')
+    .argument('<file>', `the file, ${OR_STDIN}`)
+    .addOption(
+      new Option('--format <format>', 'else by the file name, else by the first character').choices([
+        'csv',
+        'jsonl',
+      ]),
+    )
+    .option('--key-from-id', 'with --admin-url: where the file has no column key, clients send the id')
+    .option('--keep-going', 'skip bad rows and import the others')
+    .option('--dry-run', 'only tell what would be written')
+    .option('--json', 'the counts as one JSON object')
+    .action(async (file: string, options: ImportOptions) => {
+      const chunks = await chunksOf(file)
+      await connected(options, log, (redis) => importFile(redis, file, chunks, options, print))
+    })
+}
+
+async function importFile(
+  redis: Connection,
+  file: string,
+  chunks: AsyncIterable<Uint8Array>,
+  options: ImportOptions,
+  print: (text: string) => void,
+): Promise<void> {
+  const { dryRun = false, keepGoing = false, keyFromId = false } = options
+  const api = adminFrom(options)
+  if (keyFromId && api === undefined)
+    throw new Failure('--key-from-id is about Kong: give --admin-url too', 2)
+  const kong = api && new Provisioner(api, { dryRun, keyFromId })
+  const name = file === '-' ? 'stdin' : file
+  const tell = (parts: ReadonlyArray<string | number | undefined>) =>
+    process.stderr.write(`${printable([name, ...parts].filter((part) => part !== undefined).join(':'))}\n`)
+  const now = Date.now()
+  let told = performance.now()
+  const importer = new Importer({
+    rows: rowsOf(chunks, options.format ?? FORMATS.get(extname(file).toLowerCase())),
+    keepGoing,
+    batch: kong ? BATCH_WITH_KONG : BATCH,
+    async write(entry) {
+      const outcome = await writeEntry(redis, entry, { now, dryRun })
+      return (await kong?.provision(entry)) ?? outcome
+    },
+    warn: ({ line, field, problem }) => tell([line, field && ` ${field}`, ` ${problem}`]),
+    progress(tally) {
+      if (performance.now() - told < BETWEEN_PROGRESS) return
+      told = performance.now()
+      tell([` ${rowsIn(tally)} rows`])
+    },
+  })
+  try {
+    await importer.run()
+  } catch (error) {
+    if (rowsIn(importer.tally) > 0)
+      tell([
+        ` stopped after ${counted(rowsIn(importer.tally), 'row')}; run it again, it writes only what differs`,
+      ])
+    throw error
+  }
+  for (const note of kong?.notes ?? []) tell([` ${note}`])
+  const { tally } = importer
+  const prefix = dryRun ? 'dry run: ' : ''
+  const texts = [summary(tally), ...(kong ? [kongSummary(kong.tally)] : [])]
+  print(
+    options.json
+      ? json({ ...tally, ...kong?.tally, dry_run: dryRun })
+      : texts.map((text) => `${prefix}${text}`).join('\n'),
+  )
+  if (tally.bad > 0) throw new Failure(verdict(tally, keepGoing, dryRun))
+}
+
+async function chunksOf(file: string): Promise<AsyncIterable<Uint8Array>> {
+  if (file === '-') return process.stdin
+  try {
+    const handle = await open(file)
+    if (!(await handle.stat()).isDirectory()) return handle.createReadStream()
+    await handle.close()
+    throw new Error(`${file} is a directory`)
+  } catch (cause) {
+    throw new Failure((cause as Error).message, 2, { cause })
+  }
+}
+
+function rowsIn({ created, updated, unchanged, bad }: Tally): number {
+  return created + updated + unchanged + bad
+}
+
+function summary({ created, updated, unchanged, bad, duplicates }: Tally): string {
+  const counts = `${created} created, ${updated} updated, ${unchanged} unchanged, ${bad} bad`
+  return duplicates === 0 ? counts : `${counts}; ${counted(duplicates, 'id')} came more than once`
+}
+
+function kongSummary({
+  provisioned,
+  credentials,
+  without_credential: without,
+}: Provisioner['tally']): string {
+  const counts = `Kong: ${counted(provisioned, 'key')} provisioned, ${counted(credentials, 'credential')} made`
+  return without === 0
+    ? counts
+    : `${counts}; ${counted(without, 'key')} ${without === 1 ? 'has' : 'have'} none yet: vk keys rotate <id>`
+}
+
+function verdict(tally: Tally, keepGoing: boolean, dryRun: boolean): string {
+  const good = rowsIn(tally) - tally.bad
+  const done = `${good} ${dryRun ? 'would be' : good === 1 ? 'was' : 'were'} imported`
+  return keepGoing
+    ? `${counted(tally.bad, 'row')} ${tally.bad === 1 ? 'is' : 'are'} bad, ${done}`
+    : `stopped at a bad row, ${done}; --keep-going skips bad rows`
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Failure } from '../failure.ts'
+import { secondsFrom } from '../options/duration.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { keySecret } from '../options/key-secret.ts'
+import { json } from '../output/json.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
+import { rotationPlan } from '../provisioning/credential-plan.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import { type Provisioning, withProvisioning } from '../provisioning/provisioning-options.ts'
+import { readConsumer } from '../provisioning/reading.ts'
+
+interface RotateOptions extends Provisioning {
+  readonly overlap: string
+  readonly ttl?: string
+  readonly keyFile?: string
+}
+
+/** `vk keys rotate`: a new key for the same consumer; id, settings and total stay. */
+export function addKeysRotate(keys: Command, log: Log, print: (text: string) => void): void {
+  const rotate = keys
+    .command('rotate')
+    .description('makes a new credential and lets the old ones work for a while longer')
+    .argument('<id>', 'the virtual key')
+    .option('--overlap <24h|30m|0>', 'how long the old ones still work; 0 = not at all', '24h')
+    .option('--ttl <90d|12h|30m>', 'how long the new one works')
+    .option('--key-file <file>', `the new key itself, ${OR_STDIN}; else one is drawn and shown, once`)
+  withProvisioning(rotate).action(async (id: string, options: RotateOptions) => {
+    const overlap = secondsFrom('--overlap', options.overlap, 0)
+    const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
+    const api = adminFrom(options)
+    if (api === undefined) throw new Failure('credentials are in Kong: give --admin-url', 2)
+    const secret = keySecret(options.keyFile)
+    const state = await readConsumer(api, id)
+    if (state.consumer === undefined)
+      throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
+    await carryOut(
+      rotationPlan({ id, secret, overlap, ...ttl }, state),
+      { api, secret },
+      { options, log, print },
+    )
+  })
+}

@@ -1,0 +1,125 @@
+import type { Command } from 'commander'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import { readKey } from '../../plugins/virtual-key/registry/read.ts'
+import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import {
+  type KeyChanges,
+  type KeyOptions,
+  settingsFrom,
+  unsetFrom,
+  withKeySettings,
+  withUnset,
+} from '../options/key-options.ts'
+import { budgetOf, percentNotes } from '../options/percents.ts'
+import { json } from '../output/json.ts'
+import type { AdminApi } from '../provisioning/admin-api.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+import { applying } from '../provisioning/applying.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import { noRateLimitPlan, rateCounter, rateLimitPlan } from '../provisioning/rate-limit-plan.ts'
+import { readConsumer, readGateway } from '../provisioning/reading.ts'
+import { unknownKey } from './keys-list.ts'
+
+/** Without a registry a key's settings are in a plugin of its consumer. */
+const NOT_REGISTERED = '; vk keys create registers it, or without a registry changes what Kong has of it'
+
+type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
+
+/** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
+export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
+  const update = withConnection(keys.command('update'))
+    .description('changes the named settings in the registry, and a rate limit in Kong; the others stay')
+    .argument('<id>', 'the virtual key')
+  withAdmin(withUnset(withKeySettings(update))).action((id: string, options: UpdateOptions) => {
+    const changes = changesFrom(options)
+    const api = adminFrom(options)
+    return connected(options, log, async (redis) => {
+      for (const note of await notesOn(redis, id, changes)) log.warn(note)
+      const changed = await change(redis, id, changes).catch((error: Error) => {
+        throw error instanceof Failure ? new Failure(`${error.message}${NOT_REGISTERED}`) : error
+      })
+      print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
+      if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, log, print)
+    })
+  })
+
+  for (const [name, disabled, description] of [
+    [
+      'disable',
+      true,
+      'answers 403 to requests of a key until it is enabled, where the plugin has registry: true',
+    ],
+    ['enable', undefined, 'lets requests of a disabled key through again'],
+  ] as const) {
+    withConnection(keys.command(name))
+      .description(description)
+      .argument('<id>', 'the virtual key')
+      .action((id: string, options: ConnectionOptions) =>
+        connected(options, log, async (redis) => {
+          const changed = await change(redis, id, { disabled })
+          print(`key ${json(id)} ${changed ? 'is' : 'was'} ${name}d${changed ? '' : ' already'}`)
+        }),
+      )
+  }
+
+  withConnection(keys.command('reset'))
+    .description(
+      'starts a key anew: totals of the open windows at 0, every threshold armed; its settings stay',
+    )
+    .argument('<id>', 'the virtual key, registered or not')
+    .action((id: string, options: ConnectionOptions) =>
+      connected(options, log, async (redis) => {
+        const epoch = await resetKey(redis, id, Date.now())
+        if (epoch === undefined) throw new Failure(`key ${json(id)} is not registered and has spent nothing`)
+        print(`key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`)
+      }),
+    )
+}
+
+/** @throws Failure with exit code 2 for percents of a budget of 0 */
+async function notesOn(redis: Connection, id: string, changes: KeyChanges): Promise<string[]> {
+  const { alert_percents: percents } = changes
+  if (percents === undefined) return []
+  const own =
+    'token_budget' in changes ? changes.token_budget : (await readKey(redis, id))?.settings.token_budget
+  return percentNotes(percents, budgetOf(own, undefined))
+}
+
+/** A rate limit is kept by Kong's own plugin, so that the record alone changes nothing. */
+async function limit(
+  id: string,
+  minute: number | undefined,
+  api: AdminApi | undefined,
+  log: Log,
+  print: (text: string) => void,
+): Promise<void> {
+  if (api === undefined)
+    return log.warn('a rate limit is kept by Kong: give --admin-url to change it there too')
+  const state = await readConsumer(api, id)
+  if (state.consumer === undefined)
+    throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
+  const counter = async () => rateCounter(applying(await readGateway(api), undefined))
+  const plan =
+    minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
+  await carryOut(plan, { api }, { options: {}, log, print })
+}
+
+function changesFrom(options: KeyOptions & { readonly unset?: string }): KeyChanges {
+  const settings = settingsFrom(options, Date.now())
+  const cleared = unsetFrom(options.unset)
+  const both = Object.keys(cleared).find((name) => name in settings)
+  if (both !== undefined) throw new Failure(`${both} is both set and cleared`, 2)
+  const changes = { ...settings, ...cleared }
+  if (Object.keys(changes).length === 0) throw new Failure('name a setting to change, or --unset', 2)
+  return changes
+}
+
+/** @returns whether anything is different now */
+async function change(redis: Connection, id: string, changes: KeyChanges): Promise<boolean> {
+  const written = await writeKey(redis, id, changes, 'update', Date.now())
+  if (written === 'absent') throw unknownKey(id)
+  return written === 'updated'
+}

@@ -1,0 +1,98 @@
+import { type Command, Option } from 'commander'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
+import type { Gateway } from '../provisioning/applying.ts'
+import type { Plan, Scope } from '../provisioning/changes.ts'
+import { configFrom } from '../provisioning/config-options.ts'
+import type { Route, Service } from '../provisioning/entities.ts'
+import { disablePlan, enablePlan, type Place } from '../provisioning/plugin-plan.ts'
+import { pluginRedis } from '../provisioning/plugin-redis.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import { type Provisioning, withProvisioning } from '../provisioning/provisioning-options.ts'
+import { named, readGateway } from '../provisioning/reading.ts'
+
+interface PlaceOptions extends Provisioning {
+  readonly route?: string
+  readonly service?: string
+  readonly global?: boolean
+}
+
+interface EnableOptions extends PlaceOptions, ConnectionOptions {
+  readonly config?: string
+  readonly set: readonly string[]
+  readonly keyAuth: boolean
+}
+
+/** `vk plugin`: where virtual-key is at work in Kong. */
+export function addPlugin(program: Command, log: Log, print: (text: string) => void): void {
+  const plugin = program.command('plugin').description('where virtual-key is at work in Kong')
+
+  withConnection(withPlace(plugin.command('enable')))
+    .description(
+      'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls; a new one gets the Redis that is named here or by REDIS_URL, unless its configuration says another',
+    )
+    .option('--config <file>', `its configuration as a JSON object, ${OR_STDIN}`)
+    .addOption(
+      new Option('--set <name=value>', 'one field of it, such as webhook.timeout=5000; may be repeated')
+        .argParser((value: string, all: readonly string[]) => [...all, value])
+        .default([], 'none'),
+    )
+    .option('--no-key-auth', 'leaves key-auth alone')
+    .action((options: EnableOptions, command: Command) => {
+      const config = configFrom(options.config, options.set)
+      const { clusterNodes, sentinelMaster } = options
+      const named = command.getOptionValueSource('redisUrl') !== 'default' || clusterNodes || sentinelMaster
+      const redis = named ? pluginRedis(redisConfig(options, process.env)) : undefined
+      return planned(options, log, print, (place, gateway) =>
+        enablePlan({ place, config, redis, keyAuth: options.keyAuth }, gateway),
+      )
+    })
+
+  withPlace(plugin.command('disable'))
+    .description('switches virtual-key off there; key-auth stays')
+    .option('--remove', 'takes it away, with its configuration')
+    .action((options: PlaceOptions & { readonly remove?: boolean }) =>
+      planned(options, log, print, (place, gateway) => disablePlan(place, options.remove === true, gateway)),
+    )
+}
+
+function withPlace(command: Command): Command {
+  return withProvisioning(command)
+    .option('--route <name>', 'a route')
+    .option('--service <name>', 'a service')
+    .option('--global', 'all requests')
+}
+
+async function planned(
+  options: PlaceOptions,
+  log: Log,
+  print: (text: string) => void,
+  plan: (place: Place, gateway: Gateway) => Plan,
+): Promise<void> {
+  const { route, service, global } = options
+  if ([route, service, global].filter((one) => one !== undefined).length !== 1)
+    throw new Failure('give one of --route, --service and --global', 2)
+  const api = adminFrom(options)
+  if (api === undefined) throw new Failure('plugins are in Kong: give --admin-url', 2)
+  const gateway = await readGateway(api)
+  await carryOut(plan(placeIn(gateway, options), gateway), { api }, { options, log, print })
+}
+
+function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {
+  if (route !== undefined) {
+    const found = named('route', routes, route)
+    return { scope: scopeOf('route', found), route: found }
+  }
+  if (service !== undefined) {
+    const found = named('service', services, service)
+    return { scope: scopeOf('service', found), service: found }
+  }
+  return { scope: { kind: 'global' } }
+}
+
+function scopeOf(kind: 'route' | 'service', { id, name }: Route | Service): Scope {
+  return { kind, name: name ?? id, id }
+}

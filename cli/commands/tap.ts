@@ -1,0 +1,31 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
+
+/** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
+const INDENT = 10
+
+/**
+ * The tap as an entry of a route's `plugins` in kong.yml.
+ * @param indent columns before the entry
+ */
+export function tapLines(indent = INDENT): string {
+  const lines = ['- name: post-function # the tap, as `vk tap` prints it', '  config:']
+  for (const [phase, lua] of Object.entries(tapLua)) {
+    lines.push(`    ${phase}:`, '      - |')
+    for (const line of lua.trim().split('\n')) lines.push(line === '' ? '' : `        ${line}`)
+  }
+  return lines.map((line) => (line === '' ? '\n' : `${' '.repeat(indent)}${line}\n`)).join('')
+}
+
+/** Adds `vk tap`. @param print gets the text for stdout */
+export function addTap(vk: Command, print: (text: string) => void): void {
+  vk.command('tap')
+    .description('prints the post-function that a route with `body: tapped` needs beside virtual-key')
+    .option('--indent <columns>', 'spaces before each line', columns, INDENT)
+    .action(({ indent }: { indent: number }) => print(tapLines(indent).trimEnd()))
+}
+
+function columns(text: string): number {
+  if (/^\d{1,2}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('not a number of columns from 0 to 99')
+}

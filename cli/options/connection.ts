@@ -1,0 +1,128 @@
+import { type Command, Option } from 'commander'
+import { connect } from '../../plugins/virtual-key/redis/connection.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { RedisConfig } from '../../schema/config.ts'
+import { Failure } from '../failure.ts'
+
+export interface ConnectionOptions {
+  readonly redisUrl: string
+  readonly clusterNodes?: string
+  readonly sentinelMaster?: string
+  readonly sentinelNodes?: string
+}
+
+/** The options by which every command finds Redis. */
+export function withConnection(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--redis-url <url>',
+        'redis:// or rediss://, without a password: that comes from REDIS_URL or REDIS_PASSWORD',
+      )
+        .default('redis://127.0.0.1:6379')
+        .env('REDIS_URL'),
+    )
+    .addOption(
+      new Option(
+        '--cluster-nodes <host:port,…>',
+        'nodes of a Redis Cluster to start from; replaces host and port',
+      ).env('REDIS_CLUSTER_NODES'),
+    )
+    .addOption(
+      new Option(
+        '--sentinel-master <name>',
+        'master to ask the sentinels for; replaces host and port. REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD let in to them',
+      ).env('REDIS_SENTINEL_MASTER'),
+    )
+    .addOption(
+      new Option('--sentinel-nodes <host:port,…>', 'sentinels, with --sentinel-master').env(
+        'REDIS_SENTINEL_NODES',
+      ),
+    )
+}
+
+/**
+ * The `redis` part of a configuration, from options and environment.
+ * @throws Failure for what is no address, and for a password among the arguments, where every user of the machine could read it
+ */
+export function redisConfig(
+  { redisUrl, clusterNodes, sentinelMaster, sentinelNodes }: ConnectionOptions,
+  env: NodeJS.ProcessEnv,
+): RedisConfig {
+  const url = URL.canParse(redisUrl) ? new URL(redisUrl) : undefined
+  if (url === undefined || !/^rediss?:$/.test(url.protocol)) {
+    throw new Failure('the Redis URL does not look like redis://host:port/database', 2)
+  }
+  if (url.password !== '' && redisUrl !== env.REDIS_URL) {
+    throw new Failure('a password does not belong among the arguments: set REDIS_URL or REDIS_PASSWORD', 2)
+  }
+  const database = Number(url.pathname.slice(1))
+  if (!Number.isInteger(database)) throw new Failure('the database of the Redis URL is no number', 2)
+  const username = decodeURIComponent(url.username)
+  const password = decodeURIComponent(url.password) || (env.REDIS_PASSWORD ?? '')
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || 6379),
+    database,
+    ssl: url.protocol === 'rediss:',
+    ssl_verify: true,
+    timeout: 5000,
+    ...(username === '' ? {} : { username }),
+    ...(password === '' ? {} : { password }),
+    ...(clusterNodes === undefined
+      ? {}
+      : { cluster_nodes: nodesFrom('cluster', clusterNodes).map(({ host, port }) => ({ ip: host, port })) }),
+    ...sentinels(sentinelMaster, sentinelNodes, env),
+  }
+}
+
+function sentinels(
+  master: string | undefined,
+  nodes: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Pick<RedisConfig, 'sentinel_master' | 'sentinel_nodes' | 'sentinel_username' | 'sentinel_password'> {
+  if (master === undefined && nodes === undefined) return {}
+  if (master === undefined || nodes === undefined)
+    throw new Failure('--sentinel-master and --sentinel-nodes go together', 2)
+  const { REDIS_SENTINEL_USERNAME: username, REDIS_SENTINEL_PASSWORD: password } = env
+  return {
+    sentinel_master: master,
+    sentinel_nodes: nodesFrom('sentinel', nodes),
+    ...(username ? { sentinel_username: username } : {}),
+    ...(password ? { sentinel_password: password } : {}),
+  }
+}
+
+/** @param kind for the message */
+function nodesFrom(kind: string, text: string): Array<{ host: string; port: number }> {
+  return text.split(',').map((node) => {
+    const [, host, port] = /^\s*\[?([^\s[\]]+?)\]?:(\d{1,5})\s*$/.exec(node) ?? []
+    if (host === undefined || port === undefined)
+      throw new Failure(`${kind} node "${node}" is not host:port`, 2)
+    return { host, port: Number(port) }
+  })
+}
+
+/** Runs a command with a connection and closes it. @throws Failure when Redis cannot be reached */
+export async function connected(
+  options: ConnectionOptions,
+  log: Log,
+  work: (redis: Connection) => Promise<void>,
+): Promise<void> {
+  let trouble = ''
+  const listen: Log = {
+    ...log,
+    warn: (message) => {
+      trouble = message
+    },
+  }
+  const { redis, opened } = connect(redisConfig(options, process.env), listen)
+  try {
+    await opened
+    if (redis.status !== 'ready') throw new Failure(trouble || 'Redis does not answer', 3)
+    await work(redis)
+  } finally {
+    redis.disconnect()
+  }
+}

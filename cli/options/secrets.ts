@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
+import { type SigningKey, signingKey } from '../../plugins/virtual-key/outbox/sign.ts'
+import { Failure } from '../failure.ts'
+import { inputFrom, OR_STDIN } from './input-file.ts'
+
+/** The option that names the file. @param when it is looked at, such as `with --send: ` */
+export function withSecretFile(command: Command, when = ''): Command {
+  return command.option(
+    '--secret-file <file>',
+    `${when}signing secrets, one whsec_… a line, ${OR_STDIN}; else from VIRTUAL_KEY_SECRETS`,
+  )
+}
+
+/** Secrets that an operator names. */
+export interface NamedSecrets extends Signers {
+  /** Those that sign for every configuration; undefined: there are none. */
+  readonly common: readonly SigningKey[] | undefined
+  /** Whether there are any at all. */
+  readonly some: boolean
+}
+
+/**
+ * Signing secrets for a process that has no plugin configuration: from a file, else from VIRTUAL_KEY_SECRETS. One `whsec_…` a line
+ * (or separated by commas) signs for every configuration; `<plugin id> whsec_…` signs for that one alone, and replaces the others
+ * there. Without any, nothing that has to be signed is sent.
+ * @throws Failure that tells the line but never a secret
+ */
+export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): NamedSecrets {
+  const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : inputFrom('--secret-file', file)
+  const all: SigningKey[] = []
+  const own = new Map<string, SigningKey[]>()
+  for (const [i, line] of text.split(/[\n,]/).entries()) {
+    const words = line.trim().split(/\s+/)
+    const [first = '', second] = words
+    if (first === '' || first.startsWith('#')) continue
+    const key = parse(second ?? first, i + 1)
+    if (second === undefined) all.push(key)
+    else own.set(first, [...(own.get(first) ?? []), key])
+  }
+  const common = all.length > 0 ? all : undefined
+  return {
+    get: (configuration) => own.get(configuration) ?? common,
+    common,
+    some: common !== undefined || own.size > 0,
+  }
+}
+
+function parse(secret: string, line: number): SigningKey {
+  try {
+    return signingKey(secret)
+  } catch (cause) {
+    throw new Failure(`signing secrets, line ${line}: ${(cause as Error).message}`, 2, { cause })
+  }
+}

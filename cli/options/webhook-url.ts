@@ -1,0 +1,22 @@
+import { callable } from '../../plugins/virtual-key/outbox/target.ts'
+import { Failure } from '../failure.ts'
+import { inputFrom } from './input-file.ts'
+import { hasCredentials } from './url-credentials.ts'
+
+/**
+ * A webhook's URL as an option gives it, `-` = stdin. The path of a chat webhook is a secret too, but one that operators paste;
+ * credentials before the host are refused among the arguments, where every user of the machine could read them.
+ * @throws Failure that does not tell the URL
+ */
+export function webhookUrl(option: string, value: string): string {
+  const url = value === '-' ? inputFrom(option, value).trim() : value
+  try {
+    callable(url)
+  } catch (cause) {
+    throw new Failure(`${option}: ${(cause as Error).message}`, 2, { cause })
+  }
+  if (value !== '-' && hasCredentials(url)) {
+    throw new Failure(`${option}: credentials do not belong among the arguments: use - and stdin`, 2)
+  }
+  return url
+}

@@ -1,0 +1,54 @@
+import { type Command, Option } from 'commander'
+import { Failure } from '../failure.ts'
+import { hasCredentials } from '../options/url-credentials.ts'
+import { json } from '../output/json.ts'
+import { AdminApi } from './admin-api.ts'
+
+export interface AdminOptions {
+  readonly adminUrl?: string
+  readonly adminToken?: string
+  readonly adminTokenHeader: string
+}
+
+/** The options by which a command finds Kong's Admin API. */
+export function withAdmin(command: Command): Command {
+  return command
+    .addOption(new Option('--admin-url <url>', "Kong's Admin API").env('KONG_ADMIN_URL'))
+    .addOption(new Option('--admin-token <token>').env('KONG_ADMIN_TOKEN').hideHelp())
+    .addOption(
+      new Option(
+        '--admin-token-header <name>',
+        'the header that carries the token, which comes from KONG_ADMIN_TOKEN',
+      )
+        .default('Kong-Admin-Token')
+        .env('KONG_ADMIN_TOKEN_HEADER'),
+    )
+}
+
+/** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
+export function adminFrom({
+  adminUrl,
+  adminToken = '',
+  adminTokenHeader,
+}: AdminOptions): AdminApi | undefined {
+  if (adminUrl === undefined || adminUrl === '') return undefined
+  const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
+  const wrong = url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== ''
+  if (wrong) {
+    throw new Failure("the Admin API's URL does not look like http://host:port", 2)
+  }
+  if (hasCredentials(adminUrl)) {
+    throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
+  }
+  if (adminToken !== '' && adminToken !== process.env.KONG_ADMIN_TOKEN)
+    throw new Failure('a token does not belong among the arguments: set KONG_ADMIN_TOKEN', 2)
+  if (!/^[\x20-\x7e]*$/.test(adminToken))
+    throw new Failure(`KONG_ADMIN_TOKEN: no header can carry its ${adminToken.length} characters`, 2)
+  if (!/^[\w-]+$/.test(adminTokenHeader))
+    throw new Failure(`--admin-token-header: ${json(adminTokenHeader)} is the name of no header`, 2)
+  return new AdminApi({
+    url: adminUrl,
+    tokenHeader: adminTokenHeader,
+    ...(adminToken === '' ? {} : { token: adminToken }),
+  })
+}

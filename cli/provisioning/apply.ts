@@ -1,0 +1,166 @@
+import { Failure } from '../failure.ts'
+import { json } from '../output/json.ts'
+import type { AdminApi } from './admin-api.ts'
+import { AdminError } from './admin-api.ts'
+import { type Act, type Change, type Scope, scopeText } from './changes.ts'
+import type { Credential, Plugin } from './entities.ts'
+import { NotKong } from './not-kong.ts'
+import { path } from './path.ts'
+import { checkConsumer } from './reading.ts'
+
+/** What changes of the registry need. */
+export interface RegistryWrites {
+  migrate(): Promise<void>
+  write(id: string, settings: (Act & { kind: 'write record' })['settings']): Promise<void>
+  remove(id: string): Promise<void>
+}
+
+export interface Means {
+  /** Absent where no change is one of Kong. */
+  readonly api?: AdminApi
+  readonly registry?: RegistryWrites
+  /** The key of a credential to create. */
+  readonly secret: string
+}
+
+/** How far a change came. `unknown`: no answer says whether it was made. */
+export type State = 'done' | 'failed' | 'unknown' | 'not done'
+
+export interface Applied {
+  /** As many as there are changes, in their order. */
+  readonly states: readonly State[]
+  readonly error?: Error
+  /** Kong runs without a database: the changes that are not done belong into its kong.yml. */
+  readonly dbless: boolean
+}
+
+/** Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do. */
+export async function apply(changes: readonly Change[], means: Means): Promise<Applied> {
+  const states: State[] = changes.map(() => 'not done')
+  const run = new Run(means)
+  for (const [i, change] of changes.entries()) {
+    try {
+      await run.make(change.act)
+    } catch (error) {
+      const dbless = error instanceof AdminError && error.dbless
+      if (!dbless) states[i] = refused(error) ? 'failed' : 'unknown'
+      return { states, error: error as Error, dbless }
+    }
+    states[i] = 'done'
+  }
+  return { states, dbless: false }
+}
+
+/** Kong has said that it will not: then it has not. What is no Kong has done nothing either. */
+function refused(error: unknown): boolean {
+  if (error instanceof AdminError) return error.status < 500
+  return error instanceof NotKong || (error instanceof Failure && error.exitCode !== 3)
+}
+
+/**
+ * For what may be done more than once: it is sent again where no answer came, or a 500. A rotation needs it: where only the answer to
+ * its last request is lost, the same command would be another rotation.
+ */
+function twice<T>(send: () => Promise<T>): Promise<T> {
+  return send().catch((error: unknown) => {
+    if (refused(error)) throw error
+    return send()
+  })
+}
+
+class Run {
+  readonly #means: Means
+  #created: string | undefined
+
+  constructor(means: Means) {
+    this.#means = means
+  }
+
+  async make(act: Act): Promise<unknown> {
+    switch (act.kind) {
+      case 'migrate':
+        return this.#registry.migrate()
+      case 'write record':
+        return this.#registry.write(act.id, act.settings)
+      case 'remove record':
+        return this.#registry.remove(act.id)
+      case 'create consumer': {
+        // For a UUID Kong takes the path as an id, so the name is said as well.
+        const { name: username, tags } = act
+        return twice(async () =>
+          checkConsumer(
+            await this.#api.send('PUT', path`/consumers/${username}`, { username, tags }),
+            username,
+          ),
+        )
+      }
+      case 'delete consumer':
+        return twice(() => this.#api.delete(path`/consumers/${act.id}`))
+      case 'create credential':
+        return this.#createCredential(act)
+      case 'change credential': {
+        const at = path`/consumers/${act.consumer}/key-auth/${act.id ?? this.#created ?? ''}`
+        return twice(() => this.#api.send('PATCH', at, act.values))
+      }
+      case 'delete credential':
+        return twice(() => this.#api.delete(path`/consumers/${act.consumer}/key-auth/${act.id}`))
+      case 'create plugin': {
+        const { scope, name, config, tags } = act
+        checkPlugin(scope, name, await this.#api.send('POST', pluginsPath(scope), { name, config, tags }))
+        return
+      }
+      case 'change plugin':
+        return twice(() => this.#api.send('PATCH', path`/plugins/${act.id}`, act.values))
+      case 'delete plugin':
+        return twice(() => this.#api.delete(path`/plugins/${act.id}`))
+    }
+  }
+
+  /**
+   * The key is known here, so a request whose answer was lost is sent again: that the key is taken then says that the first one was
+   * heard.
+   */
+  async #createCredential(act: Act & { kind: 'create credential' }): Promise<void> {
+    const { consumer, tags, ttl } = act
+    const at = path`/consumers/${consumer}/key-auth`
+    const value = { key: this.#means.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
+    const create = () => this.#api.send<Credential>('POST', at, value)
+    try {
+      const { id } = await twice(create)
+      this.#created = id
+    } catch (error) {
+      if (!(error instanceof AdminError && error.duplicate)) throw error
+      // Not asked for by its key: paths are logged.
+      const own = await this.#api.all<Credential>(at)
+      const same = own.find(({ key }) => key === this.#means.secret)
+      if (same === undefined) throw new Failure('another consumer has this key already', 1, { cause: error })
+      this.#created = same.id
+    }
+  }
+
+  get #api(): AdminApi {
+    const { api } = this.#means
+    if (api === undefined) throw new Error('a change of Kong was planned without an Admin API')
+    return api
+  }
+
+  get #registry(): RegistryWrites {
+    const { registry } = this.#means
+    if (registry === undefined) throw new Error('a change of the registry was planned without Redis')
+    return registry
+  }
+}
+
+function pluginsPath(scope: Scope): string {
+  return scope.kind === 'global' ? '/plugins' : path`/${`${scope.kind}s`}/${scope.id ?? scope.name}/plugins`
+}
+
+/** @throws Failure where Kong has put it anywhere else: a plugin without its scope is everybody's */
+function checkPlugin(scope: Scope, name: string, made: Plugin): void {
+  const bound = (['consumer', 'route', 'service'] as const).filter((kind) => made[kind] != null)
+  const wanted = scope.kind === 'global' ? [] : [scope.kind]
+  if (made.name === name && bound.join() === wanted.join()) return
+  throw new Failure(
+    `Kong has made ${json(made.name)} of ${bound.join(' and ') || 'all requests'} where ${name} of ${scopeText(scope)} was asked for: look at plugin ${json(made.id)}`,
+  )
+}

@@ -1,0 +1,105 @@
+import type { Field, Fields } from '../../schema/fields.ts'
+import { Failure } from '../failure.ts'
+import { inputFrom } from '../options/input-file.ts'
+import { hasCredentials } from '../options/url-credentials.ts'
+import { json } from '../output/json.ts'
+import type { PluginConfig } from './entities.ts'
+import { fieldAt, isReference, isSecret } from './shown.ts'
+
+type Config = Record<string, unknown>
+
+/**
+ * The plugin's configuration from `--config` and, over it, `--set`.
+ * @param file JSON, `-` = stdin
+ * @param sets `name=value` with dotted names; an empty value unsets
+ * @throws Failure that names the option and no value, with exit code 2
+ */
+export function configFrom(file: string | undefined, sets: readonly string[]): PluginConfig {
+  const config = file === undefined ? {} : configFile(file)
+  for (const set of sets) {
+    const at = set.indexOf('=')
+    if (at < 1) throw new Failure('--set: it is not name=value', 2)
+    const path = set.slice(0, at)
+    put(config, path.split('.'), valueFor(path, set.slice(at + 1)))
+  }
+  return config
+}
+
+function configFile(file: string): Config {
+  const value = parsed('--config', inputFrom('--config', file))
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Failure('--config: it is no JSON object', 2)
+  return value as Config
+}
+
+/** V8 repeats the text that it cannot read, which may hold secrets. */
+function parsed(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Failure(`${option}: it is no JSON`, 2)
+  }
+}
+
+function valueFor(path: string, text: string): unknown {
+  const field = fieldAt(path)
+  if (field === undefined) throw new Failure(`--set: the configuration has no field ${json(path)}`, 2)
+  const value = text === '' ? null : valueAs(path, field, text)
+  const secret = secretIn(path, field, value)
+  if (secret !== undefined)
+    throw new Failure(
+      `--set ${secret}: a secret does not belong among the arguments, which every user of the machine can read: give {vault://…}, or --config with a file`,
+      2,
+    )
+  return value
+}
+
+type Shape = Omit<Field, 'description'> | undefined
+
+/** The path of the first secret in a value: of a field that Kong encrypts, at any depth, or of a URL with credentials. */
+function secretIn(path: string, field: Shape, value: unknown): string | undefined {
+  if (value === null || value === '') return undefined
+  if (isSecret(field)) return [value].flat(Infinity).every(isReference) ? undefined : path
+  if (typeof value === 'string') return hasCredentials(value) ? path : undefined
+  if (typeof value !== 'object') return undefined
+  const inner = (name: string): Shape => {
+    const { elements, fields } = field as { readonly elements?: Shape; readonly fields?: Fields }
+    return elements ?? (fields && Object.hasOwn(fields, name) ? fields[name] : undefined)
+  }
+  return Object.entries(value)
+    .map(([name, one]) =>
+      secretIn(Array.isArray(value) ? path : `${path}.${name}`, field && inner(name), one),
+    )
+    .find((one) => one !== undefined)
+}
+
+/** What is no such value goes to Kong as it is: Kong says what is wrong. */
+function valueAs(path: string, field: Omit<Field, 'description'>, text: string): unknown {
+  switch (field.type) {
+    case 'integer':
+    case 'number':
+      return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text
+    case 'array': {
+      if (text.startsWith('[')) return parsed(`--set ${path}`, text)
+      const { elements } = field as unknown as { elements: Omit<Field, 'description'> }
+      return text.split(',').map((one) => valueAs(path, elements, one.trim()))
+    }
+    case 'record':
+      return parsed(`--set ${path}`, text)
+    default:
+      return text
+  }
+}
+
+function put(into: Config, [name = '', ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) {
+    into[name] = value
+    return
+  }
+  const there = into[name]
+  const inner = typeof there === 'object' && there !== null && !Array.isArray(there) ? (there as Config) : {}
+  into[name] = inner
+  put(inner, rest, value)
+}

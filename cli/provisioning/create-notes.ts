@@ -1,0 +1,67 @@
+import type { KeySettings } from '../../schema/key.ts'
+import { type BudgetKnown, budgetOf, percentNotes } from '../options/percents.ts'
+import type { KongState, RegistryState } from './create-plan.ts'
+import type { PluginConfig } from './entities.ts'
+import { elsewhere, shownPlace } from './plugin-redis.ts'
+
+/** What a new key is made from. */
+export interface Creation {
+  readonly settings: KeySettings
+  /** Absent: the registry is not used. */
+  readonly registry: RegistryState | undefined
+  /** Absent: no Admin API was named. */
+  readonly kong: KongState | undefined
+  /** Where `vk` finds Redis, as a configuration says it. */
+  readonly here: PluginConfig
+  /** The operator has said whether the registry is used. */
+  readonly chosen: boolean
+}
+
+/**
+ * How the key will be less than what its operator may have meant.
+ * @throws Failure with exit code 2 for settings that can mean nothing
+ */
+export function createNotes(creation: Creation): string[] {
+  const { settings, kong, chosen } = creation
+  return [
+    ...percentNotes(settings.alert_percents, budgetFor(creation)),
+    ...webhookNotes(creation),
+    ...placeNotes(creation),
+    ...(kong === undefined && !chosen ? [ALONE] : []),
+  ]
+}
+
+/** A record alone is half of what the command is for. */
+const ALONE =
+  'no --admin-url: this is a record of the registry alone, which counts where the plugin has registry: true; Kong gets no consumer and no key'
+
+function budgetFor({ settings, registry, kong }: Creation): BudgetKnown {
+  const configurations = kong?.applying.map(({ config }) => config)
+  // A record is good for configurations that come later, too.
+  const none = registry !== undefined && configurations?.length === 0
+  const own = settings.token_budget ?? registry?.record?.settings.token_budget
+  return budgetOf(own, none ? undefined : configurations)
+}
+
+function webhookNotes({ settings, registry, kong }: Creation): string[] {
+  const { alert_threshold, alert_thresholds, alert_percents, alert_webhook } = settings
+  const wanted = [alert_threshold, alert_thresholds, alert_percents].some((one) => one !== undefined)
+  const somewhere =
+    alert_webhook !== undefined ||
+    registry?.record?.settings.alert_webhook !== undefined ||
+    !kong?.applying.length ||
+    kong.applying.some(({ config }) => typeof config.alert_webhook === 'string')
+  return wanted && !somewhere
+    ? ['no alert_webhook is set: crossings are counted and logged, and nobody is called']
+    : []
+}
+
+/** A record helps nobody where the plugin does not look. */
+function placeNotes({ registry, kong, here }: Creation): string[] {
+  if (registry === undefined) return []
+  const readers = (kong?.applying ?? []).filter(({ config }) => config.registry === true)
+  return elsewhere(readers, here).map(
+    ({ where, config }) =>
+      `${where} reads the registry in ${shownPlace(config)}, and this is ${shownPlace(here)}: unless both are the same, name that one by REDIS_URL`,
+  )
+}

@@ -1,0 +1,111 @@
+import { Failure } from '../failure.ts'
+import { shownSeconds } from '../options/duration.ts'
+import type { KeySecret } from '../options/key-secret.ts'
+import { shownTime } from '../options/time.ts'
+import type { Change, Plan } from './changes.ts'
+import { type Credential, ROTATING, TAG, tagged } from './entities.ts'
+import type { ConsumerState } from './reading.ts'
+
+interface WantedCredential {
+  readonly id: string
+  /** Seconds. */
+  readonly ttl?: number
+  readonly secret: KeySecret
+}
+
+/**
+ * One credential for a new key. One that `vk` made stays, whatever its key is: the run that made it has shown it.
+ * @throws Failure where the operator brings another key than the one that is there
+ */
+export function credentialPlan(
+  wanted: WantedCredential,
+  { credentials }: Pick<ConsumerState, 'credentials'>,
+): Plan {
+  const { id, secret } = wanted
+  const same = secret.generated ? undefined : credentials.find(({ key }) => key === secret.text)
+  if (same !== undefined) return { changes: [], kept: [`${shown(id, same)}, with this key`], notes: [] }
+  const made = credentials.find((one) => tagged(one))
+  if (made === undefined) {
+    const others = credentials.map((one) => `${shown(id, one)}, is not of vk and stays`)
+    return { changes: [newCredential(wanted, [TAG])], kept: others, notes: [] }
+  }
+  if (!secret.generated)
+    throw new Failure(`${shown(id, made)}, has another key: vk keys rotate --key-file replaces it`)
+  const kept = `${shown(id, made)}: its key was shown then; if it is lost, vk keys rotate ${id} --overlap 0`
+  const notes =
+    wanted.ttl === undefined ? [] : ['--ttl is for a new credential: the one that is there keeps its own']
+  return { changes: [], kept: [kept], notes }
+}
+
+/**
+ * A new credential, then an end for every other one. The new one is marked until that is done, so that a run after a failure in the
+ * middle goes on with it instead of making another.
+ * @param overlap seconds that the old ones still work; 0 = they go at once
+ */
+export function rotationPlan(
+  wanted: WantedCredential & { readonly overlap: number },
+  { credentials }: Pick<ConsumerState, 'credentials'>,
+): Plan {
+  const { id, secret, overlap } = wanted
+  const fresh = credentials.find((one) =>
+    secret.generated ? tagged(one, ROTATING) : one.key === secret.text,
+  )
+  const old = credentials.filter((one) => one !== fresh)
+  const ended = old.filter((one) => endsWithin(one, overlap))
+  const ending = old.filter((one) => !ended.includes(one))
+  const marked = ending.length > 0 ? [TAG, ROTATING] : [TAG]
+  return {
+    changes: [
+      ...(fresh === undefined ? [newCredential(wanted, marked)] : []),
+      ...ending.map((one) => retirement(id, one, overlap)),
+      ...((fresh === undefined ? ending.length > 0 : tagged(fresh, ROTATING)) ? [finished(id, fresh)] : []),
+    ],
+    kept: [
+      ...ended.map((one) => `${shown(id, one)}, ends in ${one.ttl} s`),
+      ...(fresh === undefined
+        ? []
+        : [`${shown(id, fresh)}: the new one; its key was shown then; if it is lost, rotate once more`]),
+    ],
+    notes: [],
+  }
+}
+
+/** The old credential works no longer than that already. */
+function endsWithin({ ttl }: Credential, overlap: number): boolean {
+  return overlap > 0 && typeof ttl === 'number' && ttl <= overlap
+}
+
+function newCredential({ id, ttl }: WantedCredential, tags: readonly string[]): Change {
+  return {
+    action: 'create',
+    what: `credential of consumer ${id}`,
+    fields: [],
+    ...(ttl === undefined ? {} : { remark: `for ${shownSeconds(ttl)}` }),
+    act: { kind: 'create credential', consumer: id, tags, ...(ttl === undefined ? {} : { ttl }) },
+  }
+}
+
+function retirement(consumer: string, one: Credential, overlap: number): Change {
+  const { id } = one
+  const what = shown(consumer, one)
+  if (overlap === 0)
+    return { action: 'delete', what, fields: [], act: { kind: 'delete credential', consumer, id } }
+  const act = { kind: 'change credential', consumer, id, values: { ttl: overlap } } as const
+  return { action: 'update', what, fields: [], remark: `ends in ${shownSeconds(overlap)}`, act }
+}
+
+/** @param fresh undefined: the one that this plan creates */
+function finished(consumer: string, fresh: Credential | undefined): Change {
+  const id = fresh === undefined ? {} : { id: fresh.id }
+  return {
+    action: 'update',
+    what: `credential of consumer ${consumer}`,
+    fields: [],
+    remark: 'the new one; the rotation is complete',
+    act: { kind: 'change credential', consumer, ...id, values: { tags: [TAG] } },
+  }
+}
+
+function shown(consumer: string, { id, created_at }: Credential): string {
+  return `credential ${id.slice(0, 8)} of consumer ${consumer}, made ${shownTime(created_at * 1000)}`
+}

@@ -1,0 +1,27 @@
+import { Failure } from '../failure.ts'
+import { json } from '../output/json.ts'
+
+/**
+ * A path of the Admin API, of which every value is one segment: `path`/consumers/${name}/plugins``. URLs take `.` and `..` for steps,
+ * encoded too: `/consumers/..` is `/`, and what is deleted there is everybody's.
+ * @throws Failure with exit code 2 for a value that no segment can carry
+ */
+export function path(literals: TemplateStringsArray, ...values: readonly string[]): string {
+  return literals.reduce((before, literal, i) => `${before}${segment(values[i - 1] ?? '')}${literal}`)
+}
+
+/** One value as a segment of a path. @throws Failure as `path` does */
+export function segment(value: string): string {
+  const problem = noSegment(value)
+  if (problem !== undefined) throw new Failure(`Kong has no path for ${json(value)}: ${problem}`, 2)
+  return encodeURIComponent(value)
+}
+
+/** Why a value can be no segment of a path; undefined: it can. */
+export function noSegment(value: string): string | undefined {
+  if (value === '') return 'it is empty'
+  if (/^\.\.?$/.test(value)) return 'in a path it is a step and no name'
+  // nginx answers 400.
+  if (value.includes('\0')) return 'it holds a NUL'
+  return /\p{Cs}/u.test(value) ? 'it holds half a character' : undefined
+}

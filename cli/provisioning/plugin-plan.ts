@@ -1,0 +1,124 @@
+import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
+import { percentNotes } from '../options/percents.ts'
+import { type Gateway, pluginFor } from './applying.ts'
+import { type Plan, type Scope, scopeText } from './changes.ts'
+import { configChanges, fieldChanges } from './config-changes.ts'
+import { type Plugin, type PluginConfig, type Route, type Service, TAG } from './entities.ts'
+import { joined } from './joined.ts'
+import { isLocal, namesRedis, redisOf, shownPlace, withRedis } from './plugin-redis.ts'
+
+/** Where the plugin goes, with what it is called there. */
+export interface Place {
+  readonly scope: Scope
+  readonly route?: Route
+  readonly service?: Service
+}
+
+export interface WantedPlugin {
+  readonly place: Place
+  readonly config: PluginConfig
+  /** Where `vk` was told that Redis is; undefined: it was not. */
+  readonly redis: PluginConfig | undefined
+  /** Add key-auth where nothing says who calls. */
+  readonly keyAuth: boolean
+}
+
+/**
+ * virtual-key with these values, and key-auth where nothing says who calls: after it, for Kong may refuse a value.
+ * @throws Failure for what Kong would take and the plugin would not
+ */
+export function enablePlan(wanted: WantedPlugin, gateway: Gateway): Plan {
+  const { place, keyAuth } = wanted
+  const { scope } = place
+  const there = pluginAt('virtual-key', place, gateway)
+  const config =
+    there || wanted.redis === undefined || namesRedis(wanted.config)
+      ? wanted.config
+      : withRedis(wanted.config, wanted.redis)
+  const notes = [...redisNotes(wanted, there, config), ...percentsOf({ ...there?.config, ...config })]
+  const own = there ? configChanges(scope, there, config) : created(scope, 'virtual-key', config)
+  return joined(own, keyAuth && keyAuthPlan(place, gateway), { changes: [], kept: [], notes })
+}
+
+/** Counters do not move along when the plugin looks elsewhere, so what is there stays unless it is named. */
+function redisNotes({ redis }: WantedPlugin, there: Plugin | undefined, config: PluginConfig): string[] {
+  if (there !== undefined && !namesRedis(config)) {
+    const [own, told] = [shownPlace(there.config), shownPlace({ redis })]
+    return redis === undefined || own === told
+      ? []
+      : [`the plugin keeps its totals in ${own}, not in ${told}: --set redis.host=… changes that`]
+  }
+  const whole = there ? withRedis(config, redisOf(there.config)) : config
+  return isLocal(whole)
+    ? [
+        `Kong will look for Redis at ${shownPlace(whole)}, on its own machine: --set redis.host=… names another`,
+      ]
+    : []
+}
+
+/** A route whose percents have no budget answers 500. With a registry each key may have one. */
+function percentsOf({ alert_percents, token_budget, registry }: PluginConfig): string[] {
+  const percents = Array.isArray(alert_percents) ? alert_percents.map(Number) : undefined
+  const budget = Number(token_budget) > 0 ? 'some' : registry === true ? 'unknown' : 'none'
+  return percentNotes(percents, budget)
+}
+
+export function disablePlan(place: Place, remove: boolean, gateway: Gateway): Plan {
+  const { scope } = place
+  const name = 'virtual-key'
+  const what = `plugin ${name} of ${scopeText(scope)}`
+  const there = pluginAt(name, place, gateway)
+  if (there === undefined) return { changes: [], kept: [], notes: [`${what} is not there`] }
+  const { id, enabled } = there
+  if (remove) {
+    const act = { kind: 'delete plugin', scope, name, id } as const
+    return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
+  }
+  if (!enabled) return { changes: [], kept: [`${what}, disabled`], notes: [] }
+  const act = { kind: 'change plugin', scope, name, id, values: { enabled: false } } as const
+  const fields = [{ field: 'enabled', from: true, to: false }]
+  return { changes: [{ action: 'update', what, fields, act }], kept: [], notes: [] }
+}
+
+function keyAuthPlan(place: Place, gateway: Gateway): Plan {
+  const { plugins } = gateway
+  const { scope } = place
+  const none: Plan = { changes: [], kept: [], notes: [] }
+  const own = pluginAt('key-auth', place, gateway)
+  if (own !== undefined)
+    return own.enabled
+      ? { ...none, kept: [`plugin key-auth of ${scopeText(scope)}`] }
+      : {
+          ...none,
+          notes: [`key-auth is disabled on ${scopeText(scope)} and stays so: nobody asks for the key there`],
+        }
+  const route = {
+    id: place.route?.id ?? '',
+    service: place.route ? place.route.service : (place.service ?? null),
+  }
+  if (pluginFor('key-auth', plugins, route) !== undefined)
+    return { ...none, kept: [`plugin key-auth, from further out than ${scopeText(scope)}`] }
+  const other = AUTHENTICATORS.find(({ name }) => pluginFor(name, plugins, route) !== undefined)?.name
+  if (other !== undefined)
+    return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
+  // Else Kong hands the client's key on to the upstream, which is somebody else's.
+  return created(scope, 'key-auth', { hide_credentials: true })
+}
+
+function created(scope: Scope, name: string, config: PluginConfig): Plan {
+  const fields = Object.entries(config).flatMap(([field, value]) => fieldChanges(field, undefined, value))
+  const what = `plugin ${name} of ${scopeText(scope)}`
+  const act = { kind: 'create plugin', scope, name, config, tags: [TAG] } as const
+  return { changes: [{ action: 'create', what, fields, act }], kept: [], notes: [] }
+}
+
+/** The plugin that sits right there, enabled or not. */
+function pluginAt(name: string, { route, service }: Place, { plugins }: Gateway): Plugin | undefined {
+  return plugins.find(
+    (one) =>
+      one.name === name &&
+      one.consumer === null &&
+      one.route?.id === route?.id &&
+      one.service?.id === service?.id,
+  )
+}

@@ -1,0 +1,28 @@
+import type { Standing } from '../policy/terms.ts'
+import type { Window } from '../policy/window.ts'
+
+/** The response header that tells what is left. */
+export const REMAINING = 'X-Token-Remaining'
+
+/**
+ * What an application learns about its budget: tokens, and seconds until the window ends. Empty for a key without a budget.
+ * @param at milliseconds since 1970
+ */
+export function tokenHeaders(standing: Standing, at: number): Record<string, string> {
+  if (standing.budget === 0) return {}
+  const reset = secondsLeft(standing.window, at)
+  return {
+    'X-Token-Limit': String(standing.budget),
+    [REMAINING]: remaining(standing),
+    ...(reset === undefined ? {} : { 'X-Token-Reset': String(reset) }),
+  }
+}
+
+export function remaining({ budget, total, reserved }: Standing): string {
+  return String(Math.max(0, budget - total - reserved))
+}
+
+/** Whole seconds until a window ends, at least 1; undefined: it never does. `at`: milliseconds since 1970. */
+export function secondsLeft({ end }: Window, at: number): number | undefined {
+  return end === undefined ? undefined : Math.max(1, Math.ceil((end - at) / 1000))
+}

@@ -1,0 +1,41 @@
+import { declaredMost } from '../admission/declared.ts'
+import type { Rejection } from '../admission/denial.ts'
+import type { Kong } from '../pdk.ts'
+import { RequestBody } from '../request/body.ts'
+import { examine, MOST_HEADERS } from '../request/guard.ts'
+import { hiding } from '../request/hiding.ts'
+import { isObject } from '../request/request-object.ts'
+import { sessionRefusal } from '../request/sessions.ts'
+import type { Read } from './read.ts'
+
+/** An answer that leaves usage out because of what its request asked for: its client does not get it. */
+export interface Hidden {
+  readonly refusal: Rejection
+  /** What the answer is taken to have cost at least, besides the prompt; 0 = it cost nothing. Unit: tokens. */
+  readonly least: number
+}
+
+/**
+ * Whether a buffered answer shows less usage than there is because of its request's query, or hands out what can be used past the
+ * gateway. Kong tells path and query for one more PDK call, which is too dear for every request: only an answer that reports nothing,
+ * or a part, asks for it.
+ * @param undeclared what is taken for a bound where the request declares none; in tokens
+ */
+export async function hiddenBy(
+  kong: Kong,
+  { usage, partial }: Read,
+  undeclared: number,
+): Promise<Hidden | undefined> {
+  if (typeof usage !== 'string' && !partial) return undefined
+  const target = await kong.request.getPathWithQuery()
+  const session = sessionRefusal(target)
+  if (session !== undefined) return { refusal: session, least: 0 }
+  const refusal = hiding(target.replace(/^[^?]*\??/, ''), 'POST')
+  if (refusal === undefined) return undefined
+  const body = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
+  const object = await body.object()
+  return {
+    refusal,
+    least: isObject(object) ? declaredMost(object, target, undeclared) : undeclared,
+  }
+}

@@ -1,0 +1,211 @@
+import type { Rejection } from '../admission/denial.ts'
+import { refuse } from '../admission/refuse.ts'
+import type { Reservation } from '../admission/reserve.ts'
+import { REMAINING, remaining } from '../admission/token-headers.ts'
+import type { Kong } from '../pdk.ts'
+import type { Settings } from '../policy/settings.ts'
+import type { Standing } from '../policy/terms.ts'
+import { clock, complaints, estimator, fetches, type Runtime } from '../process.ts'
+import { SchemaError } from '../redis/schema-version.ts'
+import { identify } from '../request/identity.ts'
+import { isLookup } from '../request/methods.ts'
+import { HELD, type Note, noteFrom } from '../request/note.ts'
+import { tappedKey } from '../request/tapped-key.ts'
+import type { Complaint } from '../telemetry/complaints.ts'
+import { phaseLine } from '../telemetry/log.ts'
+import type { Uncounted } from '../telemetry/metrics.ts'
+import { log, metrics } from '../telemetry/telemetry.ts'
+import type { Answer, Usage } from '../usage/usage.ts'
+import { counted } from './estimate/counted.ts'
+import type { Estimate } from './estimate/estimate.ts'
+import { isAnswer } from './estimate/guess.ts'
+import { readRequest } from './estimate/request.ts'
+import { NOTHING, type Sample } from './estimate/sample.ts'
+import { hiddenBy } from './hidden.ts'
+import { read } from './read.ts'
+import { serviceLabel } from './service-label.ts'
+import { settlementOf } from './settlement.ts'
+import { NOTE, TAPPED } from './tap/lua.ts'
+import { sampleOf } from './tap/sample.ts'
+import { tappedFrom } from './tap/tapped.ts'
+import { tappedUsage } from './tap/usage.ts'
+
+/** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
+type Tell = (line: string) => unknown
+
+/** One response on its way to a settlement. */
+interface Response {
+  readonly keyId: string | undefined
+  /** The label of alerts, where it is known at no cost. */
+  readonly service: string | undefined
+  readonly label: () => Promise<string>
+  readonly reported: Usage | Uncounted
+  /** The whole of it was seen. */
+  readonly ended: boolean
+  /** Where it can be fetched. */
+  readonly kept: Answer | undefined
+  /** What its request holds. */
+  readonly reservation: Reservation | undefined
+}
+
+/** Counts responses: finds out what they cost and settles that, or makes visible why not. */
+export class Account {
+  readonly #settings: Settings
+  readonly #signer: string
+  readonly #runtime: Runtime
+
+  constructor(settings: Settings, signer: string, runtime: Runtime) {
+    this.#settings = settings
+    this.#signer = signer
+    this.#runtime = runtime
+  }
+
+  /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
+  async buffered(kong: Kong): Promise<void> {
+    const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
+    const tell: Tell = (line) => kong.log.warn(phaseLine(line))
+    if (tapped) {
+      if (isLookup(await kong.request.getMethod())) return
+      metrics.add('tap_missing')
+      await complain(tell, 'tap_missing')
+    }
+    const seen = await read(kong)
+    if (seen === undefined) return
+    const { usage: reported, body, type, encoding, answer: kept } = seen
+    if (kept !== undefined && fetches.possible && repeats(reported, kept))
+      if ((await kong.request.getMethod()) === 'GET') return
+    const answer = {
+      head: body,
+      seen: seen.seen,
+      ...(type === undefined ? {} : { type }),
+      ...(encoding === undefined ? {} : { encoding }),
+    }
+    const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
+    if (typeof reported === 'string' && !hidden) {
+      const missing = estimate && (kept?.background || isAnswer({ request: NOTHING, ...answer }))
+      if (!missing) return uncounted(tell, reported)
+    }
+    const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
+    const keyId = key ?? (await identify(kong, identification))
+    const response = {
+      keyId,
+      service,
+      label: () => serviceLabel(kong),
+      reported,
+      ended: true,
+      kept,
+      reservation,
+    }
+    if (typeof reported !== 'string' && !hidden) {
+      const standing = await this.#settle(tell, response)
+      if (showHeaders && standing && standing.budget > 0)
+        await kong.response.setHeader(REMAINING, remaining(standing))
+      return
+    }
+    if (hidden?.least === 0) return withhold(kong, hidden.refusal)
+    const sample = { ...(await readRequest(kong)), ...answer }
+    // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
+    const label = service ?? (await serviceLabel(kong))
+    const taken = { ...response, service: label, ...(hidden && { reported: 'no_usage' as const }) }
+    void this.#settle(log.warn, taken, sample, hidden?.least).catch((error: Error) => {
+      metrics.add('uncounted_dropped')
+      log.error(`a response could not be counted: ${error.message}`)
+    })
+    if (hidden) await withhold(kong, hidden.refusal)
+  }
+
+  /** In the log phase, when the client has everything. One PDK call. */
+  async tapped(kong: Kong): Promise<void> {
+    const tell: Tell = (line) => kong.log.warn(phaseLine(line))
+    const text = await kong.ctx.shared.get(TAPPED)
+    if (text === undefined) return
+    const tapped = tappedFrom(text)
+    if (tapped === undefined) return uncounted(tell, 'tap_unknown')
+    const { ended } = tapped
+    const { reservation } = noteFrom(tapped.note)
+    const { reported, answer: kept } = tappedUsage(tapped)
+    if (tapped.fetched && repeats(reported, kept)) return
+    const service = this.#settings.service ?? tapped.service
+    const keyId = tappedKey(this.#settings.identification, tapped)
+    const response = { keyId, service, label: async () => service, reported, ended, kept, reservation }
+    const missing = this.#settings.estimate && (typeof reported === 'string' || !ended)
+    await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
+  }
+
+  /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
+  async letGo(kong: Kong): Promise<void> {
+    const { admissions } = this.#runtime
+    if (!admissions.holding) return
+    const { key, reservation } = await this.#noteOf(kong)
+    if (!admissions.take(reservation)) return
+    const keyId = key ?? (await identify(kong, this.#settings.identification))
+    if (keyId !== undefined) await admissions.release(keyId, reservation)
+  }
+
+  async #noteOf(kong: Kong): Promise<Note> {
+    return noteFrom((await kong.ctx.shared.get(this.#settings.tapped ? NOTE : HELD)) ?? '')
+  }
+
+  /**
+   * How the key stands afterwards, where that is known. The request goes on holding what it holds until it is settled, or until it
+   * turns out that there is nothing to settle: an estimate may take longer than the request's log phase takes to come.
+   * @param sample to estimate by, where a report is missing @param least of what the estimate takes the answer for, in tokens
+   */
+  async #settle(
+    tell: Tell,
+    { keyId, service, label, reported, ended, kept, reservation }: Response,
+    sample?: Sample,
+    least = 0,
+  ): Promise<Standing | undefined> {
+    const { admissions, settlements } = this.#runtime
+    const held = admissions.take(reservation) ? reservation : undefined
+    // It has only begun, and is counted again when it is fetched.
+    const begun = kept?.background ? kept.id : undefined
+    const later = begun !== undefined
+    const estimate =
+      keyId === undefined ? undefined : sample && (await estimator.estimate({ ...sample, later }))
+    const whole = ended && !later
+    const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, whole)
+    if (keyId === undefined || typeof result === 'string') {
+      if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
+      await uncounted(tell, typeof result === 'string' ? result : 'no_key')
+      return undefined
+    }
+    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock(), begun)
+    const settled = await settlements.settle(settlement, service, label)
+    if (settled.state === 'dropped') {
+      if (held !== undefined) await admissions.release(keyId, held)
+      await tell(settled.reason)
+    }
+    if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
+      await complain(tell, 'schema_newer')
+    return settled.state === 'settled' ? settled.standing : undefined
+  }
+}
+
+/** Whether an answer, when it is fetched, tells only what was counted when it was made. One that was made in the background tells more. */
+function repeats(reported: Usage | Uncounted, kept: Answer | undefined): boolean {
+  return !kept?.background || typeof reported === 'string'
+}
+
+function atLeast(estimate: Estimate | undefined, least: number): Estimate {
+  return { ...estimate, completion: Math.max(estimate?.completion ?? 0, least), answered: true }
+}
+
+/** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
+async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
+  metrics.add(`uncounted_${reason}`)
+  await complain(tell, reason)
+}
+
+async function complain(tell: Tell, reason: Complaint): Promise<void> {
+  const line = complaints.add(reason)
+  if (line !== undefined) await tell(line)
+}
+
+/** Refuses where the upstream has answered already: its answer does not reach the client. */
+async function withhold(kong: Kong, refusal: Rejection): Promise<void> {
+  // The header is the upstream's, and the client would decode the refusal by it.
+  await kong.response.clearHeader('content-encoding')
+  await refuse(kong, refusal)
+}

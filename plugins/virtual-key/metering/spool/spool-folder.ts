@@ -1,0 +1,89 @@
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isAlive, processName } from '../../telemetry/process-name.ts'
+import { Segment } from './segment.ts'
+
+/** Redis, process, runtime in the process, number. */
+const FILE = /^([0-9a-f]+)\.(\d+-\d+)\.([0-9a-f]+)\.(\d+)\.usage$/
+
+/**
+ * The folder in which usage records wait that outlive their process. A file's name says which Redis its records are for and which
+ * process it belongs to: that of a living process is left alone, that of one which ended is taken over by whoever uses the same Redis.
+ * Kong never runs two plugin servers with one prefix but for some seconds of a reload, and if a file should be settled by two all the
+ * same, their records have ids and count once.
+ */
+export class SpoolFolder {
+  readonly path: string
+  readonly #process = processName(process.pid)
+  /** Runtimes of this process that still work on their files, and the Redis of each. */
+  readonly #living = new Map<string, string>()
+  #number = 0
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Until `leave`, files of this runtime are its own. @param redis names the Redis that it uses */
+  enter(runtime: string, redis: string): void {
+    this.#living.set(runtime, redis)
+  }
+
+  leave(runtime: string): void {
+    this.#living.delete(runtime)
+  }
+
+  /** @param redis names the Redis @throws Error of the file system */
+  create(redis: string, runtime: string): Segment {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 })
+    return Segment.create(this.#newPath(redis, runtime))
+  }
+
+  /** Takes over what processes that ended have left for a Redis, the eldest first. @throws Error of the file system */
+  takeOver(redis: string, runtime: string): Segment[] {
+    return this.#left((to) => to === redis).flatMap((name) => {
+      try {
+        return [Segment.takeOver(join(this.path, name), this.#newPath(redis, runtime))]
+      } catch (error) {
+        if (isMissing(error)) return []
+        throw error
+      }
+    })
+  }
+
+  /** Names of the first files that nobody works on, for a Redis that no runtime of this process uses; at most 10. Never throws. */
+  unclaimed(): string[] {
+    const used = new Set(this.#living.values())
+    try {
+      return this.#left((to) => !used.has(to)).slice(0, 10)
+    } catch {
+      // Whoever wants to write there says it.
+      return []
+    }
+  }
+
+  /** Files that nobody works on, the eldest first. @throws Error of the file system */
+  #left(isFor: (redis: string) => boolean): string[] {
+    let names: string[]
+    try {
+      names = readdirSync(this.path)
+    } catch (error) {
+      if (isMissing(error)) return []
+      throw error
+    }
+    const left = names.filter((name) => {
+      const [, to, owner = '', runtime = ''] = FILE.exec(name) ?? []
+      if (to === undefined || !isFor(to)) return false
+      return owner === this.#process ? !this.#living.has(runtime) : !isAlive(owner)
+    })
+    const numberOf = (name: string) => Number(FILE.exec(name)?.[4])
+    return left.sort((a, b) => numberOf(a) - numberOf(b))
+  }
+
+  #newPath(redis: string, runtime: string): string {
+    return join(this.path, `${redis}.${this.#process}.${runtime}.${this.#number++}.usage`)
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+}

@@ -1,0 +1,22 @@
+import type { Uncounted } from '../../telemetry/metrics.ts'
+import { type Answer, type Usage, UsageReader } from '../../usage/index.ts'
+import type { Tapped } from './tapped.ts'
+
+/** What a tapped response reports. */
+export interface TappedUsage {
+  /** Else why it has none. */
+  readonly reported: Usage | Uncounted
+  /** Where it can be fetched again. */
+  readonly answer: Answer | undefined
+}
+
+export function tappedUsage({ hints, head, tail, ended }: Tapped): TappedUsage {
+  const reader = new UsageReader(hints)
+  reader.feed(head)
+  if (tail !== undefined) {
+    reader.gap()
+    reader.feed(tail)
+  }
+  const { usage, reason, answer } = reader.inspect()
+  return { reported: usage ?? (ended ? reason : 'cut_off'), answer }
+}

@@ -1,0 +1,46 @@
+import type { Reservation } from '../admission/reserve.ts'
+import { KEEP } from '../metering/tap/lua.ts'
+import type { Splice } from './include-usage.ts'
+
+/** Name in kong.ctx.shared of a buffered request's note. NOTE, the tapped one's, would make a tap turn buffering off. */
+export const HELD = 'vk_held'
+
+/** What the access phase tells later phases of the same request through kong.ctx.shared, and through the tap where there is one. */
+export interface Note {
+  /** The key id, where the access phase has to tell it. */
+  readonly key?: string
+  /** What the request holds of its key's budget. */
+  readonly reservation?: Reservation
+}
+
+/** A change that the tap makes in the request's body, if that still has the length it had. */
+export interface BodyChange extends Splice {
+  /** Unit: bytes. */
+  readonly length: number
+}
+
+/** What the tap itself has to do. */
+export interface Wishes {
+  readonly change?: BodyChange | undefined
+  /** Keep the start of the request's body for an estimate. */
+  readonly keep?: boolean
+}
+
+/** First line: the tap's wishes, or nothing. Second: the note, which the tap only hands over. */
+export function noteText(note: Note, { change, keep = false }: Wishes = {}): string {
+  const wishes = [...(keep ? [KEEP] : []), ...(change === undefined ? [] : [changeText(change)])]
+  return `${wishes.join(' ')}\n${JSON.stringify(note)}`
+}
+
+function changeText({ length, from, to, text }: BodyChange): string {
+  return `${length} ${from} ${to} ${text}`
+}
+
+/** @returns an empty note where the text is none of ours */
+export function noteFrom(text: string): Note {
+  try {
+    return (JSON.parse(text.slice(text.indexOf('\n') + 1)) as Note | null) ?? {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,61 @@
+import type { Refused } from '../admission/admit.ts'
+
+/** Why a response or request added nothing to any total. */
+export type Uncounted =
+  | 'no_key'
+  | 'no_usage'
+  | 'unreadable'
+  /** Tapped: it ended early, because the client hung up or the upstream broke off, and had not reported usage. */
+  | 'cut_off'
+  /** Tapped: the tap on the route is not the one that belongs to this plugin. */
+  | 'tap_unknown'
+  /** The settlement was refused by Redis for good, or the waiting room was full. */
+  | 'dropped'
+
+export type Counter =
+  | 'settled'
+  | 'tokens'
+  /** Settlements whose tokens are estimated; `settled` and `tokens` contain them. */
+  | 'estimated'
+  | 'tokens_estimated'
+  | 'crossings'
+  /** Settlements that count for an overflow id, because there is no room for another id from a header. */
+  | 'overflowed'
+  | 'queued'
+  /** Usage records written to the spool, and those of an earlier process that were read from it. */
+  | 'spooled'
+  | 'spool_recovered'
+  | 'duplicates'
+  | 'delivered'
+  | 'attempts_failed'
+  | 'buried'
+  | 'refused_websocket'
+  /** Requests that could not be counted, or not be reserved for, as they were: 400, 413, 415 and 431. */
+  | 'refused_uncountable'
+  /** Requests whose key Redis could not be asked about. */
+  | 'unchecked'
+  | `refused_${Refused}`
+  /** Responses of tapped routes that were buffered, and counted, because the route has no tap. */
+  | 'tap_missing'
+  | `uncounted_${Uncounted}`
+
+/** Counters of this process since its start. */
+export class Metrics {
+  readonly #counts = new Map<Counter, number>()
+
+  add(counter: Counter, n = 1): void {
+    this.#counts.set(counter, (this.#counts.get(counter) ?? 0) + n)
+  }
+
+  get(counter: Counter): number {
+    return this.#counts.get(counter) ?? 0
+  }
+
+  /** `name=value` pairs sorted by name, for one log line. */
+  toString(): string {
+    return [...this.#counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, n]) => `${name}=${n}`)
+      .join(' ')
+  }
+}
