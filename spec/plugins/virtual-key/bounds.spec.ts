@@ -24,7 +24,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     spec: '../../integration/escapes.spec.ts',
     title: 'a header behind many others is seen as well, and more than Kong can show are refused',
   },
-  'A key id': { spec: 'identify.spec.ts', title: 'passes over a name that would fill Redis' },
+  'A key id': { spec: 'request/identity.spec.ts', title: 'passes over a name that would fill Redis' },
   'A request body that is read where usage is asked for or tokens are reserved': {
     spec: '../../fixtures/ways-out/bodies.ts',
     title: 'TOO_LARGE',
