@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { counted } from '../doctor/wording.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
@@ -9,12 +9,12 @@ import { secondsFrom } from '../options/duration.ts'
 import { findAlert } from './alert-find.ts'
 
 /** `vk alerts discard`: one alert that nobody wants. */
-export function addAlertDiscard(alerts: Command, log: Log, print: (text: string) => void): void {
+export function addAlertDiscard(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('discard'))
     .description('removes an alert that waits or is dead; it is never delivered')
     .argument('<id>', 'the webhook-id')
     .action((id: string, options: ConnectionOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const { state, partition, record, entry } = await findAlert(redis, id)
         if (state === 'new') throw new Failure(`alert ${id} is being delivered: try again when it waits`)
         if (state === 'delivered') throw new Failure(`alert ${id} was delivered`)
@@ -22,20 +22,20 @@ export function addAlertDiscard(alerts: Command, log: Log, print: (text: string)
         if (!(await discard(redis, partition, id, state, at))) {
           throw new Failure(`alert ${id} was replayed, removed or taken by somebody else`)
         }
-        print(`alert ${id} of key ${JSON.stringify(record.keyId)} is discarded`)
+        context.print(`alert ${id} of key ${JSON.stringify(record.keyId)} is discarded`)
       }),
     )
 }
 
 /** `vk alerts purge`: dead alerts, of which an outbox keeps every one until somebody does something about it. */
-export function addAlertPurge(alerts: Command, log: Log, print: (text: string) => void): void {
+export function addAlertPurge(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('purge'))
     .description('removes dead alerts for ever')
     .option('--older-than <time>', 'only those given up longer ago than, such as 30d; else all')
     .option('--yes', 'does it; else only their number is told')
     .action((options: ConnectionOptions & { readonly olderThan?: string; readonly yes?: boolean }) => {
       const seconds = options.olderThan === undefined ? 0 : secondsFrom('--older-than', options.olderThan)
-      return connected(options, log, async (redis) => {
+      return connected(options, context, async (redis) => {
         // By Redis's clock, as the entries' ids: they begin with when an alert was given up.
         const [now = 0] = (await redis.time()).map(Number)
         const before = (now - seconds + (options.olderThan === undefined ? 1 : 0)) * 1000
@@ -47,8 +47,8 @@ export function addAlertPurge(alerts: Command, log: Log, print: (text: string) =
             : (await redis.xrange(dead, '-', `(${before}-0`)).length
         }
         const alerts = counted(count, 'dead alert')
-        if (options.yes) return print(`${alerts} removed`)
-        print(`${alerts} would be removed`)
+        if (options.yes) return context.print(`${alerts} removed`)
+        context.print(`${alerts} would be removed`)
         if (count > 0) throw new Failure('nothing was removed: --yes does it', 2)
       })
     })

@@ -3,7 +3,7 @@ import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { requeue, type Whereabouts } from '../../plugins/virtual-key/outbox/requeue.ts'
 import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { OR_STDIN } from '../options/input-file.ts'
@@ -17,7 +17,7 @@ interface ReplayOptions extends ConnectionOptions {
 }
 
 /** `vk alerts replay`: a dead or waiting alert, or one from the history, is due now. */
-export function addAlertReplay(alerts: Command, log: Log, print: (text: string) => void): void {
+export function addAlertReplay(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('replay'))
     .description('sends an alert again, with a fresh schedule; its earlier attempts stay on record')
     .argument('[id]', 'the webhook-id')
@@ -29,19 +29,19 @@ export function addAlertReplay(alerts: Command, log: Log, print: (text: string) 
         throw new Failure('give either the id of an alert or --all-dead', 2)
       }
       const { configuration } = options
-      const override = options.url === undefined ? undefined : webhookUrl('--url', options.url)
+      const override = options.url === undefined ? undefined : await webhookUrl('--url', options.url, context)
       const changes = {
         ...(override === undefined ? {} : { override }),
         ...(configuration === undefined ? {} : { configuration }),
       }
-      await connected(options, log, async (redis) => {
+      await connected(options, context, async (redis) => {
         const chosen =
           id === undefined
             ? (await survey(redis)).filter(({ state }) => state === 'dead')
             : [await findAlert(redis, id)]
         let replayed = 0
         for (const one of chosen) if (await replay(redis, one, changes)) replayed++
-        print(`${replayed} of ${chosen.length} alerts will be sent again`)
+        context.print(`${replayed} of ${chosen.length} alerts will be sent again`)
         if (replayed < chosen.length)
           throw new Failure('the others were replayed or removed by somebody else')
       })

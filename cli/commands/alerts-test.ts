@@ -12,8 +12,8 @@ import { type Surveyed, surveyPartition } from '../../plugins/virtual-key/outbox
 import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
 import { rfc3339 } from '../../schema/alert.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { OR_STDIN } from '../options/input-file.ts'
@@ -42,7 +42,7 @@ interface Result {
  * an alert goes the way that alert would go now: into the outbox, for a running dispatcher that knows its secrets. With `--url` it
  * is sent from here.
  */
-export function addAlertTest(alerts: Command, log: Log, print: (text: string) => void): void {
+export function addAlertTest(alerts: Command, context: CommandContext): void {
   withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
     .description("sends a signed test event to a key's webhook, through a running dispatcher, or to --url")
     .argument('<key id>', 'the virtual key')
@@ -57,15 +57,15 @@ export function addAlertTest(alerts: Command, log: Log, print: (text: string) =>
     .option('--wait <seconds>', 'how long to wait for a dispatcher', seconds, 30)
     .action(async (keyId: string, options: TestOptions) => {
       if (options.url !== undefined) {
-        const url = webhookUrl('--url', options.url)
-        return report(await sendFromHere(keyId, { ...options, url }), print)
+        const url = await webhookUrl('--url', options.url, context)
+        return report(await sendFromHere(keyId, { ...options, url }, context), context)
       }
-      await connected(options, log, async (redis) => {
+      await connected(options, context, async (redis) => {
         const { configuration } = options
         const model = await (configuration === undefined
           ? latestOf(redis, keyId)
           : modelOf(redis, keyId, configuration))
-        report(await sendFromOutbox(redis, keyId, model, options.wait * 1000), print)
+        report(await sendFromOutbox(redis, keyId, model, options.wait * 1000), context)
       })
     })
 }
@@ -80,9 +80,13 @@ export function testId(): string {
   return `vk_test_${randomBytes(12).toString('hex')}`
 }
 
-async function sendFromHere(keyId: string, options: TestOptions & { readonly url: string }): Promise<Result> {
+async function sendFromHere(
+  keyId: string,
+  options: TestOptions & { readonly url: string },
+  context: CommandContext,
+): Promise<Result> {
   const { url, format, allowPrivateNetworks = false } = options
-  const keys = keysFor(options)
+  const keys = await keysFor(options, context)
   const body = render(format, testPayload(keyId))
   const sender = new Sender(Date.now)
   try {
@@ -95,8 +99,11 @@ async function sendFromHere(keyId: string, options: TestOptions & { readonly url
 }
 
 /** A receiver that verifies refuses an unsigned test, which then says nothing about its alerts: so that has to be asked for. */
-function keysFor({ secretFile, configuration, unsigned }: TestOptions): readonly SigningKey[] {
-  const secrets = secretsFrom(secretFile, process.env)
+async function keysFor(
+  { secretFile, configuration, unsigned }: TestOptions,
+  context: CommandContext,
+): Promise<readonly SigningKey[]> {
+  const secrets = await secretsFrom(secretFile, context)
   if (unsigned && secrets.some) throw new Failure('--unsigned, but signing secrets are named too', 2)
   const keys = configuration === undefined ? secrets.common : secrets.get(configuration)
   if (keys !== undefined) return keys
@@ -197,12 +204,12 @@ async function sendFromOutbox(
 
 function report(
   { url, attempt: { status, duration, error }, unsigned }: Result,
-  print: (text: string) => void,
+  context: CommandContext,
 ): void {
   const test = unsigned ? 'unsigned test: ' : ''
   const answer = `${test}${loggable(url)} answered ${status ?? 'nothing'} in ${duration} ms`
   if (status === undefined || status < 200 || status > 299) throw new Failure(`${answer}: ${error ?? ''}`)
-  print(answer)
+  context.print(answer)
 }
 
 function seconds(text: string): number {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { type AlertView, viewOf } from '../output/alert-view.ts'
 import { json } from '../output/json.ts'
@@ -17,7 +17,7 @@ interface ListOptions extends ConnectionOptions {
 }
 
 /** `vk alerts`: what is in the outbox, and what to do about it. */
-export function addAlerts(program: Command, log: Log, print: (text: string) => void): void {
+export function addAlerts(program: Command, context: CommandContext): void {
   const alerts = program.command('alerts').description('alerts that wait, are dead, or were delivered')
 
   withConnection(alerts.command('list'))
@@ -26,11 +26,11 @@ export function addAlerts(program: Command, log: Log, print: (text: string) => v
     .option('--delivered', 'only the delivered ones, as far back as the history goes')
     .option('--json', 'one JSON array')
     .action((options: ListOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const wanted = (state: Surveyed['state']) =>
           options.delivered ? state === 'delivered' : options.dead ? state === 'dead' : state !== 'delivered'
         const views = (await survey(redis)).filter(({ state }) => wanted(state)).map(viewOf)
-        print(options.json ? json(views, 2) : listed(views))
+        context.print(options.json ? json(views, 2) : listed(views))
       }),
     )
 
@@ -39,16 +39,16 @@ export function addAlerts(program: Command, log: Log, print: (text: string) => v
     .argument('<id>', 'the webhook-id')
     .option('--json', 'one JSON object')
     .action((id: string, options: ListOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const view = viewOf(await findAlert(redis, id))
-        print(options.json ? json(view, 2) : shown(view))
+        context.print(options.json ? json(view, 2) : shown(view))
       }),
     )
 
-  addAlertReplay(alerts, log, print)
-  addAlertDiscard(alerts, log, print)
-  addAlertPurge(alerts, log, print)
-  addAlertTest(alerts, log, print)
+  addAlertReplay(alerts, context)
+  addAlertDiscard(alerts, context)
+  addAlertPurge(alerts, context)
+  addAlertTest(alerts, context)
 }
 
 function listed(views: readonly AlertView[]): string {

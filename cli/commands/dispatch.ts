@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { newSettler } from '../../plugins/virtual-key/metering/settlements.ts'
 import { Dispatcher } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { SCHEDULE } from '../../plugins/virtual-key/outbox/outcome.ts'
@@ -8,8 +8,10 @@ import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
 import { connect } from '../../plugins/virtual-key/redis/connection.ts'
 import { type Log, lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../plugins/virtual-key/telemetry/metrics.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
+import { VariableOption } from '../options/environment.ts'
 import { secretsFrom, withSecretFile } from '../options/secrets.ts'
 
 interface DispatchOptions extends ConnectionOptions {
@@ -21,19 +23,21 @@ interface DispatchOptions extends ConnectionOptions {
 const PATIENCE = 8000
 
 /** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
-export function addDispatch(program: Command, print: (text: string) => void): void {
+export function addDispatch(program: Command, context: CommandContext): void {
   withSecretFile(withConnection(program.command('dispatch')))
     .description('delivers alerts until SIGTERM or SIGINT; needs the signing secrets, which are not in Redis')
     .addOption(
-      new Option('--schedule <times>', 'waits between attempts, such as 5s,5m,2h').env(
+      new VariableOption(
+        '--schedule <times>',
+        'waits between attempts, such as 5s,5m,2h',
         'VIRTUAL_KEY_RETRY_SCHEDULE',
       ),
     )
     .action(async (options: DispatchOptions) => {
-      const signers = secretsFrom(options.secretFile, process.env)
+      const signers = await secretsFrom(options.secretFile, context)
       const schedule = options.schedule === undefined ? SCHEDULE : readSchedule(options.schedule)
-      const log: Log = lineLog((line) => print(line.trimEnd()))
-      const { redis } = connect(redisConfig(options, process.env), log)
+      const log: Log = lineLog((line) => context.print(line.trimEnd()))
+      const { redis } = connect(redisConfig(options, context.env), log)
       const sender = new Sender(Date.now)
       const metrics = new Metrics()
       const dispatcher = new Dispatcher({
@@ -47,6 +51,7 @@ export function addDispatch(program: Command, print: (text: string) => void): vo
         random: Math.random,
         schedule,
       })
+      const stop = context.stopSignal()
       dispatcher.start()
       log.info(`dispatching, process ${process.pid}`)
       if (!signers.some) {
@@ -54,7 +59,7 @@ export function addDispatch(program: Command, print: (text: string) => void): vo
           'no signing secret is named (--secret-file or VIRTUAL_KEY_SECRETS): only alerts of configurations without secrets are delivered, the others wait',
         )
       }
-      await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+      if (!stop.aborted) await once(stop, 'abort')
       await dispatcher.stop(PATIENCE)
       redis.disconnect()
       await sender.close()

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { CommandContext } from '../context.ts'
 import { CHECKS } from '../doctor/checks.ts'
 import { examine } from '../doctor/examine.ts'
 import type { Finding } from '../doctor/finding.ts'
@@ -17,7 +18,7 @@ interface DoctorOptions extends ConnectionOptions, AdminOptions {
 }
 
 /** `vk doctor`: looks at everything from where the operator sits, and says what to do. */
-export function addDoctor(program: Command, print: (text: string) => void): void {
+export function addDoctor(program: Command, context: CommandContext): void {
   withSecretFile(withAdmin(withConnection(program.command('doctor'))), 'with --send: ')
     .description(
       'looks at Kong, Redis and the webhooks, and says what to do; exit code 1 where something fails',
@@ -26,27 +27,27 @@ export function addDoctor(program: Command, print: (text: string) => void): void
     .option('--timeout <seconds>', 'longest time for one check', seconds, 10)
     .option('--json', 'one JSON array')
     .action(async (options: DoctorOptions) => {
-      const seat = seatFrom(options)
+      const seat = await seatFrom(options, context)
       try {
         const findings = await examine(seat, CHECKS)
-        print(options.json ? JSON.stringify(findings, null, 2) : report(findings))
+        context.print(options.json ? JSON.stringify(findings, null, 2) : report(findings))
         conclude(findings, await seat.reaches())
       } finally {
-        await seat.close()
+        seat.close()
       }
     })
 }
 
-function seatFrom(options: DoctorOptions): Seat {
+async function seatFrom(options: DoctorOptions, context: CommandContext): Promise<Seat> {
   const { adminUrl, adminToken, adminTokenHeader, send, secretFile, timeout } = options
-  const api = adminFrom(options)
+  const api = adminFrom(options, context)
   return new Seat({
-    redis: redisConfig(options, process.env),
+    redis: redisConfig(options, context.env),
     admin:
       api === undefined || adminUrl === undefined
         ? undefined
         : { api, url: adminUrl, headers: adminToken === undefined ? {} : { [adminTokenHeader]: adminToken } },
-    signers: send ? secretsFrom(secretFile, process.env) : undefined,
+    signers: send ? await secretsFrom(secretFile, context) : undefined,
     patience: timeout * 1000,
   })
 }

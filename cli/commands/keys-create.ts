@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, redisConfig, withConnection } from '../options/connection.ts'
 import { secondsFrom } from '../options/duration.ts'
@@ -32,7 +32,7 @@ type CreateOptions = ConnectionOptions &
   RegistryChoice & { readonly ttl?: string; readonly keyFile?: string }
 
 /** `vk keys create`: consumer, credential and settings of a virtual key, in Kong and in the registry. */
-export function addKeysCreate(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysCreate(keys: Command, context: CommandContext): void {
   const create = withConnection(keys.command('create'))
     .description(
       'makes a virtual key: its settings, and with --admin-url its consumer and credential in Kong',
@@ -47,28 +47,28 @@ export function addKeysCreate(keys: Command, log: Log, print: (text: string) => 
     checkId(id)
     if (options.keyFile === '-' && options.alertWebhookFile === '-')
       throw new Failure('only one of --key-file and --alert-webhook-file can be stdin', 2)
-    const settings = settingsFrom(options, Date.now())
+    const settings = await settingsFrom(options, Date.now(), context)
     const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
-    const api = adminFrom(options)
+    const api = adminFrom(options, context)
     if (api === undefined) checkAlone(options)
-    const wanted = { id, settings, ...ttl, secret: keySecret(options.keyFile) }
+    const wanted = { id, settings, ...ttl, secret: await keySecret(options.keyFile, context) }
     const kong = api && (await readKong(api, id, options))
     const inRegistry =
       options.registry ?? (kong === undefined || kong.applying.some(({ config }) => config.registry === true))
     const finish = async (redis: Connection | undefined) => {
       const registry = redis && (await readRegistry(redis, id))
-      const here = redis ? { redis: redisConfig(options, process.env) } : {}
+      const here = redis ? { redis: redisConfig(options, context.env) } : {}
       const chosen = options.registry !== undefined
       const notes = createNotes({ settings, registry, kong, here, chosen })
       const plan = joined(createPlan(wanted, registry, kong), { changes: [], kept: [], notes })
       const means = {
         ...(api ? { api } : {}),
-        ...(redis ? { registry: registryWrites(redis, log) } : {}),
+        ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         secret: wanted.secret,
       }
-      await carryOut(plan, means, { options, log, print })
+      await carryOut(plan, means, { options, ...context })
     }
-    await (inRegistry ? connected(options, log, finish) : finish(undefined))
+    await (inRegistry ? connected(options, context, finish) : finish(undefined))
   })
 }
 

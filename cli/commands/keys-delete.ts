@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey } from '../../plugins/virtual-key/registry/read.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { json } from '../output/json.ts'
@@ -21,14 +21,14 @@ import { registryWrites } from '../provisioning/registry-writes.ts'
 type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
 
 /** `vk keys delete`: everything that `vk` made for a key. */
-export function addKeysDelete(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysDelete(keys: Command, context: CommandContext): void {
   const command = withConnection(keys.command('delete'))
     .description('takes a key out of the registry, and with --admin-url what vk made for it out of Kong')
     .argument('<id>', 'the virtual key')
     .option('--yes', 'does it; else the plan is printed, and that is all')
   withRegistryChoice(withProvisioning(command), 'leaves the registry alone').action(
     async (id: string, options: DeleteOptions) => {
-      const api = adminFrom(options)
+      const api = adminFrom(options, context)
       if (api === undefined && options.registry === false)
         throw new Failure('--no-registry without --admin-url leaves nothing', 2)
       const kong = api && (await readConsumer(api, id))
@@ -44,13 +44,16 @@ export function addKeysDelete(keys: Command, log: Log, print: (text: string) => 
           kept: [],
           notes: options.registry === undefined ? leftOut(redis !== undefined, kong !== undefined) : [],
         })
-        const means = { ...(api ? { api } : {}), ...(redis ? { registry: registryWrites(redis, log) } : {}) }
+        const means = {
+          ...(api ? { api } : {}),
+          ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
+        }
         const dryRun = options.dryRun === true || options.yes !== true
-        await carryOut(plan, means, { options: { ...options, dryRun }, log, print })
+        await carryOut(plan, means, { options: { ...options, dryRun }, ...context })
         if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
           throw new Failure('nothing was deleted: --yes does it', 2)
       }
-      await (inRegistry ? connected(options, log, finish) : finish(undefined))
+      await (inRegistry ? connected(options, context, finish) : finish(undefined))
     },
   )
 }

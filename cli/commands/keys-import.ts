@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { type Command, Option } from 'commander'
 import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { counted } from '../doctor/wording.ts'
 import { Failure } from '../failure.ts'
 import { Importer, type Tally } from '../import/importer.ts'
@@ -11,7 +11,7 @@ import { Provisioner } from '../import/provisioner.ts'
 import { type FileFormat, rowsOf } from '../import/rows.ts'
 import { writeEntry } from '../import/write-entry.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
-import { OR_STDIN } from '../options/input-file.ts'
+import { OR_STDIN, type Stdin } from '../options/input-file.ts'
 import { json } from '../output/json.ts'
 import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
 
@@ -37,7 +37,7 @@ const BATCH_WITH_KONG = 8
 const BETWEEN_PROGRESS = 1000
 
 /** `vk keys import`: takes a table of keys over, as often as one likes. */
-export function addKeysImport(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysImport(keys: Command, context: CommandContext): void {
   withAdmin(withConnection(keys.command('import')))
     .description('writes keys from a file: CSV with a header, or one JSON object a line')
     .argument('<file>', `the file, ${OR_STDIN}`)
@@ -52,8 +52,8 @@ export function addKeysImport(keys: Command, log: Log, print: (text: string) => 
     .option('--dry-run', 'only tell what would be written')
     .option('--json', 'the counts as one JSON object')
     .action(async (file: string, options: ImportOptions) => {
-      const chunks = await chunksOf(file)
-      await connected(options, log, (redis) => importFile(redis, file, chunks, options, print))
+      const chunks = await chunksOf(file, context)
+      await connected(options, context, (redis) => importFile(redis, file, chunks, options, context))
     })
 }
 
@@ -62,16 +62,16 @@ async function importFile(
   file: string,
   chunks: AsyncIterable<Uint8Array>,
   options: ImportOptions,
-  print: (text: string) => void,
+  context: CommandContext,
 ): Promise<void> {
   const { dryRun = false, keepGoing = false, keyFromId = false } = options
-  const api = adminFrom(options)
+  const api = adminFrom(options, context)
   if (keyFromId && api === undefined)
     throw new Failure('--key-from-id is about Kong: give --admin-url too', 2)
   const kong = api && new Provisioner(api, { dryRun, keyFromId })
   const name = file === '-' ? 'stdin' : file
   const tell = (parts: ReadonlyArray<string | number | undefined>) =>
-    process.stderr.write(`${printable([name, ...parts].filter((part) => part !== undefined).join(':'))}\n`)
+    context.note(printable([name, ...parts].filter((part) => part !== undefined).join(':')))
   const now = Date.now()
   let told = performance.now()
   const importer = new Importer({
@@ -102,7 +102,7 @@ async function importFile(
   const { tally } = importer
   const prefix = dryRun ? 'dry run: ' : ''
   const texts = [summary(tally), ...(kong ? [kongSummary(kong.tally)] : [])]
-  print(
+  context.print(
     options.json
       ? json({ ...tally, ...kong?.tally, dry_run: dryRun })
       : texts.map((text) => `${prefix}${text}`).join('\n'),
@@ -110,8 +110,8 @@ async function importFile(
   if (tally.bad > 0) throw new Failure(verdict(tally, keepGoing, dryRun))
 }
 
-async function chunksOf(file: string): Promise<AsyncIterable<Uint8Array>> {
-  if (file === '-') return process.stdin
+async function chunksOf(file: string, { stdin }: Stdin): Promise<AsyncIterable<Uint8Array>> {
+  if (file === '-') return stdin
   try {
     const handle = await open(file)
     if (!(await handle.stat()).isDirectory()) return handle.createReadStream()

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey, registeredKeys, type Spent, spentBy } from '../../plugins/virtual-key/registry/read.ts'
 import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { json } from '../output/json.ts'
@@ -17,12 +17,14 @@ interface ShowOptions extends ConnectionOptions {
 const PAGE = 500
 
 /** `vk keys list` and `vk keys show`. */
-export function addKeysList(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysList(keys: Command, context: CommandContext): void {
   withConnection(keys.command('list'))
     .description('every registered key with its state, its budget and what it has spent')
     .option('--json', 'one JSON array, a key on each line')
     .action((options: ShowOptions) =>
-      connected(options, log, (redis) => (options.json ? listJson(redis, print) : listTable(redis, print))),
+      connected(options, context, (redis) =>
+        options.json ? listJson(redis, context) : listTable(redis, context),
+      ),
     )
 
   withConnection(keys.command('show'))
@@ -30,12 +32,12 @@ export function addKeysList(keys: Command, log: Log, print: (text: string) => vo
     .argument('<id>', 'the virtual key')
     .option('--json', 'one JSON object')
     .action((id: string, options: ShowOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const found = await readKey(redis, id)
         if (found === undefined) throw unknownKey(id)
         const view = keyView(found, Date.now())
         const rows = Object.entries(view).map(([name, value]) => [name, String(value)])
-        print(options.json ? json(view, 2) : table(['FIELD', 'VALUE'], rows))
+        context.print(options.json ? json(view, 2) : table(['FIELD', 'VALUE'], rows))
       }),
     )
 }
@@ -44,25 +46,25 @@ export function unknownKey(id: string): Failure {
   return new Failure(`no key ${json(id)} is registered`)
 }
 
-async function listTable(redis: Connection, print: (text: string) => void): Promise<void> {
+async function listTable(redis: Connection, context: CommandContext): Promise<void> {
   const text = new PagedTable(LIST_HEAD)
   let found = false
   for await (const page of pages(redis)) {
-    print(text.page(page.map(([view, spent]) => listRow(view, spent))))
+    context.print(text.page(page.map(([view, spent]) => listRow(view, spent))))
     found = true
   }
-  if (!found) print('none')
+  if (!found) context.print('none')
 }
 
-async function listJson(redis: Connection, print: (text: string) => void): Promise<void> {
+async function listJson(redis: Connection, context: CommandContext): Promise<void> {
   let before = '['
   for await (const page of pages(redis)) {
     for (const [view, { totals, reserved }] of page) {
-      print(`${before}${json({ ...view, spent: totals, reserved })}`)
+      context.print(`${before}${json({ ...view, spent: totals, reserved })}`)
       before = ','
     }
   }
-  print(before === '[' ? '[]' : ']')
+  context.print(before === '[' ? '[]' : ']')
 }
 
 type Shown = readonly [KeyView, Spent]

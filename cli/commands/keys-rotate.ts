@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { secondsFrom } from '../options/duration.ts'
 import { OR_STDIN } from '../options/input-file.ts'
@@ -18,7 +18,7 @@ interface RotateOptions extends Provisioning {
 }
 
 /** `vk keys rotate`: a new key for the same consumer; id, settings and total stay. */
-export function addKeysRotate(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysRotate(keys: Command, context: CommandContext): void {
   const rotate = keys
     .command('rotate')
     .description('makes a new credential and lets the old ones work for a while longer')
@@ -29,16 +29,16 @@ export function addKeysRotate(keys: Command, log: Log, print: (text: string) => 
   withProvisioning(rotate).action(async (id: string, options: RotateOptions) => {
     const overlap = secondsFrom('--overlap', options.overlap, 0)
     const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }
-    const api = adminFrom(options)
+    const api = adminFrom(options, context)
     if (api === undefined) throw new Failure('credentials are in Kong: give --admin-url', 2)
-    const secret = keySecret(options.keyFile)
+    const secret = await keySecret(options.keyFile, context)
     const state = await readConsumer(api, id)
     if (state.consumer === undefined)
       throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
     await carryOut(
       rotationPlan({ id, secret, overlap, ...ttl }, state),
       { api, secret },
-      { options, log, print },
+      { options, ...context },
     )
   })
 }

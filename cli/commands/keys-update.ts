@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey } from '../../plugins/virtual-key/registry/read.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import {
@@ -29,20 +29,20 @@ const NOT_REGISTERED = '; vk keys create registers it, or without a registry cha
 type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
-export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => void): void {
+export function addKeysUpdate(keys: Command, context: CommandContext): void {
   const update = withConnection(keys.command('update'))
     .description('changes the named settings in the registry, and a rate limit in Kong; the others stay')
     .argument('<id>', 'the virtual key')
-  withAdmin(withUnset(withKeySettings(update))).action((id: string, options: UpdateOptions) => {
-    const changes = changesFrom(options)
-    const api = adminFrom(options)
-    return connected(options, log, async (redis) => {
-      for (const note of await notesOn(redis, id, changes)) log.warn(note)
+  withAdmin(withUnset(withKeySettings(update))).action(async (id: string, options: UpdateOptions) => {
+    const changes = await changesFrom(options, context)
+    const api = adminFrom(options, context)
+    return connected(options, context, async (redis) => {
+      for (const note of await notesOn(redis, id, changes)) context.log.warn(note)
       const changed = await change(redis, id, changes).catch((error: Error) => {
         throw error instanceof Failure ? new Failure(`${error.message}${NOT_REGISTERED}`) : error
       })
-      print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
-      if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, log, print)
+      context.print(`key ${json(id)} ${changed ? 'is updated' : 'had these settings already'}`)
+      if ('rate_limit' in changes) await limit(id, changes.rate_limit, api, context)
     })
   })
 
@@ -58,9 +58,9 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
       .description(description)
       .argument('<id>', 'the virtual key')
       .action((id: string, options: ConnectionOptions) =>
-        connected(options, log, async (redis) => {
+        connected(options, context, async (redis) => {
           const changed = await change(redis, id, { disabled })
-          print(`key ${json(id)} ${changed ? 'is' : 'was'} ${name}d${changed ? '' : ' already'}`)
+          context.print(`key ${json(id)} ${changed ? 'is' : 'was'} ${name}d${changed ? '' : ' already'}`)
         }),
       )
   }
@@ -71,10 +71,12 @@ export function addKeysUpdate(keys: Command, log: Log, print: (text: string) => 
     )
     .argument('<id>', 'the virtual key, registered or not')
     .action((id: string, options: ConnectionOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const epoch = await resetKey(redis, id, Date.now())
         if (epoch === undefined) throw new Failure(`key ${json(id)} is not registered and has spent nothing`)
-        print(`key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`)
+        context.print(
+          `key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`,
+        )
       }),
     )
 }
@@ -93,22 +95,24 @@ async function limit(
   id: string,
   minute: number | undefined,
   api: AdminApi | undefined,
-  log: Log,
-  print: (text: string) => void,
+  context: CommandContext,
 ): Promise<void> {
   if (api === undefined)
-    return log.warn('a rate limit is kept by Kong: give --admin-url to change it there too')
+    return context.log.warn('a rate limit is kept by Kong: give --admin-url to change it there too')
   const state = await readConsumer(api, id)
   if (state.consumer === undefined)
     throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
   const counter = async () => rateCounter(applying(await readGateway(api), undefined))
   const plan =
     minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
-  await carryOut(plan, { api }, { options: {}, log, print })
+  await carryOut(plan, { api }, { options: {}, ...context })
 }
 
-function changesFrom(options: KeyOptions & { readonly unset?: string }): KeyChanges {
-  const settings = settingsFrom(options, Date.now())
+async function changesFrom(
+  options: KeyOptions & { readonly unset?: string },
+  context: CommandContext,
+): Promise<KeyChanges> {
+  const settings = await settingsFrom(options, Date.now(), context)
   const cleared = unsetFrom(options.unset)
   const both = Object.keys(cleared).find((name) => name in settings)
   if (both !== undefined) throw new Failure(`${both} is both set and cleared`, 2)

@@ -3,8 +3,8 @@ import { dryRun } from '../../migrations/dry-run.ts'
 import { type Migrated, migrate } from '../../migrations/migrate.ts'
 import { type SchemaStatus, schemaStatus } from '../../migrations/status.ts'
 import { PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
 import { rfc3339 } from '../../schema/alert.ts'
+import type { CommandContext } from '../context.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { count, throttled } from '../output/migrate-news.ts'
 import { table } from '../output/table.ts'
@@ -16,7 +16,7 @@ interface MigrateOptions extends ConnectionOptions {
 }
 
 /** `vk migrate`: brings the schema in Redis to the one that this version writes. */
-export function addMigrate(program: Command, log: Log, print: (text: string) => void): void {
+export function addMigrate(program: Command, context: CommandContext): void {
   withConnection(program.command('migrate'))
     .description('brings Redis to the schema of this version; run it again after any end, or twice at once')
     .option('--status', 'only tell which steps are applied, and when')
@@ -25,9 +25,9 @@ export function addMigrate(program: Command, log: Log, print: (text: string) => 
     )
     .option('--json', 'one JSON object or array')
     .action((options: MigrateOptions) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const out = (value: unknown, text: string) =>
-          print(options.json ? JSON.stringify(value, null, 2) : text)
+          context.print(options.json ? JSON.stringify(value, null, 2) : text)
         if (options.status) {
           const view = statusView(await schemaStatus(redis))
           return out(view, statusTable(view))
@@ -38,7 +38,7 @@ export function addMigrate(program: Command, log: Log, print: (text: string) => 
           return out(plan, lines.join('\n') || UP_TO_DATE)
         }
         const progress = throttled(
-          (line) => log.info(line),
+          (line) => context.log.info(line),
           () => performance.now(),
         )
         const done = reportOf(await migrate(redis, { clock: Date.now, progress }))

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
-import { OR_STDIN } from '../options/input-file.ts'
+import { inputFrom, OR_STDIN } from '../options/input-file.ts'
 import { adminFrom } from '../provisioning/admin-connection.ts'
 import type { Gateway } from '../provisioning/applying.ts'
 import type { Plan, Scope } from '../provisioning/changes.ts'
@@ -27,7 +27,7 @@ interface EnableOptions extends PlaceOptions, ConnectionOptions {
 }
 
 /** `vk plugin`: where virtual-key is at work in Kong. */
-export function addPlugin(program: Command, log: Log, print: (text: string) => void): void {
+export function addPlugin(program: Command, context: CommandContext): void {
   const plugin = program.command('plugin').description('where virtual-key is at work in Kong')
 
   withConnection(withPlace(plugin.command('enable')))
@@ -41,12 +41,14 @@ export function addPlugin(program: Command, log: Log, print: (text: string) => v
         .default([], 'none'),
     )
     .option('--no-key-auth', 'leaves key-auth alone')
-    .action((options: EnableOptions, command: Command) => {
-      const config = configFrom(options.config, options.set)
+    .action(async (options: EnableOptions, command: Command) => {
+      const file = options.config
+      const text = file === undefined ? undefined : await inputFrom('--config', file, context)
+      const config = configFrom(text, options.set)
       const { clusterNodes, sentinelMaster } = options
       const named = command.getOptionValueSource('redisUrl') !== 'default' || clusterNodes || sentinelMaster
-      const redis = named ? pluginRedis(redisConfig(options, process.env)) : undefined
-      return planned(options, log, print, (place, gateway) =>
+      const redis = named ? pluginRedis(redisConfig(options, context.env)) : undefined
+      return planned(options, context, (place, gateway) =>
         enablePlan({ place, config, redis, keyAuth: options.keyAuth }, gateway),
       )
     })
@@ -55,7 +57,7 @@ export function addPlugin(program: Command, log: Log, print: (text: string) => v
     .description('switches virtual-key off there; key-auth stays')
     .option('--remove', 'takes it away, with its configuration')
     .action((options: PlaceOptions & { readonly remove?: boolean }) =>
-      planned(options, log, print, (place, gateway) => disablePlan(place, options.remove === true, gateway)),
+      planned(options, context, (place, gateway) => disablePlan(place, options.remove === true, gateway)),
     )
 }
 
@@ -68,17 +70,16 @@ function withPlace(command: Command): Command {
 
 async function planned(
   options: PlaceOptions,
-  log: Log,
-  print: (text: string) => void,
+  context: CommandContext,
   plan: (place: Place, gateway: Gateway) => Plan,
 ): Promise<void> {
   const { route, service, global } = options
   if ([route, service, global].filter((one) => one !== undefined).length !== 1)
     throw new Failure('give one of --route, --service and --global', 2)
-  const api = adminFrom(options)
+  const api = adminFrom(options, context)
   if (api === undefined) throw new Failure('plugins are in Kong: give --admin-url', 2)
   const gateway = await readGateway(api)
-  await carryOut(plan(placeIn(gateway, options), gateway), { api }, { options, log, print })
+  await carryOut(plan(placeIn(gateway, options), gateway), { api }, { options, ...context })
 }
 
 function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {

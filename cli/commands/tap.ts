@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
+import type { CommandContext } from '../context.ts'
 
 /** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
 const INDENT = 10
@@ -17,12 +18,11 @@ export function tapLines(indent = INDENT): string {
   return lines.map((line) => (line === '' ? '\n' : `${' '.repeat(indent)}${line}\n`)).join('')
 }
 
-/** Adds `vk tap`. @param print gets the text for stdout */
-export function addTap(vk: Command, print: (text: string) => void): void {
+export function addTap(vk: Command, context: CommandContext): void {
   vk.command('tap')
     .description('prints the post-function that a route with `body: tapped` needs beside virtual-key')
     .option('--indent <columns>', 'spaces before each line', columns, INDENT)
-    .action(({ indent }: { indent: number }) => print(tapLines(indent).trimEnd()))
+    .action(({ indent }: { indent: number }) => context.print(tapLines(indent).trimEnd()))
 }
 
 function columns(text: string): number {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { keyName } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey, spentBy } from '../../plugins/virtual-key/registry/read.ts'
-import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { json } from '../output/json.ts'
@@ -10,15 +10,15 @@ import { table } from '../output/table.ts'
 import { type UsageView, usageView } from '../output/usage-view.ts'
 
 /** `vk usage`: what a key has spent and what remains. Keys that are not registered have totals too. */
-export function addUsage(program: Command, log: Log, print: (text: string) => void): void {
+export function addUsage(program: Command, context: CommandContext): void {
   withConnection(program.command('usage'))
     .description("a key's total in every open window, and what remains of its budget")
     .argument('<id>', 'the virtual key, registered or not')
     .option('--json', 'one JSON object')
     .action((id: string, options: ConnectionOptions & { readonly json?: boolean }) =>
-      connected(options, log, async (redis) => {
+      connected(options, context, async (redis) => {
         const view = await usageOf(redis, id)
-        print(options.json ? json(view, 2) : shown(view))
+        context.print(options.json ? json(view, 2) : shown(view))
       }),
     )
 }

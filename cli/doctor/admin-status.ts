@@ -1,4 +1,4 @@
-import { request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 /** Whether the Admin API answers, and what its answer tells without being read. */
 export interface AdminStatus {
@@ -15,10 +15,12 @@ export async function statusOf(
   url: string,
   headers: Readonly<Record<string, string>>,
   limit: number,
+  dispatcher?: Dispatcher,
 ): Promise<AdminStatus> {
   try {
     const answer = await request(`${url.replace(/\/+$/, '')}/status`, {
       headers,
+      ...(dispatcher === undefined ? {} : { dispatcher }),
       signal: AbortSignal.timeout(limit),
     })
     const text = await answer.body.text()

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
-import { getGlobalDispatcher } from 'undici'
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { connect } from '../../plugins/virtual-key/redis/connection.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
@@ -97,8 +96,8 @@ export class Seat {
   }
 
   /** Never throws: whether it answers is what a check wants to know. */
-  adminStatus({ url, headers }: { readonly url: string; readonly headers: Headers }): Promise<AdminStatus> {
-    return this.#once('admin', () => statusOf(url, headers, this.step))
+  adminStatus({ api, url, headers }: NonNullable<SeatOptions['admin']>): Promise<AdminStatus> {
+    return this.#once('admin', () => statusOf(url, headers, this.step, api.dispatcher))
   }
 
   /** Everything of Kong's configuration that matters here. @throws Away, AdminError or Failure */
@@ -141,10 +140,8 @@ export class Seat {
     )
   }
 
-  /** What is still on its way must not keep the command from ending. */
-  async close(): Promise<void> {
+  close(): void {
     for (const close of this.#close) close()
-    await getGlobalDispatcher().destroy()
   }
 
   #once<T>(name: string, look: () => Promise<T>): Promise<T> {

@@ -1,9 +1,11 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { connect } from '../../plugins/virtual-key/redis/connection.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
 import type { RedisConfig } from '../../schema/config.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
+import { VariableOption } from './environment.ts'
 
 export interface ConnectionOptions {
   readonly redisUrl: string
@@ -16,27 +18,30 @@ export interface ConnectionOptions {
 export function withConnection(command: Command): Command {
   return command
     .addOption(
-      new Option(
+      new VariableOption(
         '--redis-url <url>',
         'redis:// or rediss://, without a password: that comes from REDIS_URL or REDIS_PASSWORD',
-      )
-        .default('redis://127.0.0.1:6379')
-        .env('REDIS_URL'),
+        'REDIS_URL',
+      ).default('redis://127.0.0.1:6379'),
     )
     .addOption(
-      new Option(
+      new VariableOption(
         '--cluster-nodes <host:port,…>',
         'nodes of a Redis Cluster to start from; replaces host and port',
-      ).env('REDIS_CLUSTER_NODES'),
+        'REDIS_CLUSTER_NODES',
+      ),
     )
     .addOption(
-      new Option(
+      new VariableOption(
         '--sentinel-master <name>',
         'master to ask the sentinels for; replaces host and port. REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD let in to them',
-      ).env('REDIS_SENTINEL_MASTER'),
+        'REDIS_SENTINEL_MASTER',
+      ),
     )
     .addOption(
-      new Option('--sentinel-nodes <host:port,…>', 'sentinels, with --sentinel-master').env(
+      new VariableOption(
+        '--sentinel-nodes <host:port,…>',
+        'sentinels, with --sentinel-master',
         'REDIS_SENTINEL_NODES',
       ),
     )
@@ -48,7 +53,7 @@ export function withConnection(command: Command): Command {
  */
 export function redisConfig(
   { redisUrl, clusterNodes, sentinelMaster, sentinelNodes }: ConnectionOptions,
-  env: NodeJS.ProcessEnv,
+  env: CommandContext['env'],
 ): RedisConfig {
   const url = URL.canParse(redisUrl) ? new URL(redisUrl) : undefined
   if (url === undefined || !/^rediss?:$/.test(url.protocol)) {
@@ -80,7 +85,7 @@ export function redisConfig(
 function sentinels(
   master: string | undefined,
   nodes: string | undefined,
-  env: NodeJS.ProcessEnv,
+  env: CommandContext['env'],
 ): Pick<RedisConfig, 'sentinel_master' | 'sentinel_nodes' | 'sentinel_username' | 'sentinel_password'> {
   if (master === undefined && nodes === undefined) return {}
   if (master === undefined || nodes === undefined)
@@ -107,7 +112,7 @@ function nodesFrom(kind: string, text: string): Array<{ host: string; port: numb
 /** Runs a command with a connection and closes it. @throws Failure when Redis cannot be reached */
 export async function connected(
   options: ConnectionOptions,
-  log: Log,
+  { env, log }: Pick<CommandContext, 'env' | 'log'>,
   work: (redis: Connection) => Promise<void>,
 ): Promise<void> {
   let trouble = ''
@@ -117,7 +122,7 @@ export async function connected(
       trouble = message
     },
   }
-  const { redis, opened } = connect(redisConfig(options, process.env), listen)
+  const { redis, opened } = connect(redisConfig(options, env), listen)
   try {
     await opened
     if (redis.status !== 'ready') throw new Failure(trouble || 'Redis does not answer', 3)

@@ -4,7 +4,7 @@ import type { Field } from '../../schema/fields.ts'
 import { type KeyField, type KeySettings, key } from '../../schema/key.ts'
 import { Failure } from '../failure.ts'
 import { secondsFrom } from './duration.ts'
-import { inputFrom, OR_STDIN } from './input-file.ts'
+import { inputFrom, OR_STDIN, type Stdin } from './input-file.ts'
 import { fromRfc3339 } from './time.ts'
 import { hasCredentials } from './url-credentials.ts'
 
@@ -45,10 +45,10 @@ export function withUnset(command: Command): Command {
  * @param now milliseconds since 1970
  * @throws Failure that names the option, with exit code 2
  */
-export function settingsFrom(options: KeyOptions, now: number): KeySettings {
+export async function settingsFrom(options: KeyOptions, now: number, context: Stdin): Promise<KeySettings> {
   const settings: Partial<Record<KeyField, unknown>> = {}
   for (const name of SETTABLE) {
-    const text = textFor(name, options, now)
+    const text = await textFor(name, options, now, context)
     if (text !== undefined) settings[name] = checked(name, text)
   }
   return settings as KeySettings
@@ -88,11 +88,16 @@ function flagOf(name: KeyField): string {
   return `--${name.replaceAll('_', '-')}`
 }
 
-function textFor(name: KeyField, options: KeyOptions, now: number): string | undefined {
+async function textFor(
+  name: KeyField,
+  options: KeyOptions,
+  now: number,
+  context: Stdin,
+): Promise<string | undefined> {
   const attribute = name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
   const given = (options as Readonly<Record<string, string | true | undefined>>)[attribute]
   if (name === 'expires_at') return expiry(given, options.expiresIn, now)
-  if (name === 'alert_webhook') return webhook(given, options.alertWebhookFile)
+  if (name === 'alert_webhook') return webhook(given, options.alertWebhookFile, context)
   return given === true ? 'true' : given
 }
 
@@ -119,7 +124,11 @@ function expiry(at: string | true | undefined, span: string | undefined, now: nu
   return String(now + secondsFrom('--expires-in', span, 0, LONGEST) * 1000)
 }
 
-function webhook(url: string | true | undefined, file: string | undefined): string | undefined {
+async function webhook(
+  url: string | true | undefined,
+  file: string | undefined,
+  context: Stdin,
+): Promise<string | undefined> {
   if (file === undefined) {
     if (typeof url === 'string' && hasCredentials(url)) {
       throw new Failure(
@@ -130,5 +139,5 @@ function webhook(url: string | true | undefined, file: string | undefined): stri
     return url === true ? undefined : url
   }
   if (url !== undefined) throw new Failure('give --alert-webhook or --alert-webhook-file, not both', 2)
-  return inputFrom('--alert-webhook-file', file).trim()
+  return (await inputFrom('--alert-webhook-file', file, context)).trim()
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Failure } from '../failure.ts'
-import { inputFrom } from './input-file.ts'
+import { inputFrom, type Stdin } from './input-file.ts'
 
 /** The secret that a client sends. It is shown once and never logged; nothing but Kong keeps it. */
 export interface KeySecret {
@@ -15,10 +15,10 @@ const PREFIX = 'vk_'
 const BYTES = 32
 
 /** From a file, `-` = stdin, else drawn at random. @throws Failure that never tells what it read */
-export function keySecret(file: string | undefined): KeySecret {
+export async function keySecret(file: string | undefined, context: Stdin): Promise<KeySecret> {
   if (file === undefined)
     return { text: `${PREFIX}${randomBytes(BYTES).toString('base64url')}`, generated: true }
-  const text = inputFrom('--key-file', file).replace(/\r?\n$/, '')
+  const text = (await inputFrom('--key-file', file, context)).replace(/\r?\n$/, '')
   // What an HTTP header can carry, without the blanks at its ends that servers take off.
   if (!/^[\x21-\x7e]+$/.test(text))
     throw new Failure(`--key-file: its ${text.length} characters are not one word of printable ASCII`, 2)

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { type SigningKey, signingKey } from '../../plugins/virtual-key/outbox/sign.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { inputFrom, OR_STDIN } from './input-file.ts'
 
@@ -26,8 +27,14 @@ export interface NamedSecrets extends Signers {
  * there. Without any, nothing that has to be signed is sent.
  * @throws Failure that tells the line but never a secret
  */
-export function secretsFrom(file: string | undefined, env: NodeJS.ProcessEnv): NamedSecrets {
-  const text = file === undefined ? (env.VIRTUAL_KEY_SECRETS ?? '') : inputFrom('--secret-file', file)
+export async function secretsFrom(
+  file: string | undefined,
+  context: Pick<CommandContext, 'env' | 'stdin'>,
+): Promise<NamedSecrets> {
+  const text =
+    file === undefined
+      ? (context.env.VIRTUAL_KEY_SECRETS ?? '')
+      : await inputFrom('--secret-file', file, context)
   const all: SigningKey[] = []
   const own = new Map<string, SigningKey[]>()
   for (const [i, line] of text.split(/[\n,]/).entries()) {

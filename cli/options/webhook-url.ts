@@ -1,6 +1,6 @@
 import { callable } from '../../plugins/virtual-key/outbox/target.ts'
 import { Failure } from '../failure.ts'
-import { inputFrom } from './input-file.ts'
+import { inputFrom, type Stdin } from './input-file.ts'
 import { hasCredentials } from './url-credentials.ts'
 
 /**
@@ -8,8 +8,8 @@ import { hasCredentials } from './url-credentials.ts'
  * credentials before the host are refused among the arguments, where every user of the machine could read them.
  * @throws Failure that does not tell the URL
  */
-export function webhookUrl(option: string, value: string): string {
-  const url = value === '-' ? inputFrom(option, value).trim() : value
+export async function webhookUrl(option: string, value: string, context: Stdin): Promise<string> {
+  const url = value === '-' ? (await inputFrom(option, value, context)).trim() : value
   try {
     callable(url)
   } catch (cause) {

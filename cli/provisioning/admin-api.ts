@@ -1,4 +1,4 @@
-import { request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 import { Failure } from '../failure.ts'
 import { NotKong, notOfKong } from './not-kong.ts'
 
@@ -9,6 +9,8 @@ export interface AdminAddress {
   readonly token?: string
   /** The request header that carries the token. */
   readonly tokenHeader: string
+  /** Keeps the connections; absent: undici's, for the whole process. */
+  readonly dispatcher?: Dispatcher
 }
 
 /** Kong's own names. Source: Kong 3.9, Admin API. */
@@ -57,6 +59,11 @@ export class AdminApi {
   constructor(address: AdminAddress) {
     this.#address = address
     this.#base = address.url.replace(/\/+$/, '')
+  }
+
+  /** Keeps the connections of everything that asks this Kong. */
+  get dispatcher(): Dispatcher | undefined {
+    return this.#address.dispatcher
   }
 
   /** undefined: not found. */
@@ -118,7 +125,7 @@ export class AdminApi {
   }
 
   async #request(method: string, url: URL, value: unknown): Promise<{ status: number; text: string }> {
-    const { token, tokenHeader } = this.#address
+    const { token, tokenHeader, dispatcher } = this.#address
     try {
       const { statusCode, body } = await request(url, {
         method,
@@ -128,6 +135,7 @@ export class AdminApi {
           ...(value === undefined ? {} : { 'content-type': 'application/json' }),
         },
         body: value === undefined ? null : JSON.stringify(value),
+        ...(dispatcher === undefined ? {} : { dispatcher }),
         headersTimeout: TIMEOUT,
         bodyTimeout: TIMEOUT,
       })

@@ -1,6 +1,5 @@
 import type { Field, Fields } from '../../schema/fields.ts'
 import { Failure } from '../failure.ts'
-import { inputFrom } from '../options/input-file.ts'
 import { hasCredentials } from '../options/url-credentials.ts'
 import { json } from '../output/json.ts'
 import type { PluginConfig } from './entities.ts'
@@ -10,12 +9,12 @@ type Config = Record<string, unknown>
 
 /**
  * The plugin's configuration from `--config` and, over it, `--set`.
- * @param file JSON, `-` = stdin
+ * @param text JSON
  * @param sets `name=value` with dotted names; an empty value unsets
  * @throws Failure that names the option and no value, with exit code 2
  */
-export function configFrom(file: string | undefined, sets: readonly string[]): PluginConfig {
-  const config = file === undefined ? {} : configFile(file)
+export function configFrom(text: string | undefined, sets: readonly string[]): PluginConfig {
+  const config = text === undefined ? {} : configFile(text)
   for (const set of sets) {
     const at = set.indexOf('=')
     if (at < 1) throw new Failure('--set: it is not name=value', 2)
@@ -25,8 +24,8 @@ export function configFrom(file: string | undefined, sets: readonly string[]): P
   return config
 }
 
-function configFile(file: string): Config {
-  const value = parsed('--config', inputFrom('--config', file))
+function configFile(text: string): Config {
+  const value = parsed('--config', text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Failure('--config: it is no JSON object', 2)
   return value as Config

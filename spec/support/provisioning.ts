@@ -5,7 +5,7 @@ import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
 import { AdminPlace } from './admin-place.ts'
-import { type Ended, ended, startVk } from './vk.ts'
+import { type Ended, vk } from './vk.ts'
 
 /** What `--json` prints. */
 export interface Report {
@@ -68,9 +68,7 @@ export class Provisioning {
   /** With a text on stdin. */
   feed(input: string | undefined, ...args: string[]): Promise<Ended> {
     const env = { KONG_ADMIN_URL: this.kong.url, REDIS_URL: this.#server.url }
-    const child = startVk(args, env, input === undefined ? 'ignore' : 'pipe')
-    child.stdin?.end(input)
-    return ended(child)
+    return vk(args, env, input)
   }
 
   /** With `--json`; it must have ended well. */

@@ -2,12 +2,12 @@ import type { ChildProcess } from 'node:child_process'
 import { expect } from 'chai'
 import { migrated } from './migrated.ts'
 import { PLACES, type Place } from './place.ts'
-import { type Ended, ended, startVk } from './vk.ts'
+import { type Ended, startVk, vk } from './vk.ts'
 
 /** The `vk` command against one place. */
 export interface VkOn {
   readonly place: Place
-  /** As a process that goes on. */
+  /** As a process of its own. */
   start(...args: string[]): ChildProcess
   run(...args: string[]): Promise<Ended>
   /** With a text on stdin. */
@@ -45,20 +45,13 @@ function vkOn(place: Place): VkOn {
     ports.length === 1
       ? { REDIS_URL: `redis://127.0.0.1:${ports[0]}` }
       : { REDIS_CLUSTER_NODES: ports.map((port) => `127.0.0.1:${port}`).join(',') }
-  const feed: VkOn['feed'] = (input, ...args) => {
-    const child = startVk(args, env, 'pipe')
-    // A command that stops early does not read it all.
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end(input)
-    return ended(child)
-  }
   return {
     place,
-    feed,
+    feed: (input, ...args) => vk(args, env, input),
     start: (...args) => startVk(args, env),
-    run: (...args) => ended(startVk(args, env)),
+    run: (...args) => vk(args, env),
     async json(...args) {
-      const { code, stdout, stderr } = await ended(startVk([...args, '--json'], env))
+      const { code, stdout, stderr } = await vk([...args, '--json'], env)
       expect([code, stderr]).to.deep.equal([0, ''])
       return JSON.parse(stdout)
     },

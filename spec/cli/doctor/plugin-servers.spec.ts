@@ -152,7 +152,7 @@ describe('vk doctor on plugin servers', () => {
       expect(told(alive, 'same-redis')).to.match(/^ok/)
       await server.stop('SIGKILL')
       const [[processId = '', sign = ''] = []] = Object.entries(await client.hgetall(processesName()))
-      const earlier = sign.replace(/^\d+/, (at) => String(Number(at) - SILENT))
+      const earlier = sign.replace(/^\d+/, (at) => String(Number(at) - SILENT - 1000))
       await client.hset(processesName(), processId, earlier)
       const at = (await api.get<{ data: [{ id: string }] }>('/plugins'))?.data[0].id ?? ''
       await api.send('PATCH', `/plugins/${at}`, {

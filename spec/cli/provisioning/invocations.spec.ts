@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { AUTHENTICATORS } from '../../../schema/kong/authenticators.ts'
 import { type HttpServer, httpServer } from '../../support/http-server.ts'
 import { Provisioning } from '../../support/provisioning.ts'
-import { ended, startVk } from '../../support/vk.ts'
+import { vk } from '../../support/vk.ts'
 
 /** What there is, by the names of this run. */
 interface Names {
@@ -737,14 +737,8 @@ describe('vk, called in a way that could mislead', function () {
       REDIS_URL: `redis://127.0.0.1:${on.redisPort}`,
       ...env?.(all),
     }
-    const child = startVk(
-      words,
-      Object.fromEntries(Object.entries(shell).filter(([, value]) => value !== '')),
-      input === undefined ? 'ignore' : 'pipe',
-    )
-    child.stdin?.on('error', () => undefined)
-    child.stdin?.end(input)
-    const { code: found, stdout, stderr } = await ended(child)
+    const given = Object.fromEntries(Object.entries(shell).filter(([, value]) => value !== ''))
+    const { code: found, stdout, stderr } = await vk(words, given, input)
     const what = `vk ${words.join(' ')}: ${stderr}`
     expect(found, what).to.equal(code)
     const own = /^(?:vk|error|virtual-key warn): /
@@ -789,7 +783,7 @@ describe('vk, called in a way that could mislead', function () {
     const env = { KONG_ADMIN_URL: on.kong.url, REDIS_URL: 'rediss://kong:p4ssw0rd@redis.internal:6380/3' }
     const { name } = await on.kong.newService()
     const args = ['plugin', 'enable', '--route', name, '--no-key-auth']
-    const { code, stdout, stderr } = await ended(startVk(args, env))
+    const { code, stdout, stderr } = await vk(args, env)
     expect([code, stderr]).to.deep.equal([0, ''])
     expect(stdout).to.include('config.redis.host redis.internal').and.not.to.include('p4ssw0rd')
     const made = async () => (await on.plugin(`/routes/${name}`, 'virtual-key'))?.config.redis
@@ -802,9 +796,7 @@ describe('vk, called in a way that could mislead', function () {
       ssl: true,
     }
     expect(await made()).to.include(wanted)
-    await ended(
-      startVk([...args, '--set', 'token_budget=5'], { ...env, REDIS_URL: 'redis://other.internal' }),
-    )
+    await vk([...args, '--set', 'token_budget=5'], { ...env, REDIS_URL: 'redis://other.internal' })
     expect(await made()).to.include(wanted)
   })
 
