@@ -1,0 +1,70 @@
+/**
+ * Transpiles every source into dist/, one file to one file, and copies the Lua. Takes a second and does not check types: `npm run typecheck`
+ * does. A file that would not change is left alone, so that a build may run while specs of the same checkout do.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build as esbuild } from 'esbuild'
+
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
+const DIST = join(ROOT, 'dist')
+export const FOLDERS = ['schema', 'plugins', 'migrations', 'cli', 'dev', 'spec']
+/** Deno runs its specs from the sources; declarations leave nothing to run. */
+const NOT_COMPILED = /^spec\/deno\/|\.d\.ts$/
+
+/** Each import stays an import, of the compiled file. */
+const separateFiles = {
+  name: 'separate files',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\.?\// }, ({ kind, path }) =>
+      kind === 'entry-point' ? undefined : { path: path.replace(/\.ts$/, '.js'), external: true },
+    ),
+}
+
+export async function build() {
+  const { type = 'commonjs' } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const { outputFiles } = await esbuild({
+    absWorkingDir: ROOT,
+    entryPoints: sources('.ts').filter((file) => !NOT_COMPILED.test(file)),
+    outbase: ROOT,
+    outdir: DIST,
+    bundle: true,
+    plugins: [separateFiles],
+    packages: 'external',
+    format: type === 'module' ? 'esm' : 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    sourcemap: true,
+    sourcesContent: false,
+    write: false,
+    logLevel: 'error',
+  })
+  const made = new Map(outputFiles.map(({ path, contents }) => [path, contents]))
+  for (const file of sources('.lua')) made.set(join(DIST, file), readFileSync(join(ROOT, file)))
+  mkdirSync(DIST, { recursive: true })
+  const before = new Set(filesBelow(DIST))
+  for (const [file, contents] of made) {
+    if (before.has(file) && readFileSync(file).equals(contents)) continue
+    mkdirSync(dirname(file), { recursive: true })
+    // Whoever reads it meanwhile sees the old file or the new one, and never a half.
+    writeFileSync(`${file}.new`, contents)
+    renameSync(`${file}.new`, file)
+  }
+  for (const file of before) if (!made.has(file)) rmSync(file, { force: true })
+}
+
+/** Paths from the root. */
+export function sources(extension) {
+  return FOLDERS.flatMap((folder) => filesBelow(join(ROOT, folder)))
+    .filter((file) => file.endsWith(extension))
+    .map((file) => relative(ROOT, file))
+}
+
+function filesBelow(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build()
