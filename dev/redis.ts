@@ -58,7 +58,7 @@ export class PrivateRedis {
     const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => 20 })
     client.on('error', () => undefined)
     try {
-      const patience = sleep(15_000, undefined, { ref: false }).then(() => {
+      const timeout = sleep(15_000, undefined, { ref: false }).then(() => {
         throw new Error(`redis-server did not come up on port ${this.port} within 15 s`)
       })
       await Promise.race([
@@ -66,7 +66,7 @@ export class PrivateRedis {
           .connect()
           .catch(() => undefined)
           .then(() => ready(client)),
-        patience,
+        timeout,
       ])
     } finally {
       client.disconnect()

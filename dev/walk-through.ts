@@ -12,7 +12,7 @@ export interface State {
 }
 
 /** Longest wait for the alert. Unit: milliseconds. */
-const PATIENCE = 15_000
+const TIMEOUT = 15_000
 
 /**
  * Spends a virtual key's tokens until it is over its threshold, and a little more, and tells what happens.
@@ -41,7 +41,7 @@ export async function walkThrough(
     if (statusCode !== 200 || now === before) return false
     if (now >= threshold) after++
   }
-  const deadline = performance.now() + PATIENCE
+  const deadline = performance.now() + TIMEOUT
   while ((inbox.length === 0 || (await undelivered()) > 0) && performance.now() < deadline) await sleep(20)
   say(
     inbox.length === 1

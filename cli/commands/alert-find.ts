@@ -1,4 +1,4 @@
-import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
+import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { Failure } from '../failure.ts'
 
@@ -6,8 +6,8 @@ import { Failure } from '../failure.ts'
  * The same alert can be in the history more than once, if it was replayed: the state that needs somebody comes first.
  * @throws Failure where there is none, ReplyError or a connection's Error
  */
-export async function findAlert(redis: Connection, id: string): Promise<Surveyed> {
-  const found = (await survey(redis)).filter((one) => one.id === id)
+export async function findAlert(redis: Connection, id: string): Promise<ListedAlert> {
+  const found = (await listAlerts(redis)).filter((one) => one.id === id)
   const one = found.find(({ state }) => state !== 'delivered') ?? found.at(-1)
   if (one === undefined) throw new Failure(`there is no alert ${JSON.stringify(id)}`)
   return one

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
 import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { requeue, type Whereabouts } from '../../plugins/virtual-key/outbox/requeue.ts'
-import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
@@ -37,7 +37,7 @@ export function addAlertReplay(alerts: Command, context: CommandContext): void {
       await connected(options, context, async (redis) => {
         const chosen =
           id === undefined
-            ? (await survey(redis)).filter(({ state }) => state === 'dead')
+            ? (await listAlerts(redis)).filter(({ state }) => state === 'dead')
             : [await findAlert(redis, id)]
         let replayed = 0
         for (const one of chosen) if (await replay(redis, one, changes)) replayed++
@@ -50,7 +50,7 @@ export function addAlertReplay(alerts: Command, context: CommandContext): void {
 
 async function replay(
   redis: Connection,
-  { id, partition, state, record, entry }: Surveyed,
+  { id, partition, state, record, entry }: ListedAlert,
   changes: Partial<AlertRecord>,
 ): Promise<boolean> {
   if (state === 'new') throw new Failure(`alert ${id} is being delivered`)

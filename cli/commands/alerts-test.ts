@@ -4,11 +4,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { whatHolds } from '../../plugins/virtual-key/outbox/delivery-settings.ts'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { type Format, render } from '../../plugins/virtual-key/outbox/format.ts'
+import { type ListedAlert, listPartition } from '../../plugins/virtual-key/outbox/list.ts'
 import type { AlertRecord, Attempt } from '../../plugins/virtual-key/outbox/record.ts'
 import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
 import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
 import { type SigningKey, signedHeaders } from '../../plugins/virtual-key/outbox/sign.ts'
-import { type Surveyed, surveyPartition } from '../../plugins/virtual-key/outbox/survey.ts'
 import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
@@ -143,9 +143,7 @@ async function modelOf(redis: Connection, keyId: string, configuration: string):
 }
 
 async function latestOf(redis: Connection, keyId: string): Promise<AlertRecord> {
-  const all = (await surveyPartition(redis, partitionOf(keyId))).filter(
-    ({ record }) => record.keyId === keyId,
-  )
+  const all = (await listPartition(redis, partitionOf(keyId))).filter(({ record }) => record.keyId === keyId)
   const latest = all.sort((a, b) => crossedAt(a) - crossedAt(b)).at(-1)
   if (latest === undefined) {
     throw new Failure(
@@ -155,7 +153,7 @@ async function latestOf(redis: Connection, keyId: string): Promise<AlertRecord> 
   return latest.record
 }
 
-function crossedAt({ record: { payload } }: Surveyed): number {
+function crossedAt({ record: { payload } }: ListedAlert): number {
   try {
     return Date.parse((JSON.parse(payload) as { timestamp: string }).timestamp) || 0
   } catch {
@@ -167,7 +165,7 @@ async function sendFromOutbox(
   redis: Connection,
   keyId: string,
   model: AlertRecord,
-  patience: number,
+  longest: number,
 ): Promise<Result> {
   const partition = partitionOf(keyId)
   const id = testId()
@@ -181,11 +179,11 @@ async function sendFromOutbox(
     payload: testPayload(keyId),
   }
   await requeue(redis, partition, id, record, { state: 'none' })
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + longest
   let waitsFor = ''
   for (;;) {
     await sleep(100)
-    const found = (await surveyPartition(redis, partition)).find((one) => one.id === id)
+    const found = (await listPartition(redis, partition)).find((one) => one.id === id)
     const attempt = found?.record.attempts.at(-1)
     waitsFor = found?.record.parked?.reason ?? waitsFor
     if (found !== undefined && attempt !== undefined) {
@@ -197,7 +195,7 @@ async function sendFromOutbox(
     // One that a dispatcher has just taken is not waiting any more, and ends by itself.
     if (found?.state === 'waiting') await discard(redis, partition, id, 'waiting', found.record.parked?.entry)
     throw new Failure(
-      `no dispatcher sent the test within ${patience / 1000} s: ${waitsFor || 'is a plugin server that has served a request, or vk dispatch, running?'}`,
+      `no dispatcher sent the test within ${longest / 1000} s: ${waitsFor || 'is a plugin server that has served a request, or vk dispatch, running?'}`,
     )
   }
 }

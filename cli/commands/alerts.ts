@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type Surveyed, survey } from '../../plugins/virtual-key/outbox/survey.ts'
+import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
 import type { CommandContext } from '../context.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { type AlertView, viewOf } from '../output/alert-view.ts'
@@ -27,9 +27,9 @@ export function addAlerts(program: Command, context: CommandContext): void {
     .option('--json', 'one JSON array')
     .action((options: ListOptions) =>
       connected(options, context, async (redis) => {
-        const wanted = (state: Surveyed['state']) =>
+        const wanted = (state: ListedAlert['state']) =>
           options.delivered ? state === 'delivered' : options.dead ? state === 'dead' : state !== 'delivered'
-        const views = (await survey(redis)).filter(({ state }) => wanted(state)).map(viewOf)
+        const views = (await listAlerts(redis)).filter(({ state }) => wanted(state)).map(viewOf)
         context.print(options.json ? json(views, 2) : listed(views))
       }),
     )

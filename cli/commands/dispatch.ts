@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
-import { newSettler } from '../../plugins/virtual-key/metering/settlements.ts'
+import { newProcessId } from '../../plugins/virtual-key/metering/usage-settler.ts'
 import { Dispatcher } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { SCHEDULE } from '../../plugins/virtual-key/outbox/outcome.ts'
 import { scheduleFrom } from '../../plugins/virtual-key/outbox/schedule.ts'
@@ -20,7 +20,7 @@ interface DispatchOptions extends ConnectionOptions {
 }
 
 /** Time for attempts in flight when it is told to stop. Unit: milliseconds. */
-const PATIENCE = 8000
+const TIMEOUT = 8000
 
 /** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
 export function addDispatch(program: Command, context: CommandContext): void {
@@ -42,7 +42,7 @@ export function addDispatch(program: Command, context: CommandContext): void {
       const metrics = new Metrics()
       const dispatcher = new Dispatcher({
         redis,
-        consumer: newSettler(),
+        consumer: newProcessId(),
         sender,
         signers,
         metrics,
@@ -60,7 +60,7 @@ export function addDispatch(program: Command, context: CommandContext): void {
         )
       }
       if (!stop.aborted) await once(stop, 'abort')
-      await dispatcher.stop(PATIENCE)
+      await dispatcher.stop(TIMEOUT)
       redis.disconnect()
       await sender.close()
       log.info(`stopped; counters ${metrics}`)

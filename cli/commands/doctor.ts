@@ -48,7 +48,7 @@ async function seatFrom(options: DoctorOptions, context: CommandContext): Promis
         ? undefined
         : { api, url: adminUrl, headers: adminToken === undefined ? {} : { [adminTokenHeader]: adminToken } },
     signers: send ? await secretsFrom(secretFile, context) : undefined,
-    patience: timeout * 1000,
+    timeout: timeout * 1000,
   })
 }
 

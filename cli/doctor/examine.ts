@@ -26,7 +26,7 @@ async function judged(check: Check, seat: Seat): Promise<readonly Judged[]> {
   }
 }
 
-async function tooLate({ options: { patience } }: Seat): Promise<readonly Judged[]> {
-  await sleep(patience, undefined, { ref: false })
-  return [fail(`it could not be looked at within ${patience / 1000} s`, 'give it more time by --timeout')]
+async function tooLate({ options: { timeout } }: Seat): Promise<readonly Judged[]> {
+  await sleep(timeout, undefined, { ref: false })
+  return [fail(`it could not be looked at within ${timeout / 1000} s`, 'give it more time by --timeout')]
 }

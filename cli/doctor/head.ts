@@ -22,11 +22,11 @@ export async function head(url: string, limit: number, allowPrivateNetworks: boo
       headers: { 'user-agent': 'virtual-key' },
       ...(allowPrivateNetworks ? {} : { lookup: publicLookup }),
     })
-    const patience = setTimeout(
+    const timeout = setTimeout(
       () => asking.destroy(new Error(`no answer within ${Math.round(limit)} ms`)),
       limit,
     )
-    asking.once('close', () => clearTimeout(patience))
+    asking.once('close', () => clearTimeout(timeout))
     asking.once('response', (answer) => {
       resolve(answer.statusCode ?? 0)
       asking.destroy()

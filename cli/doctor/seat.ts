@@ -30,7 +30,7 @@ export interface SeatOptions {
   /** undefined: webhooks are only asked whether they are there. */
   readonly signers: Signers | undefined
   /** Longest time for one check, in milliseconds. */
-  readonly patience: number
+  readonly timeout: number
 }
 
 type Headers = Readonly<Record<string, string>>
@@ -58,7 +58,7 @@ export class Seat {
 
   /** Longest time for one step of a check, in milliseconds: a check of two steps must come to its end. */
   get step(): number {
-    return Math.min(5000, this.options.patience * 0.4)
+    return Math.min(5000, this.options.timeout * 0.4)
   }
 
   /** @throws Away, its detail what the client said */
@@ -126,8 +126,8 @@ export class Seat {
           throw error
         }),
       )
-      const patience = sleep(this.step, [], { ref: false })
-      const answers = await Promise.race([Promise.all(tries), patience])
+      const timeout = sleep(this.step, [], { ref: false })
+      const answers = await Promise.race([Promise.all(tries), timeout])
       return answers.find((one) => one !== undefined) ?? {}
     })
   }

@@ -1,11 +1,11 @@
-import type { Surveyed } from '../../plugins/virtual-key/outbox/survey.ts'
+import type { ListedAlert } from '../../plugins/virtual-key/outbox/list.ts'
 import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { rfc3339 } from '../../schema/alert.ts'
 
 /** An alert as `--json` prints it. The webhook is its origin only: paths and credentials are secrets. */
 export interface AlertView {
   readonly id: string
-  readonly state: Surveyed['state']
+  readonly state: ListedAlert['state']
   readonly key_id: string
   /** token_threshold_crossed, token_budget_exceeded or test; absent where the payload is none of ours. */
   readonly event?: string
@@ -37,7 +37,7 @@ export interface AlertView {
 const PAYLOAD = ['event', 'threshold', 'token_budget', 'total_tokens', 'service', 'timestamp'] as const
 type Payload = Pick<AlertView, (typeof PAYLOAD)[number]>
 
-export function viewOf({ id, state, record, due, reason }: Surveyed): AlertView {
+export function viewOf({ id, state, record, due, reason }: ListedAlert): AlertView {
   const payload = payloadOf(record.payload)
   return {
     id,

@@ -1,20 +1,20 @@
 import type { Config } from '../../schema/config.ts'
-import { Gate, type Hold } from './admission/admission-control.ts'
-import { type Rejection, UNAVAILABLE } from './admission/denial.ts'
-import { refuse } from './admission/refuse.ts'
+import { AdmissionControl, type Reserved } from './admission/admission-control.ts'
+import { type Denial, UNAVAILABLE } from './admission/denial.ts'
+import { deny } from './admission/refuse.ts'
 import type { Phases } from './description.ts'
-import { Account } from './metering/meter.ts'
+import { Meter } from './metering/meter.ts'
 import { NOTE } from './metering/tap/lua.ts'
 import type { Kong } from './pdk.ts'
 import { type Settings, settingsFrom } from './policy/settings.ts'
 import { fetches, runtimeFor } from './process.ts'
 import { fingerprint } from './redis/names.ts'
 import { RequestBody } from './request/body.ts'
-import { type Escape, examine, MOST_HEADERS } from './request/guard.ts'
+import { MOST_HEADERS, type RequestFacts, requestFacts } from './request/guard.ts'
 import { hiding } from './request/hiding.ts'
 import { spliced } from './request/include-usage.ts'
 import { isLookup } from './request/methods.ts'
-import { HELD, noteText } from './request/note.ts'
+import { noteText, RESERVED } from './request/note.ts'
 import { fetchesAnswer } from './request/stored-answer.ts'
 import { keyNote } from './request/tapped-key.ts'
 import { usageChange } from './request/usage-change.ts'
@@ -29,8 +29,8 @@ export { Name, Priority, Schema, Version } from './description.ts'
  */
 export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => Promise<void>> {
   readonly #settings: Settings
-  readonly #account: Account
-  readonly #gate: Gate
+  readonly #meter: Meter
+  readonly #admission: AdmissionControl
 
   /** @throws ConfigError, which Kong turns into a 500 for the route and a line in its error log */
   constructor(config: Config & { readonly __plugin_id?: string }) {
@@ -39,8 +39,8 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     const runtime = runtimeFor(id, config.redis)
     const { keys, ...delivery } = this.#settings.webhook
     runtime.dispatcher.learn(id, { ...delivery, registry: this.#settings.registry }, keys)
-    this.#account = new Account(this.#settings, id, runtime)
-    this.#gate = new Gate(this.#settings, id, runtime)
+    this.#meter = new Meter(this.#settings, id, runtime)
+    this.#admission = new AdmissionControl(this.#settings, id, runtime)
   }
 
   async access(kong: Kong): Promise<void> {
@@ -48,14 +48,14 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       await this.#access(kong)
     } catch (error) {
       await kong.log.err(phaseLine(`access failed: ${(error as Error).message}`))
-      if (!this.#settings.faultTolerant) await refuse(kong, UNAVAILABLE)
+      if (!this.#settings.faultTolerant) await deny(kong, UNAVAILABLE)
     }
   }
 
   /** Buffered responses; of a tapped route only where the tap, which turns buffering off, is missing there. */
   async response(kong: Kong): Promise<void> {
     try {
-      await this.#account.buffered(kong)
+      await this.#meter.buffered(kong)
     } catch (error) {
       await failed(kong, error as Error)
     }
@@ -64,28 +64,28 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
   /** Runs after every request, because it has to for tapped ones, and for those that hold tokens and were not counted. */
   async log(kong: Kong): Promise<void> {
     const { tapped, reserve } = this.#settings
-    if (tapped) await this.#account.tapped(kong).catch((error: Error) => failed(kong, error))
+    if (tapped) await this.#meter.tapped(kong).catch((error: Error) => failed(kong, error))
     if (reserve === undefined) return
-    await this.#account.letGo(kong).catch((error: Error) => {
+    await this.#meter.release(kong).catch((error: Error) => {
       return kong.log.err(phaseLine(`a reservation stays until it expires: ${error.message}`))
     })
   }
 
   async #access(kong: Kong): Promise<void> {
-    if (criticalLines.pending) await sayCritical(kong)
+    if (criticalLines.pending) await logCritical(kong)
     const headers = await kong.request.getHeaders(MOST_HEADERS)
-    const request = examine(headers)
-    if (request.refusal) return refuse(kong, request.refusal)
+    const request = requestFacts(headers)
+    if (request.denial) return deny(kong, request.denial)
     const body = new RequestBody(kong, request)
-    const passed = await this.#gate.pass(kong, body)
-    if (passed && 'status' in passed) return refuse(kong, passed)
+    const reserved = await this.#admission.pass(kong, body)
+    if (reserved && 'status' in reserved) return deny(kong, reserved)
     try {
-      const refusal = await this.#proxy(kong, headers, request, body, passed)
-      if (refusal === undefined) return
-      if (passed) this.#gate.letGo(passed)
-      await refuse(kong, refusal)
+      const denial = await this.#proxy(kong, headers, request, body, reserved)
+      if (denial === undefined) return
+      if (reserved) this.#admission.release(reserved)
+      await deny(kong, denial)
     } catch (error) {
-      if (passed) this.#gate.letGo(passed)
+      if (reserved) this.#admission.release(reserved)
       throw error
     }
   }
@@ -94,24 +94,24 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
   async #proxy(
     kong: Kong,
     headers: Record<string, string[]>,
-    request: Escape,
+    request: RequestFacts,
     body: RequestBody,
-    passed: Hold | undefined,
-  ): Promise<Rejection | undefined> {
+    reserved: Reserved | undefined,
+  ): Promise<Denial | undefined> {
     const { tapped, identification, askForUsage, estimate } = this.#settings
     const wish = askForUsage ? await usageChange(body, tapped) : undefined
     if (wish && 'status' in wish) return wish
     if (tapped) {
-      const held = passed ? { reservation: passed.reservation } : {}
+      const held = reserved ? { reservation: reserved.reservation } : {}
       const change = wish && { ...wish, length: (await body.read()).length }
       const note = { ...keyNote(identification, headers), ...held }
       await kong.ctx.shared.set(NOTE, noteText(note, { change, keep: estimate }))
     } else {
-      if (passed) await kong.ctx.shared.set(HELD, noteText({ key: passed.keyId, ...passed }))
+      if (reserved) await kong.ctx.shared.set(RESERVED, noteText({ key: reserved.keyId, ...reserved }))
       if (wish) await kong.service.request.setRawBody(spliced(await body.read(), wish))
       else if (!request.hasBody && !(await countable(kong))) {
-        const refusal = hiding(await kong.request.getRawQuery(), 'GET')
-        if (refusal) return refusal
+        const denial = hiding(await kong.request.getRawQuery(), 'GET')
+        if (denial) return denial
         // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
         await kong.nginx.setCtx('buffered_proxying', false)
         return undefined
@@ -134,7 +134,7 @@ async function countable(kong: Kong): Promise<boolean> {
 }
 
 /** One line for each request, so that no client waits for many. */
-async function sayCritical(kong: Kong): Promise<void> {
+async function logCritical(kong: Kong): Promise<void> {
   const line = criticalLines.take()
   if (line !== undefined) await kong.log.err(phaseLine(line))
 }

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { RedisConfig } from '../../schema/config.ts'
 import { Admissions } from './admission/admissions.ts'
+import { CounterSnapshots } from './metering/counter-snapshots.ts'
 import { Estimator } from './metering/estimate/estimator.ts'
-import { KnownTotals } from './metering/known.ts'
-import { newSettler, Settlements } from './metering/settlements.ts'
 import { redisName } from './metering/spool/redis-name.ts'
 import { SpoolFolder } from './metering/spool/spool-folder.ts'
 import { UnclaimedRecords } from './metering/spool/unclaimed-records.ts'
 import { UsageSpool } from './metering/spool/usage-spool.ts'
+import { newProcessId, UsageSettler } from './metering/usage-settler.ts'
 import { Dispatcher } from './outbox/dispatcher.ts'
 import { SCHEDULE } from './outbox/outcome.ts'
 import { scheduleFrom } from './outbox/schedule.ts'
@@ -25,9 +25,9 @@ import { ThrottledLog } from './telemetry/throttled-log.ts'
  * What belongs to the process and not to an instance, because instances come and go without notice: one set of connections for
  * each Redis address, made when the first instance asks for it. Nothing is opened at import: Kong waits for the dump to exit.
  */
-export interface Runtime {
+export interface RedisRuntime {
   readonly redis: Connection
-  readonly settlements: Settlements
+  readonly settler: UsageSettler
   readonly admissions: Admissions
   readonly dispatcher: Dispatcher
   readonly heartbeat: Heartbeat
@@ -38,7 +38,7 @@ export interface Runtime {
 /** How long a Redis address that no configuration names any more is kept for instances that still hold it. Unit: milliseconds. */
 const LINGER = 120_000
 /** Time for what such an address still has to settle and deliver. Unit: milliseconds. */
-const PATIENCE = 10_000
+const TIMEOUT = 10_000
 
 export const clock = (): number => Date.now()
 /** Milliseconds from any point in time: it does not jump when the machine's clock is set. */
@@ -47,7 +47,7 @@ export const complaints = new Complaints(steadyClock)
 export const estimator = new Estimator()
 export const fetches = new Fetches(steadyClock)
 
-const runtimes = new Map<string, Runtime>()
+const runtimes = new Map<string, RedisRuntime>()
 let sender: Sender | undefined
 let spoolFolder: SpoolFolder | undefined
 let unclaimed: UnclaimedRecords | undefined
@@ -59,7 +59,7 @@ export function spoolBelow(prefix: string): void {
 }
 
 /** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
-export function runtimeFor(user: string, config: RedisConfig): Runtime {
+export function runtimeFor(user: string, config: RedisConfig): RedisRuntime {
   const address = fingerprint(config)
   let runtime = runtimes.get(address)
   if (runtime === undefined) {
@@ -82,20 +82,20 @@ function closeUnused(address: string): void {
     const runtime = runtimes.get(address)
     if (runtime === undefined || runtime.users.size > 0) return
     runtimes.delete(address)
-    void close(runtime, PATIENCE)
+    void close(runtime, TIMEOUT)
   }, LINGER)
   timer.unref()
 }
 
-function open(config: RedisConfig): Runtime {
+function open(config: RedisConfig): RedisRuntime {
   // A name for each runtime, not for the process: each counts its own settlements from 0.
-  const settler = newSettler()
+  const processId = newProcessId()
   sender ??= new Sender(clock)
   const link = connect(config, log)
   const { redis } = link
   const dispatcher = new Dispatcher({
     redis,
-    consumer: settler,
+    consumer: processId,
     sender,
     metrics,
     log,
@@ -104,32 +104,32 @@ function open(config: RedisConfig): Runtime {
     schedule: retrySchedule(),
   })
   const deliver = dispatcher.take.bind(dispatcher)
-  const known = new KnownTotals()
+  const known = new CounterSnapshots()
   const spool =
     spoolFolder &&
     new UsageSpool({
       folder: spoolFolder,
       redis: redisName(config),
-      runtime: settler,
+      runtime: processId,
       metrics,
       log,
       now: steadyClock,
     })
-  const settlements = new Settlements({ link, settler, known, metrics, log, deliver, spool })
-  const admissions = new Admissions({ link, settler, known, deliver })
+  const settler = new UsageSettler({ link, processId, known, metrics, log, deliver, spool })
+  const admissions = new Admissions({ link, processId, known, deliver })
   const users = new Set<string>()
   const heartbeat = new Heartbeat({
     redis,
-    processId: settler,
+    processId,
     configurations: users,
     // The spool holds what waits in memory too, and more where that is full.
-    waiting: () => Math.max(settlements.waiting, settlements.spooled),
-    lastSettled: () => settlements.lastSettled,
+    waiting: () => Math.max(settler.waiting, settler.spooled),
+    lastSettled: () => settler.lastSettled,
     trouble: new ThrottledLog(log, steadyClock),
   })
   dispatcher.start()
   heartbeat.start()
-  return { redis, settlements, admissions, dispatcher, heartbeat, users }
+  return { redis, settler, admissions, dispatcher, heartbeat, users }
 }
 
 /** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
@@ -146,25 +146,25 @@ function retrySchedule(): readonly number[] {
 
 /** At the very beginning of the end, because Kong kills 0.1 s after SIGTERM: every usage record that is not settled is written down. */
 export function secureRuntimes(): void {
-  for (const { settlements } of runtimes.values()) settlements.secure()
+  for (const { settler } of runtimes.values()) settler.secure()
 }
 
-/** Settles what waits, lets attempts in flight end, and closes every connection, within about `patience` milliseconds. */
-export async function closeRuntimes(patience: number): Promise<void> {
+/** Settles what waits, lets attempts in flight end, and closes every connection, within about `timeout` milliseconds. */
+export async function closeRuntimes(timeout: number): Promise<void> {
   unclaimed?.stop()
-  await estimator.close(patience / 4)
-  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, (patience * 3) / 4)))
+  await estimator.close(timeout / 4)
+  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, (timeout * 3) / 4)))
   runtimes.clear()
   await sender?.close()
   sender = undefined
 }
 
 async function close(
-  { redis, settlements, dispatcher, heartbeat }: Runtime,
-  patience: number,
+  { redis, settler, dispatcher, heartbeat }: RedisRuntime,
+  timeout: number,
 ): Promise<void> {
   heartbeat.stop()
-  await settlements.stop(patience / 2)
-  await dispatcher.stop(patience / 2)
+  await settler.stop(timeout / 2)
+  await dispatcher.stop(timeout / 2)
   redis.disconnect()
 }

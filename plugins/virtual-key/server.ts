@@ -19,7 +19,7 @@ import { log, metrics } from './telemetry/telemetry.ts'
  * Time to finish phases in flight, and then deliveries and settlements. Kong leaves 0.1 s between SIGTERM and SIGKILL to the process that
  * it started: to this one, or to a shell that waits for this one and takes the signals alone (`… & wait` in START_CMD). Unit: milliseconds.
  */
-const PATIENCE = 4000
+const TIMEOUT = 4000
 /** How often counters are logged, if they changed. Unit: milliseconds. */
 const REPORT = 60_000
 
@@ -67,12 +67,12 @@ async function start(): Promise<void> {
   const stop = async (code: number, unused: boolean) => {
     if (stopping) return
     stopping = true
-    setTimeout(() => process.exit(1), 3 * PATIENCE).unref()
+    setTimeout(() => process.exit(1), 3 * TIMEOUT).unref()
     try {
       const { closeRuntimes, secureRuntimes } = await loadRuntime()
       secureRuntimes()
-      await serving.stop(PATIENCE, unused)
-      await closeRuntimes(PATIENCE)
+      await serving.stop(TIMEOUT, unused)
+      await closeRuntimes(TIMEOUT)
       report()
     } finally {
       process.exit(code)

@@ -1,17 +1,17 @@
 import { type Settled, settle } from '../../plugins/virtual-key/metering/settle.ts'
-import { newSettler } from '../../plugins/virtual-key/metering/settlements.ts'
+import { newProcessId } from '../../plugins/virtual-key/metering/usage-settler.ts'
 import { Dispatcher, type DispatcherOptions } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
-import type { Target } from '../../plugins/virtual-key/policy/terms.ts'
+import type { Target } from '../../plugins/virtual-key/policy/key-policy.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../plugins/virtual-key/telemetry/metrics.ts'
 import type { Connected } from './connection.ts'
-import { settlement } from './settlement.ts'
+import { settlement } from './usage-record.ts'
 
 /** One process's dispatcher, with everything that belongs to it. */
 export class DispatchingProcess {
-  readonly consumer = newSettler()
+  readonly consumer = newProcessId()
   readonly metrics = new Metrics()
   readonly lines: string[] = []
   readonly dispatcher: Dispatcher
@@ -36,7 +36,7 @@ export class DispatchingProcess {
 
   /** Settles one crossing; `deliver` false: as a process that dies right after it. */
   async cross(keyId: string, target: Target, deliver = true): Promise<Settled> {
-    const id = { settler: this.consumer, sequence: this.#sequence++ }
+    const id = { processId: this.consumer, sequence: this.#sequence++ }
     const settled = await settle(this.connection.link.redis, id, settlement(keyId, 150, { target }), 'openai')
     if (deliver && settled.state === 'settled') this.dispatcher.take(settled.claims)
     return settled

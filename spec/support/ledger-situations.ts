@@ -1,10 +1,14 @@
 import type { Redis } from 'ioredis'
-import { admit, LONGEST_HOLD, type Question } from '../../plugins/virtual-key/admission/admit.ts'
+import {
+  type AdmissionRequest,
+  admit,
+  LONGEST_RESERVATION,
+} from '../../plugins/virtual-key/admission/admit.ts'
 import { release } from '../../plugins/virtual-key/admission/reserve.ts'
 import { MOST_IDS } from '../../plugins/virtual-key/metering/invented.ts'
 import { restore } from '../../plugins/virtual-key/metering/restore.ts'
 import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/metering/settle.ts'
-import type { Seen } from '../../plugins/virtual-key/policy/terms.ts'
+import type { Snapshots } from '../../plugins/virtual-key/policy/key-policy.ts'
 import { windowAt, windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import {
   crossedName,
@@ -16,34 +20,34 @@ import {
   reservationsName,
   reservedName,
   schemaName,
-  seenName,
+  settledName,
   totalName,
 } from '../../plugins/virtual-key/redis/names.ts'
 import type { Situation } from './all-or-nothing.ts'
-import { settlement, silentTarget, terms } from './settlement.ts'
+import { policy, settlement, silentTarget } from './usage-record.ts'
 
 const KEY = 'vk-abc'
 const TOTAL = totalName(KEY, 'total')
 const DAY = windowAt('day', Date.now())
-const ID = { settler: 'me', sequence: 1 }
+const ID = { processId: 'me', sequence: 1 }
 
 /** A process that has seen no generation yet, and always begins with the same one, so that alerts have the same ids in each run. */
-const FIRST: Seen = { get: () => undefined, generation: () => '+0123456789abcdef' }
+const FIRST: Snapshots = { get: () => undefined, generation: () => '+0123456789abcdef' }
 
 /** What the key's requests under way hold. */
 async function hold(admin: Redis, ...reservations: string[]): Promise<void> {
   for (const [i, one] of reservations.entries())
     await admin.zadd(reservationsName(KEY), Date.now() + 100_000 + i, one)
-  await admin.pexpire(reservationsName(KEY), 2 * LONGEST_HOLD)
+  await admin.pexpire(reservationsName(KEY), 2 * LONGEST_RESERVATION)
   const sum = reservations.reduce((all, one) => all + Number(one.split(' ')[1]), 0)
-  await admin.set(reservedName(KEY), sum, 'PX', 2 * LONGEST_HOLD)
+  await admin.set(reservedName(KEY), sum, 'PX', 2 * LONGEST_RESERVATION)
 }
 
 /** One of which the process that holds it has died. */
 async function expired(admin: Redis): Promise<void> {
   await hold(admin, 'other-1 20')
   await admin.zadd(reservationsName(KEY), 1, 'dead-1 30')
-  await admin.set(reservedName(KEY), 50, 'PX', 2 * LONGEST_HOLD)
+  await admin.set(reservedName(KEY), 50, 'PX', 2 * LONGEST_RESERVATION)
 }
 
 async function register(admin: Redis, ...fields: string[]): Promise<void> {
@@ -60,14 +64,14 @@ function settling(title: string, own: Partial<Settlement>, prepare: Situation['p
   }
 }
 
-function asking(title: string, own: Partial<Question>, prepare: Situation['prepare']): Situation {
+function asking(title: string, own: Partial<AdmissionRequest>, prepare: Situation['prepare']): Situation {
   const alert = { key_id: KEY, timestamp: '2026-04-06T19:00:00Z' }
-  const question = { ...terms(KEY, { budget: 100, ...own }), refuseUnknown: false, alert, ...own }
+  const request = { ...policy(KEY, { budget: 100, ...own }), denyUnknown: false, alert, ...own }
   return {
     title: `vkAdmit: ${title}`,
     handsOverLater: true,
     prepare,
-    act: (redis) => admit(redis, 'me', question, 'openai', FIRST),
+    act: (redis) => admit(redis, 'me', request, 'openai', FIRST),
   }
 }
 
@@ -146,8 +150,8 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     async prepare(admin) {
       const partition = partitionOf(KEY)
       const { outbox, alerts } = outboxNames(partition)
-      await admin.setbit(seenName(partition, ID.settler, 0), ID.sequence, 1)
-      await admin.set(crossedName(partition, ID.settler, ID.sequence), '150 1 100')
+      await admin.setbit(settledName(partition, ID.processId, 0), ID.sequence, 1)
+      await admin.set(crossedName(partition, ID.processId, ID.sequence), '150 1 100')
       await admin.hset(alerts, 'one', '{}')
       await admin.xadd(outbox, '1-1', 'id', 'one')
       await admin.xgroup('CREATE', outbox, DISPATCHERS, '0')

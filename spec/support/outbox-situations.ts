@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
+import { ack } from '../../plugins/virtual-key/outbox/ack.ts'
 import { type Claim, claim } from '../../plugins/virtual-key/outbox/claim.ts'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
-import { finish } from '../../plugins/virtual-key/outbox/finish.ts'
+import { removeIdleConsumers } from '../../plugins/virtual-key/outbox/idle-consumers.ts'
 import { parkedEntry, wake } from '../../plugins/virtual-key/outbox/parked.ts'
 import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { renew } from '../../plugins/virtual-key/outbox/renew.ts'
 import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
-import { tidy } from '../../plugins/virtual-key/outbox/tidy.ts'
 import { DISPATCHERS, outboxNames } from '../../plugins/virtual-key/redis/names.ts'
 import type { Situation } from './all-or-nothing.ts'
 
@@ -101,17 +101,17 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     ] as const
   ).flatMap((outcome): Situation[] => [
     {
-      title: `vkFinish: ${outcome.state}`,
+      title: `vkAck: ${outcome.state}`,
       async prepare(admin) {
         await add(admin, '1-1', 'one')
         await take(admin, 'me')
       },
-      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
+      act: (redis) => ack(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
     {
-      title: `vkFinish: ${outcome.state}, and Redis has lost it`,
+      title: `vkAck: ${outcome.state}, and Redis has lost it`,
       prepare: async () => undefined,
-      act: (redis) => finish(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
+      act: (redis) => ack(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
   ]),
   {
@@ -148,7 +148,7 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     act: (redis) => wake(redis, PARTITION, '', () => true),
   },
   {
-    title: 'vkTidy: one consumer that is gone',
+    title: 'vkRemoveIdleConsumers: one consumer that is gone',
     async prepare(admin) {
       await add(admin, '1-1', 'one')
       await take(admin, 'me')
@@ -156,7 +156,7 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     },
     async act(redis) {
       await new Promise((wake) => setTimeout(wake, 5))
-      return tidy(redis, PARTITION, 1)
+      return removeIdleConsumers(redis, PARTITION, 1)
     },
   },
 ]

@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  patience = 15_000,
+  timeout = 15_000,
 ): Promise<Exclude<T, undefined | null | false>> {
-  const deadline = performance.now() + patience
+  const deadline = performance.now() + timeout
   for (;;) {
     const seen = await look()
     if (seen) return seen as Exclude<T, undefined | null | false>
     if (performance.now() > deadline)
-      throw new Error(`${what} did not come within ${patience} ms: ${String(seen)}`)
+      throw new Error(`${what} did not come within ${timeout} ms: ${String(seen)}`)
     await sleep(10)
   }
 }

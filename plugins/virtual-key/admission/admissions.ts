@@ -1,8 +1,8 @@
-import type { KnownTotals } from '../metering/known.ts'
+import type { CounterSnapshots } from '../metering/counter-snapshots.ts'
 import type { Claim } from '../outbox/claim.ts'
 import type { Link } from '../redis/connection.ts'
 import { isFinal } from '../redis/final.ts'
-import { type Admitted, admit, type Question } from './admit.ts'
+import { type AdmissionRequest, type Admitted, admit } from './admit.ts'
 import { PendingReleases } from './pending-releases.ts'
 import { type Reservation, release, reservationOf } from './reserve.ts'
 
@@ -12,15 +12,15 @@ const MOST_OPEN = 50_000
 export interface AdmissionsOptions {
   readonly link: Link
   /** Names this process; unique, and the consumer that takes over the alerts of first rejections. */
-  readonly settler: string
-  readonly known: KnownTotals
+  readonly processId: string
+  readonly known: CounterSnapshots
   /** Gets the alerts of first rejections. */
   readonly deliver: (claims: readonly Claim[]) => void
   readonly mostOpen?: number
 }
 
 /** The answer to a question, where Redis gave one. */
-export type Decision =
+export type AdmissionResult =
   | Exclude<Admitted, { readonly state: 'method' | 'unlabelled' }>
   | {
       readonly state: 'unavailable'
@@ -43,7 +43,7 @@ export class Admissions {
 
   /** A name for what one request wants to hold. `tokens`: at least 0 */
   newReservation(tokens: number): Reservation {
-    return reservationOf(`${this.#options.settler}-${this.#next++}`, tokens)
+    return reservationOf(`${this.#options.processId}-${this.#next++}`, tokens)
   }
 
   /**
@@ -51,37 +51,37 @@ export class Admissions {
    * @param label asks for the service's label: only at the first rejection for a budget
    */
   async decide(
-    question: Question,
+    request: AdmissionRequest,
     method: () => Promise<'read' | 'write'>,
     label: () => Promise<string>,
-  ): Promise<Decision> {
-    const { link, settler, known, deliver } = this.#options
+  ): Promise<AdmissionResult> {
+    const { link, processId, known, deliver } = this.#options
     if (link.redis.status !== 'ready') await link.opened
     // Whether settlements wait does not matter: one node of a cluster, or a moment ago, must not open the gate for all keys.
     if (link.redis.status !== 'ready')
       return { state: 'unavailable', trouble: new Error('Redis is away'), asked: false }
-    let asked = question
+    let asked = request
     let service: string | undefined
     try {
       for (;;) {
-        const admitted = await admit(link.redis, settler, asked, service, known)
+        const admitted = await admit(link.redis, processId, asked, service, known)
         if (admitted.state === 'method') asked = { ...asked, method: await method() }
         else if (admitted.state === 'unlabelled') service = await label().catch(() => '')
         else {
           // A key without a budget holds nothing: remembered all the same, it would in time push out those that do.
-          if (admitted.state === 'admitted' && admitted.standing.budget > 0) this.#hold(question.reservation)
+          if (admitted.state === 'admitted' && admitted.quota.budget > 0) this.#remember(request.reservation)
           if (admitted.state !== 'admitted') deliver(admitted.claims)
           return admitted
         }
       }
     } catch (trouble) {
-      this.#hold(question.reservation)
+      this.#remember(request.reservation)
       return { state: 'unavailable', trouble: trouble as Error, asked: true }
     }
   }
 
   /** Some request of this process holds tokens. */
-  get holding(): boolean {
+  get reserving(): boolean {
     return this.#open.size > 0
   }
 
@@ -91,7 +91,7 @@ export class Admissions {
    */
   take(reservation: Reservation | undefined): reservation is Reservation {
     if (reservation === undefined) return false
-    return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.settler}-`)
+    return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.processId}-`)
   }
 
   /** Gives back what a request holds that has nothing to count: now, or when Redis takes it. Never throws. */
@@ -101,7 +101,7 @@ export class Admissions {
     })
   }
 
-  #hold(reservation: Reservation | undefined): void {
+  #remember(reservation: Reservation | undefined): void {
     if (reservation === undefined) return
     this.#open.add(reservation)
     if (this.#open.size <= (this.#options.mostOpen ?? MOST_OPEN)) return

@@ -4,15 +4,15 @@ import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import {
   type AskAgain,
   askedAgain,
-  type Seen,
-  type Standing,
-  type StandingReply,
-  standingFrom,
-  type Terms,
-  termsArgs,
-  termsKeys,
-} from '../policy/terms.ts'
-import { alertIdLua, appendLua, handOverLua, termsLua } from '../policy/terms-lua.ts'
+  type KeyPolicy,
+  policyArgs,
+  policyKeys,
+  type QuotaReply,
+  type QuotaStatus,
+  quotaFrom,
+  type Snapshots,
+} from '../policy/key-policy.ts'
+import { alertIdLua, appendLua, handOverLua, policyLua } from '../policy/policy-lua.ts'
 import { KEEP_GENERATION_LUA } from '../redis/generation.ts'
 import { CLOCK_LUA, exact, whole } from '../redis/lua-text.ts'
 import { partitionOf } from '../redis/names.ts'
@@ -21,12 +21,12 @@ import { type Connection, run, type Script } from '../redis/script.ts'
 import { KEEP_SUM_LUA, MOST_EXPIRED, RESERVED_LUA, type Reservation, tokensLua, tokensOf } from './reserve.ts'
 
 /** How long a request may hold tokens before it counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
-export const LONGEST_HOLD = 900_000
+export const LONGEST_RESERVATION = 900_000
 
 /** One request that asks to pass. */
-export interface Question extends Terms {
+export interface AdmissionRequest extends KeyPolicy {
   /** A key that is not in the registry may not pass. */
-  readonly refuseUnknown: boolean
+  readonly denyUnknown: boolean
   /** What the request does, where that is known. Only a key of scope `read` makes it matter. */
   readonly method?: 'read' | 'write'
   /** What the request would hold of the budget. */
@@ -35,13 +35,13 @@ export interface Question extends Terms {
 }
 
 /** Why a key may not pass. */
-export type Refused = 'unknown' | 'disabled' | 'expired' | 'scope' | 'used' | 'budget'
+export type DenyReason = 'unknown' | 'disabled' | 'expired' | 'scope' | 'used' | 'budget'
 
 export type Admitted =
-  | { readonly state: 'admitted'; readonly standing: Standing }
+  | { readonly state: 'admitted'; readonly quota: QuotaStatus }
   | {
-      readonly state: Refused
-      readonly standing: Standing
+      readonly state: DenyReason
+      readonly quota: QuotaStatus
       /** The first rejection for the budget in this window and epoch. */
       readonly first: boolean
       /** There is no webhook for this key's alerts. */
@@ -60,7 +60,7 @@ const ARGS = 9
 const MOST_MARKS = 3
 
 /** Lua: refuses. @param reserved @param first both Lua expressions */
-function refused(why: Refused, reserved = "'0'", first = '0'): string {
+function denied(why: DenyReason, reserved = "'0'", first = '0'): string {
   return `return {'${why}', budget_text, previous_text, ${reserved}, at, ${first}, webhook, claims}`
 }
 
@@ -89,21 +89,21 @@ end
 export const admitScript: Script = {
   name: 'vkAdmit',
   lua: `
-${termsLua(0, ARGS)}
+${policyLua(0, ARGS)}
 local webhook = url ~= '' and 1 or 0
-if ARGV[2] == '1' and not registered and ARGV[13] == '1' then ${refused('unknown')} end
-if said_disabled == '1' then ${refused('disabled')} end
+if ARGV[2] == '1' and not registered and ARGV[13] == '1' then ${denied('unknown')} end
+if said_disabled == '1' then ${denied('disabled')} end
 local expires_at = ${whole('said_expires_at')}
 if expires_at then
   ${CLOCK_LUA}
-  if expires_at + 0 <= clock then ${refused('expired')} end
+  if expires_at + 0 <= clock then ${denied('expired')} end
 end
 if said_scope == 'read' then
   if ARGV[14] == '' then return {'method'} end
-  if ARGV[14] ~= 'read' then ${refused('scope')} end
+  if ARGV[14] ~= 'read' then ${denied('scope')} end
 end
 if said_one_shot == '1' then
-  if said_used_at then ${refused('used')} end
+  if said_used_at then ${denied('used')} end
   ${CLOCK_LUA}
 end
 -- \`old\`: the reservations that have expired; nil = none.
@@ -148,7 +148,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     marks[#marks + 1] = label .. ' ' .. ${exact('epoch')} .. ' ' .. ${exact('budget')}
     able = may('HSET', KEYS[2], field, table.concat(marks, ' ', math.max(1, #marks - ${MOST_MARKS - 1})))
   end
-  if not able then ${refused('budget', 'reserved_text')} end
+  if not able then ${denied('budget', 'reserved_text')} end
   ${EXPIRE_OLD}
   if first and not registered then redis.call('EXPIRE', KEYS[2], '${FORGET_AFTER}') end
   if id then
@@ -157,7 +157,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     ${appendLua('id', 'payload')}
     ${handOverLua('>', "'1'")}
   end
-  ${refused('budget', 'reserved_text', 'first and 1 or 0')}
+  ${denied('budget', 'reserved_text', 'first and 1 or 0')}
 end
 if wanted > 0 or old then
   if old then redis.call('ZREM', none, 'x') end
@@ -189,38 +189,38 @@ return {'admitted', budget_text, previous_text, reserved == 0 and '0' or ${exact
 export async function admit(
   redis: Connection,
   consumer: string,
-  question: Question,
+  request: AdmissionRequest,
   service: string | undefined,
-  known?: Seen,
-  hold = LONGEST_HOLD,
+  known?: Snapshots,
+  hold = LONGEST_RESERVATION,
 ): Promise<Admitted> {
-  const { refuseUnknown, method, reservation } = question
-  const partition = partitionOf(question.keyId)
-  for (let asked = question; ; ) {
+  const { denyUnknown, method, reservation } = request
+  const partition = partitionOf(request.keyId)
+  for (let asked = request; ; ) {
     const alert = { ...asked.alert, key_id: asked.keyId }
     const json = service === undefined ? ['', '', '', ''] : budgetAlertJson({ ...alert, service })
     const own = [
-      refuseUnknown ? 1 : 0,
+      denyUnknown ? 1 : 0,
       method ?? '',
       reservation ?? '',
       reservation === undefined ? 0 : tokensOf(reservation),
       hold,
       ...json,
     ]
-    const args = termsArgs(asked, consumer, known, own)
-    const reply = (await run(redis, admitScript, termsKeys(asked, []), args)) as Reply
-    if (reply[0] === 'full' && refuseUnknown) return noRoom(asked)
+    const args = policyArgs(asked, consumer, known, own)
+    const reply = (await run(redis, admitScript, policyKeys(asked, []), args)) as Reply
+    if (reply[0] === 'full' && denyUnknown) return noRoom(asked)
     if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
     else return admittedFrom(asked, partition, reply)
   }
 }
 
 /** Where a key is required, an id that may be invented and for which there is no room is none. */
-function noRoom({ budget, windows: [window] }: Question): Admitted {
-  if (window === undefined) throw new Error('a question without a window')
+function noRoom({ budget, windows: [window] }: AdmissionRequest): Admitted {
+  if (window === undefined) throw new Error('a request without a window')
   return {
     state: 'unknown',
-    standing: { budget, total: 0, reserved: 0, window },
+    quota: { budget, total: 0, reserved: 0, window },
     first: false,
     silent: true,
     claims: [],
@@ -232,10 +232,10 @@ type Reply = AskAgain | Answer
 type Answer =
   | readonly ['schema', version: number]
   | readonly ['method' | 'unlabelled']
-  | readonly ['admitted', ...standing: StandingReply]
-  | readonly [Refused, ...standing: StandingReply, first: 0 | 1, webhook: 0 | 1, claims?: ClaimReply]
+  | readonly ['admitted', ...quota: QuotaReply]
+  | readonly [DenyReason, ...quota: QuotaReply, first: 0 | 1, webhook: 0 | 1, claims?: ClaimReply]
 
-function admittedFrom(terms: Terms, partition: number, reply: Answer): Admitted {
+function admittedFrom(policy: KeyPolicy, partition: number, reply: Answer): Admitted {
   switch (reply[0]) {
     case 'schema':
       throw new SchemaError(reply[1])
@@ -244,8 +244,8 @@ function admittedFrom(terms: Terms, partition: number, reply: Answer): Admitted 
       return { state: reply[0] }
   }
   const [state, budget, total, reserved, at] = reply
-  const standing = standingFrom(terms, [budget, total, reserved, at])
-  if (state === 'admitted') return { state, standing }
+  const quota = quotaFrom(policy, [budget, total, reserved, at])
+  if (state === 'admitted') return { state, quota }
   const [, , , , , first, webhook, claims = []] = reply
-  return { state, standing, first: first === 1, silent: webhook === 0, claims: claimsFrom(partition, claims) }
+  return { state, quota, first: first === 1, silent: webhook === 0, claims: claimsFrom(partition, claims) }
 }

@@ -1,15 +1,15 @@
 import type { Kong } from '../pdk.ts'
 import { metrics } from '../telemetry/telemetry.ts'
-import { NO_WEBSOCKET, type Rejection } from './denial.ts'
+import { type Denial, NO_WEBSOCKET } from './denial.ts'
 
 /** Statuses of requests that could not be counted as they are. Refusals by admission are counted where they are decided. */
 const UNCOUNTABLE = new Set([400, 413, 415, 431])
 
 /** Answers the client in place of the upstream. Nothing that the phase asks of Kong afterwards is answered. */
-export function refuse(kong: Kong, refusal: Rejection): Promise<void> {
-  const { status, error, headers } = refusal
-  if (refusal === NO_WEBSOCKET) metrics.add('refused_websocket')
-  else if (UNCOUNTABLE.has(status)) metrics.add('refused_uncountable')
+export function deny(kong: Kong, denial: Denial): Promise<void> {
+  const { status, error, headers } = denial
+  if (denial === NO_WEBSOCKET) metrics.add('denied_websocket')
+  else if (UNCOUNTABLE.has(status)) metrics.add('denied_uncountable')
   return kong.response.exit(status, JSON.stringify({ error }), {
     'content-type': 'application/json',
     ...headers,

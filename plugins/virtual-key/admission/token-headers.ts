@@ -1,4 +1,4 @@
-import type { Standing } from '../policy/terms.ts'
+import type { QuotaStatus } from '../policy/key-policy.ts'
 import type { Window } from '../policy/window.ts'
 
 /** The response header that tells what is left. */
@@ -8,17 +8,17 @@ export const REMAINING = 'X-Token-Remaining'
  * What an application learns about its budget: tokens, and seconds until the window ends. Empty for a key without a budget.
  * @param at milliseconds since 1970
  */
-export function tokenHeaders(standing: Standing, at: number): Record<string, string> {
-  if (standing.budget === 0) return {}
-  const reset = secondsLeft(standing.window, at)
+export function tokenHeaders(quota: QuotaStatus, at: number): Record<string, string> {
+  if (quota.budget === 0) return {}
+  const reset = secondsLeft(quota.window, at)
   return {
-    'X-Token-Limit': String(standing.budget),
-    [REMAINING]: remaining(standing),
+    'X-Token-Limit': String(quota.budget),
+    [REMAINING]: remaining(quota),
     ...(reset === undefined ? {} : { 'X-Token-Reset': String(reset) }),
   }
 }
 
-export function remaining({ budget, total, reserved }: Standing): string {
+export function remaining({ budget, total, reserved }: QuotaStatus): string {
   return String(Math.max(0, budget - total - reserved))
 }
 

@@ -1,16 +1,16 @@
 import { declaredMost } from '../admission/declared.ts'
-import type { Rejection } from '../admission/denial.ts'
+import type { Denial } from '../admission/denial.ts'
 import type { Kong } from '../pdk.ts'
 import { RequestBody } from '../request/body.ts'
-import { examine, MOST_HEADERS } from '../request/guard.ts'
+import { MOST_HEADERS, requestFacts } from '../request/guard.ts'
 import { hiding } from '../request/hiding.ts'
 import { isObject } from '../request/request-object.ts'
-import { sessionRefusal } from '../request/sessions.ts'
+import { sessionDenial } from '../request/sessions.ts'
 import type { Read } from './read.ts'
 
 /** An answer that leaves usage out because of what its request asked for: its client does not get it. */
 export interface Hidden {
-  readonly refusal: Rejection
+  readonly denial: Denial
   /** What the answer is taken to have cost at least, besides the prompt; 0 = it cost nothing. Unit: tokens. */
   readonly least: number
 }
@@ -28,14 +28,14 @@ export async function hiddenBy(
 ): Promise<Hidden | undefined> {
   if (typeof usage !== 'string' && !partial) return undefined
   const target = await kong.request.getPathWithQuery()
-  const session = sessionRefusal(target)
-  if (session !== undefined) return { refusal: session, least: 0 }
-  const refusal = hiding(target.replace(/^[^?]*\??/, ''), 'POST')
-  if (refusal === undefined) return undefined
-  const body = new RequestBody(kong, examine(await kong.request.getHeaders(MOST_HEADERS)))
+  const session = sessionDenial(target)
+  if (session !== undefined) return { denial: session, least: 0 }
+  const denial = hiding(target.replace(/^[^?]*\??/, ''), 'POST')
+  if (denial === undefined) return undefined
+  const body = new RequestBody(kong, requestFacts(await kong.request.getHeaders(MOST_HEADERS)))
   const object = await body.object()
   return {
-    refusal,
+    denial,
     least: isObject(object) ? declaredMost(object, target, undeclared) : undeclared,
   }
 }

@@ -3,7 +3,7 @@ import type { Link } from '../redis/connection.ts'
 import { PARTITIONS, schemaName } from '../redis/names.ts'
 import type { Log } from '../telemetry/log.ts'
 import { ThrottledLog } from '../telemetry/throttled-log.ts'
-import type { KnownTotal, KnownTotals } from './known.ts'
+import type { CounterSnapshots, CounterState } from './counter-snapshots.ts'
 import { restore } from './restore.ts'
 
 /** Between two looks at the generations. Every process has to look several times within the grace (generation.ts). Unit: milliseconds. */
@@ -15,7 +15,7 @@ const KIND = 'putting counters back, of which Redis has lost data'
 
 export interface LossWatchOptions {
   readonly link: Link
-  readonly known: KnownTotals
+  readonly known: CounterSnapshots
   readonly log: Log
 }
 
@@ -96,7 +96,7 @@ export class LossWatch {
   async #send(partition: number, generation: string): Promise<{ counters: number; found: string }> {
     const { link, known } = this.#options
     const totals = known.ofPartition(partition)
-    const batches: Array<ReadonlyArray<readonly [string, KnownTotal]>> = []
+    const batches: Array<ReadonlyArray<readonly [string, CounterState]>> = []
     for (let i = 0; i < Math.max(totals.length, 1); i += BATCH) batches.push(totals.slice(i, i + BATCH))
     const replies = await Promise.all(batches.map((one) => restore(link.redis, partition, generation, one)))
     return {

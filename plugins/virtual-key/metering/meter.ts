@@ -1,15 +1,15 @@
-import type { Rejection } from '../admission/denial.ts'
-import { refuse } from '../admission/refuse.ts'
+import type { Denial } from '../admission/denial.ts'
+import { deny } from '../admission/refuse.ts'
 import type { Reservation } from '../admission/reserve.ts'
 import { REMAINING, remaining } from '../admission/token-headers.ts'
 import type { Kong } from '../pdk.ts'
+import type { QuotaStatus } from '../policy/key-policy.ts'
 import type { Settings } from '../policy/settings.ts'
-import type { Standing } from '../policy/terms.ts'
-import { clock, complaints, estimator, fetches, type Runtime } from '../process.ts'
+import { clock, complaints, estimator, fetches, type RedisRuntime } from '../process.ts'
 import { SchemaError } from '../redis/schema-version.ts'
 import { identify } from '../request/identity.ts'
 import { isLookup } from '../request/methods.ts'
-import { HELD, type Note, noteFrom } from '../request/note.ts'
+import { type Note, noteFrom, RESERVED } from '../request/note.ts'
 import { tappedKey } from '../request/tapped-key.ts'
 import type { Complaint } from '../telemetry/complaints.ts'
 import { phaseLine } from '../telemetry/log.ts'
@@ -49,14 +49,14 @@ interface Response {
 }
 
 /** Counts responses: finds out what they cost and settles that, or makes visible why not. */
-export class Account {
+export class Meter {
   readonly #settings: Settings
-  readonly #signer: string
-  readonly #runtime: Runtime
+  readonly #configuration: string
+  readonly #runtime: RedisRuntime
 
-  constructor(settings: Settings, signer: string, runtime: Runtime) {
+  constructor(settings: Settings, configuration: string, runtime: RedisRuntime) {
     this.#settings = settings
-    this.#signer = signer
+    this.#configuration = configuration
     this.#runtime = runtime
   }
 
@@ -67,7 +67,7 @@ export class Account {
     if (tapped) {
       if (isLookup(await kong.request.getMethod())) return
       metrics.add('tap_missing')
-      await complain(tell, 'tap_missing')
+      await report(tell, 'tap_missing')
     }
     const seen = await read(kong)
     if (seen === undefined) return
@@ -97,12 +97,11 @@ export class Account {
       reservation,
     }
     if (typeof reported !== 'string' && !hidden) {
-      const standing = await this.#settle(tell, response)
-      if (showHeaders && standing && standing.budget > 0)
-        await kong.response.setHeader(REMAINING, remaining(standing))
+      const quota = await this.#settle(tell, response)
+      if (showHeaders && quota && quota.budget > 0) await kong.response.setHeader(REMAINING, remaining(quota))
       return
     }
-    if (hidden?.least === 0) return withhold(kong, hidden.refusal)
+    if (hidden?.least === 0) return withhold(kong, hidden.denial)
     const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
@@ -111,7 +110,7 @@ export class Account {
       metrics.add('uncounted_dropped')
       log.error(`a response could not be counted: ${error.message}`)
     })
-    if (hidden) await withhold(kong, hidden.refusal)
+    if (hidden) await withhold(kong, hidden.denial)
   }
 
   /** In the log phase, when the client has everything. One PDK call. */
@@ -133,9 +132,9 @@ export class Account {
   }
 
   /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
-  async letGo(kong: Kong): Promise<void> {
+  async release(kong: Kong): Promise<void> {
     const { admissions } = this.#runtime
-    if (!admissions.holding) return
+    if (!admissions.reserving) return
     const { key, reservation } = await this.#noteOf(kong)
     if (!admissions.take(reservation)) return
     const keyId = key ?? (await identify(kong, this.#settings.identification))
@@ -143,7 +142,7 @@ export class Account {
   }
 
   async #noteOf(kong: Kong): Promise<Note> {
-    return noteFrom((await kong.ctx.shared.get(this.#settings.tapped ? NOTE : HELD)) ?? '')
+    return noteFrom((await kong.ctx.shared.get(this.#settings.tapped ? NOTE : RESERVED)) ?? '')
   }
 
   /**
@@ -156,8 +155,8 @@ export class Account {
     { keyId, service, label, reported, ended, kept, reservation }: Response,
     sample?: Sample,
     least = 0,
-  ): Promise<Standing | undefined> {
-    const { admissions, settlements } = this.#runtime
+  ): Promise<QuotaStatus | undefined> {
+    const { admissions, settler } = this.#runtime
     const held = admissions.take(reservation) ? reservation : undefined
     // It has only begun, and is counted again when it is fetched.
     const begun = kept?.background ? kept.id : undefined
@@ -171,15 +170,15 @@ export class Account {
       await uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    const settlement = settlementOf(this.#settings, this.#signer, keyId, result, held, clock(), begun)
-    const settled = await settlements.settle(settlement, service, label)
+    const settlement = settlementOf(this.#settings, this.#configuration, keyId, result, held, clock(), begun)
+    const settled = await settler.settle(settlement, service, label)
     if (settled.state === 'dropped') {
       if (held !== undefined) await admissions.release(keyId, held)
       await tell(settled.reason)
     }
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
-      await complain(tell, 'schema_newer')
-    return settled.state === 'settled' ? settled.standing : undefined
+      await report(tell, 'schema_newer')
+    return settled.state === 'settled' ? settled.quota : undefined
   }
 }
 
@@ -195,17 +194,17 @@ function atLeast(estimate: Estimate | undefined, least: number): Estimate {
 /** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
 async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
   metrics.add(`uncounted_${reason}`)
-  await complain(tell, reason)
+  await report(tell, reason)
 }
 
-async function complain(tell: Tell, reason: Complaint): Promise<void> {
+async function report(tell: Tell, reason: Complaint): Promise<void> {
   const line = complaints.add(reason)
   if (line !== undefined) await tell(line)
 }
 
 /** Refuses where the upstream has answered already: its answer does not reach the client. */
-async function withhold(kong: Kong, refusal: Rejection): Promise<void> {
+async function withhold(kong: Kong, denial: Denial): Promise<void> {
   // The header is the upstream's, and the client would decode the refusal by it.
   await kong.response.clearHeader('content-encoding')
-  await refuse(kong, refusal)
+  await deny(kong, denial)
 }

@@ -1,11 +1,11 @@
-import { LINGER } from '../policy/terms.ts'
+import { LINGER } from '../policy/key-policy.ts'
 import { generationLua, KEEP_GENERATION_LUA, SAME_LOSS } from '../redis/generation.ts'
 import { CLOCK_LUA, exact } from '../redis/lua-text.ts'
 import { keyName, noneName, schemaName } from '../redis/names.ts'
 import { SCHEMA_VERSION, SchemaError } from '../redis/schema-version.ts'
 import { type Connection, run, type Script } from '../redis/script.ts'
+import type { CounterState } from './counter-snapshots.ts'
 import { FORGET_AFTER } from './invented.ts'
-import type { KnownTotal } from './known.ts'
 
 /**
  * KEYS 1 schema  2 none  3… key and total of each counter
@@ -77,7 +77,7 @@ export async function restore(
   redis: Connection,
   partition: number,
   generation: string,
-  totals: ReadonlyArray<readonly [name: string, known: KnownTotal]>,
+  totals: ReadonlyArray<readonly [name: string, known: CounterState]>,
 ): Promise<Restored> {
   const names = totals.flatMap(([name, { keyId }]) => [keyName(keyId), name])
   const states = totals.flatMap(([, { epoch, total, end }]) => [

@@ -4,19 +4,19 @@ import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import {
   type AskAgain,
   askedAgain,
+  type KeyPolicy,
   LINGER,
-  type Seen,
-  type Standing,
-  type StandingReply,
-  standingFrom,
-  type Terms,
-  termsArgs,
-  termsKeys,
-} from '../policy/terms.ts'
-import { alertIdLua, appendLua, handOverLua, termsLua } from '../policy/terms-lua.ts'
+  policyArgs,
+  policyKeys,
+  type QuotaReply,
+  type QuotaStatus,
+  quotaFrom,
+  type Snapshots,
+} from '../policy/key-policy.ts'
+import { alertIdLua, appendLua, handOverLua, policyLua } from '../policy/policy-lua.ts'
 import { GRACE, KEEP_GENERATION_LUA } from '../redis/generation.ts'
 import { CLOCK_LUA, exact, whole } from '../redis/lua-text.ts'
-import { answerName, crossedName, noneName, partitionOf, seenName } from '../redis/names.ts'
+import { answerName, crossedName, noneName, partitionOf, settledName } from '../redis/names.ts'
 import { SchemaError } from '../redis/schema-version.ts'
 import { type Connection, run, type Script } from '../redis/script.ts'
 import { FORGET_AFTER, FORGET_STEP } from './invented.ts'
@@ -31,15 +31,15 @@ const ANSWER_FOR = 30 * 86_400
 const MOST_PENDING = 100
 
 /** Names a settlement for ever: sending it again, in any order, counts it once. */
-export interface SettlementId {
+export interface RecordId {
   /** The process. */
-  readonly settler: string
+  readonly processId: string
   /** Counts up from 0 in each partition of each process. */
   readonly sequence: number
 }
 
 /** The usage of one response, ready to be added to its key's total. */
-export interface Settlement extends Terms {
+export interface Settlement extends KeyPolicy {
   /** At least 0. */
   readonly tokens: number
   /** What the request holds of the budget; released in the same step. */
@@ -60,7 +60,7 @@ export type Settled =
       readonly total: number
       readonly epoch: number
       /** The total, and what goes with it. */
-      readonly standing: Standing
+      readonly quota: QuotaStatus
       readonly crossed: readonly number[]
       /** There is no webhook for this key's alerts. */
       readonly silent: boolean
@@ -122,7 +122,7 @@ end
 export const settleScript: Script = {
   name: 'vkSettle',
   lua: `
-${termsLua(KEYS, ARGS)}
+${policyLua(KEYS, ARGS)}
 local seen, place, bit = redis.call('GET', KEYS[9]) or '', ARGV[14] + 0, ARGV[15] + 0
 local byte = string.byte(seen, place) or 0
 if byte / bit % 2 >= 1 then
@@ -251,17 +251,17 @@ return {'settled', previous_text, epoch_text, webhook, news, budget_text, total_
  */
 export async function settle(
   redis: Connection,
-  id: SettlementId,
+  id: RecordId,
   settlement: Settlement,
   service: string | undefined,
-  known?: Seen,
-  consumer = id.settler,
+  known?: Snapshots,
+  consumer = id.processId,
 ): Promise<Settled> {
   const partition = partitionOf(settlement.keyId)
   const place = id.sequence % BLOCK
   const names = [
-    seenName(partition, id.settler, Math.floor(id.sequence / BLOCK)),
-    crossedName(partition, id.settler, id.sequence),
+    settledName(partition, id.processId, Math.floor(id.sequence / BLOCK)),
+    crossedName(partition, id.processId, id.sequence),
   ]
   for (let asked = settlement; ; ) {
     // Of an overflow id the alert tells that id: the one that was sent has no total of its own.
@@ -278,8 +278,8 @@ export async function settle(
       asked.reservation ?? '',
     ]
     const answer = asked.answer === undefined ? noneName(partition) : answerName(asked.keyId, asked.answer)
-    const args = termsArgs(asked, consumer, known, own, asked.estimated)
-    const reply = (await run(redis, settleScript, termsKeys(asked, [...names, answer]), args)) as Reply
+    const args = policyArgs(asked, consumer, known, own, asked.estimated)
+    const reply = (await run(redis, settleScript, policyKeys(asked, [...names, answer]), args)) as Reply
     if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
     else return settledFrom(asked, partition, reply, known)
   }
@@ -298,7 +298,7 @@ type Answer =
       epoch: string,
       webhook: 0 | 1,
       news: string,
-      ...standing: StandingReply,
+      ...quota: QuotaReply,
       crossed?: string[],
       claims?: ClaimReply,
     ]
@@ -310,7 +310,12 @@ function crossingFrom(text: string): { crossed: readonly number[]; silent: boole
   return { crossed: thresholds.split(',').map(Number), silent: webhook === '0', total: Number(total) }
 }
 
-function settledFrom(terms: Terms, partition: number, reply: Answer, known: Seen | undefined): Settled {
+function settledFrom(
+  policy: KeyPolicy,
+  partition: number,
+  reply: Answer,
+  known: Snapshots | undefined,
+): Settled {
   switch (reply[0]) {
     case 'schema':
       throw new SchemaError(reply[1])
@@ -325,14 +330,14 @@ function settledFrom(terms: Terms, partition: number, reply: Answer, known: Seen
   const [state, previous, epoch, webhook, news, budget, total, reserved, at, crossed = [], claims = []] =
     reply
   if (news !== '') known?.meet?.(partition, news)
-  const stands = standingFrom(terms, [budget, total, reserved, at])
+  const stands = quotaFrom(policy, [budget, total, reserved, at])
   return {
     state,
-    keyId: terms.keyId,
+    keyId: policy.keyId,
     previous: Number(previous),
     total: stands.total,
     epoch: Number(epoch),
-    standing: stands,
+    quota: stands,
     crossed: crossed.map(Number),
     silent: webhook === 0,
     claims: claimsFrom(partition, claims),

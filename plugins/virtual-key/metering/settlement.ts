@@ -1,7 +1,6 @@
 import { rfc3339 } from '../../../schema/alert.ts'
 import type { Reservation } from '../admission/reserve.ts'
-import { termsOf } from '../policy/key-policy.ts'
-import type { Settings } from '../policy/settings.ts'
+import { policyOf, type Settings } from '../policy/settings.ts'
 import type { Counted } from './estimate/counted.ts'
 import type { Settlement } from './settle.ts'
 
@@ -12,7 +11,7 @@ import type { Settlement } from './settle.ts'
  */
 export function settlementOf(
   settings: Settings,
-  signer: string,
+  configuration: string,
   keyId: string,
   { usage, estimated }: Counted,
   reservation: Reservation | undefined,
@@ -20,7 +19,7 @@ export function settlementOf(
   answer?: string,
 ): Settlement {
   return {
-    ...termsOf(settings, signer, keyId, at),
+    ...policyOf(settings, configuration, keyId, at),
     tokens: usage.totalTokens,
     ...(reservation === undefined ? {} : { reservation }),
     ...(answer === undefined ? {} : { answer }),

@@ -40,7 +40,7 @@ export class UsageQueue {
   readonly #pauses = new Pauses()
   readonly #looking: NodeJS.Timeout
   /** For what is said of records that wait; undefined: none does, or nothing was said yet. */
-  #said: Throttle<'waiting'> | undefined
+  #logged: Throttle<'waiting'> | undefined
   #stopped = false
 
   constructor(options: UsageQueueOptions) {
@@ -87,9 +87,9 @@ export class UsageQueue {
     this.#refill()
   }
 
-  /** Goes on for at most `patience` milliseconds. Returns the records that are in memory alone. */
-  async stop(patience: number): Promise<SpooledRecord[]> {
-    const deadline = performance.now() + patience
+  /** Goes on for at most `timeout` milliseconds. Returns the records that are in memory alone. */
+  async stop(timeout: number): Promise<SpooledRecord[]> {
+    const deadline = performance.now() + timeout
     while (this.#waiting.size > 0 && performance.now() < deadline) await sleep(20)
     this.#stopped = true
     clearInterval(this.#looking)
@@ -125,8 +125,8 @@ export class UsageQueue {
     }
     // In one step with the look at the queue: whoever comes now starts anew.
     this.#drains.delete(partition)
-    if (this.#waiting.size > 0 || this.#said === undefined || this.#stopped) return
-    this.#said = undefined
+    if (this.#waiting.size > 0 || this.#logged === undefined || this.#stopped) return
+    this.#logged = undefined
     log.info('no usage record waits any more')
   }
 
@@ -146,9 +146,9 @@ export class UsageQueue {
   /** Says why records wait: at once, and then once a minute with their number, where Kong's log shows it. */
   #tell({ message }: Error): void {
     const { log, spool } = this.#options
-    const first = this.#said === undefined
-    this.#said ??= new Throttle(() => performance.now())
-    if (this.#said.add('waiting') === undefined) return
+    const first = this.#logged === undefined
+    this.#logged ??= new Throttle(() => performance.now())
+    if (this.#logged.add('waiting') === undefined) return
     if (first) log.warn(`usage records wait: ${message}`)
     else {
       const onDisk = spool === undefined ? '' : `, ${spool.size} on disk`

@@ -3,12 +3,12 @@ import type { Connection } from '../redis/script.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { ThrottledLog } from '../telemetry/throttled-log.ts'
+import { type Added, ack } from './ack.ts'
+import { Bulkhead } from './bulkhead.ts'
 import { type Claim, LEASE, scheduleStart } from './claim.ts'
 import { type DeliverySettings, whatHolds } from './delivery-settings.ts'
-import { type Added, finish } from './finish.ts'
 import { render } from './format.ts'
 import { KnownConfigurations } from './known-configurations.ts'
-import { Lanes } from './lanes.ts'
 import { type Lease, Leases } from './leases.ts'
 import { type Outcome, outcomeOf, parkedOutcome, SCHEDULE, type Tried } from './outcome.ts'
 import { parkedEntry } from './parked.ts'
@@ -56,7 +56,7 @@ export interface DispatcherOptions {
 /** Delivers alerts: those of this process's own crossings at once, and by sweeping the outbox those that others left behind. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #lanes = new Lanes(LANE_WIDTH, LANE_LONGEST)
+  readonly #bulkhead = new Bulkhead(LANE_WIDTH, LANE_LONGEST)
   readonly #trouble: ThrottledLog
   readonly #leases: Leases
   readonly #known: KnownConfigurations
@@ -116,7 +116,7 @@ export class Dispatcher {
       if (lease === undefined) continue
       if (one.record === undefined) {
         const reason = 'the record cannot be read'
-        this.#options.metrics.add('buried')
+        this.#options.metrics.add('dead_lettered')
         this.#options.log.critical(`alert ${JSON.stringify(one.id)} is given up: ${reason}`)
         void this.#end(lease, { state: 'dead', reason })
         continue
@@ -125,15 +125,15 @@ export class Dispatcher {
     }
   }
 
-  /** Hands back what was not attempted yet and lets attempts in flight end, for at most `patience` milliseconds. */
-  async stop(patience: number): Promise<void> {
+  /** Hands back what was not attempted yet and lets attempts in flight end, for at most `timeout` milliseconds. */
+  async stop(timeout: number): Promise<void> {
     this.#stopped = true
     clearInterval(this.#renewing)
     await this.#sweep.stop()
     for (const lease of this.#leases.all()) {
       if (!lease.sending) void this.#end(lease, { state: 'retry', delay: 0 })
     }
-    const deadline = performance.now() + patience
+    const deadline = performance.now() + timeout
     while (this.#leases.size > 0 && performance.now() < deadline) await sleep(20)
   }
 
@@ -152,7 +152,7 @@ export class Dispatcher {
       if ('reason' in now) return this.#park(lease, record, now)
       await this.#attempt(lease, record, now)
     }
-    if (this.#stopped || !this.#lanes.run(hostOf(route.url), attempt)) {
+    if (this.#stopped || !this.#bulkhead.run(hostOf(route.url), attempt)) {
       // Not before the host's lane has had time to move on: alerts in a circle would keep others from their turn.
       await this.#end(lease, { state: 'retry', delay: route.timeout * (1 + this.#options.random()) })
     }
@@ -232,7 +232,7 @@ export class Dispatcher {
         : 'what became of an alert cannot be written down'
     for (let failed = 0; ; failed++) {
       try {
-        await finish(redis, consumer, lease.claim, outcome, added)
+        await ack(redis, consumer, lease.claim, outcome, added)
         this.#trouble.passed(what, `${partition} ${id}`)
         break
       } catch (error) {
@@ -266,7 +266,7 @@ export class Dispatcher {
 
   #giveUp(id: string, record: AlertRecord, url: string, reason: string): void {
     const { metrics, log } = this.#options
-    metrics.add('buried')
+    metrics.add('dead_lettered')
     const line = `${wording(id, record, url)}: given up: ${JSON.stringify(reason)}; vk alerts replay ${id} sends it again`
     // A test is answered to whoever made it.
     if (record.test) log.error(line)

@@ -1,5 +1,5 @@
 /**
- * Lua: whether an alert was delivered or buried since it was added to the outbox. Stream ids are times by Redis's clock, so only
+ * Lua: whether an alert was delivered or dead-lettered since it was added to the outbox. Stream ids are times by Redis's clock, so only
  * later entries are looked at; that is done only for an alert that is nowhere else.
  */
 export const ENDED = `

@@ -2,10 +2,10 @@ import { PARTITIONS } from '../redis/names.ts'
 import type { Connection } from '../redis/script.ts'
 import type { ThrottledLog } from '../telemetry/throttled-log.ts'
 import { type Claim, claim } from './claim.ts'
+import { removeIdleConsumers } from './idle-consumers.ts'
 import type { Leases } from './leases.ts'
 import { wake } from './parked.ts'
 import type { KeysOf } from './route.ts'
-import { tidy } from './tidy.ts'
 
 /** How often every process looks for alerts whose owner died and for retries that are due. Unit: milliseconds. */
 const SWEEP = 1000
@@ -45,7 +45,7 @@ export class Sweep {
     /** Configurations that were learnt since the parked alerts were looked at. */
     learnt: new Set<string>(),
   }))
-  #tidying: NodeJS.Timeout | undefined
+  #removing: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #stopped = false
 
@@ -55,13 +55,13 @@ export class Sweep {
 
   start(): void {
     this.#later()
-    this.#tidying = setInterval(() => this.#tidy(), TIDY).unref()
+    this.#removing = setInterval(() => this.#removeIdle(), TIDY).unref()
   }
 
   /** Resolves when the sweep under way, if any, is done. */
   async stop(): Promise<void> {
     this.#stopped = true
-    clearInterval(this.#tidying)
+    clearInterval(this.#removing)
     await this.#running
   }
 
@@ -147,12 +147,12 @@ export class Sweep {
     return woken > 0
   }
 
-  #tidy(): void {
+  #removeIdle(): void {
     const { redis, trouble } = this.#options
     if (redis.status !== 'ready') return
     const what = 'consumers that are gone cannot be removed'
     for (let partition = 0; partition < PARTITIONS; partition++) {
-      tidy(redis, partition).then(
+      removeIdleConsumers(redis, partition).then(
         () => trouble.passed(what, partition),
         // A later look will do.
         (error) => trouble.failed(what, partition, error),

@@ -2,8 +2,8 @@ import type { Config, RedisConfig } from '../../../schema/config.ts'
 import type { Format } from '../outbox/format.ts'
 import { type SigningKey, signingKey } from '../outbox/sign.ts'
 import type { Identification } from '../request/identity.ts'
-import type { AlertRules } from './terms.ts'
-import type { WindowKind } from './window.ts'
+import type { AlertRules, KeyPolicy } from './key-policy.ts'
+import { type WindowKind, windowAt, windowsAt } from './window.ts'
 
 /** A configuration that Kong could not reject but that cannot be obeyed. The message names field and value, never a secret. */
 export class ConfigError extends Error {
@@ -72,6 +72,37 @@ export function settingsFrom(config: Config): Settings {
     service: config.service ?? undefined,
     faultTolerant: config.fault_tolerant,
     webhook: webhook(config),
+  }
+}
+
+/**
+ * What a configuration says about a key at an instant.
+ * @param configuration its id @param at milliseconds since 1970
+ */
+export function policyOf(
+  { identification, registry, window, budget, rules, webhook }: Settings,
+  configuration: string,
+  keyId: string,
+  at: number,
+): KeyPolicy {
+  const own = windowAt(window, at)
+  const { url, timeout, allowPrivateNetworks, format, keys } = webhook
+  return {
+    keyId,
+    ...(identification.by === 'header' ? { invented: true } : {}),
+    registry,
+    // The key's record may name any kind, and which one is known only inside the script.
+    windows: registry ? [own, ...windowsAt(at).filter(({ kind }) => kind !== window)] : [own],
+    budget,
+    rules,
+    target: {
+      timeout,
+      allowPrivateNetworks,
+      format,
+      ...(url === undefined ? {} : { url }),
+      configuration,
+      ...(keys.length > 0 ? { signed: true } : {}),
+    },
   }
 }
 

@@ -5,13 +5,13 @@ import { admitScript } from '../admission/admit.ts'
 import { releaseScript } from '../admission/reserve.ts'
 import { restoreScript } from '../metering/restore.ts'
 import { settleScript } from '../metering/settle.ts'
+import { ackScript } from '../outbox/ack.ts'
 import { claimScript } from '../outbox/claim.ts'
 import { discardScript } from '../outbox/discard.ts'
-import { finishScript } from '../outbox/finish.ts'
+import { removeIdleConsumersScript } from '../outbox/idle-consumers.ts'
 import { wakeScript } from '../outbox/parked.ts'
 import { renewScript } from '../outbox/renew.ts'
 import { requeueScript } from '../outbox/requeue.ts'
-import { tidyScript } from '../outbox/tidy.ts'
 import { resetKeyScript, writeKeyScript } from '../registry/write.ts'
 import { forgetProcessesScript, heartbeatScript } from '../telemetry/heartbeat.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -40,11 +40,11 @@ const SCRIPTS = [
   restoreScript,
   claimScript,
   renewScript,
-  finishScript,
+  ackScript,
   requeueScript,
   discardScript,
   wakeScript,
-  tidyScript,
+  removeIdleConsumersScript,
   writeKeyScript,
   resetKeyScript,
   heartbeatScript,
@@ -161,15 +161,15 @@ function clientOf(config: RedisConfig, reconnectOnError: (error: Error) => boole
 /**
  * A server that reads its data is connected to and not ready, for minutes where there is much. After a failover behind one address that
  * is the old master, and the address may lead to the new one by then: so it is connected to anew.
- * @param patience milliseconds
+ * @param timeout milliseconds
  */
-function leaveLoading(redis: Redis, patience: number): void {
+function leaveLoading(redis: Redis, timeout: number): void {
   let timer: NodeJS.Timeout | undefined
   redis.on('connect', () => {
     clearTimeout(timer)
     timer = setTimeout(() => {
       if (redis.status === 'connect') redis.disconnect(true)
-    }, patience).unref()
+    }, timeout).unref()
   })
 }
 

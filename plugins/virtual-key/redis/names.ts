@@ -77,13 +77,13 @@ export function reservationsName(keyId: string): string {
 }
 
 /** Bitmap, the first settlement in its highest bit: which of a process's settlements, numbered in blocks, are in the totals already. */
-export function seenName(partition: number, settler: string, block: number): string {
-  return `vk:{${partition}}:seen:${settler}:${block}`
+export function settledName(partition: number, processId: string, block: number): string {
+  return `vk:{${partition}}:settled:${processId}:${block}`
 }
 
 /** String: what one settlement crossed. Kept as long as `seenName`, for the process that has lost the reply. */
-export function crossedName(partition: number, settler: string, sequence: number): string {
-  return `vk:{${partition}}:crossed:${settler}:${sequence}`
+export function crossedName(partition: number, processId: string, sequence: number): string {
+  return `vk:{${partition}}:crossed:${processId}:${sequence}`
 }
 
 /** String with an expiry: tokens that were counted for an answer of the key that can be fetched again. The id is the upstream's, of any length. */

@@ -1,6 +1,6 @@
 import { BODY_TOO_LARGE } from '../admission/denial.ts'
 import type { Kong } from '../pdk.ts'
-import type { Escape } from './guard.ts'
+import type { RequestFacts } from './guard.ts'
 import { type Inspected, isFile, requestObject, unreadable } from './request-object.ts'
 
 /** Largest request body that is looked at. Unit: bytes. */
@@ -9,12 +9,12 @@ export const LARGEST = 8 * 1024 * 1024
 /** The body of the request in progress, and where it goes: asked for when the first one wants it, and once. */
 export class RequestBody {
   readonly #kong: Kong
-  readonly #request: Escape
+  readonly #request: RequestFacts
   #target: Promise<string> | undefined
   #read: Promise<Uint8Array | undefined> | undefined
   #object: Promise<Inspected> | undefined
 
-  constructor(kong: Kong, request: Escape) {
+  constructor(kong: Kong, request: RequestFacts) {
     this.#kong = kong
     this.#request = request
   }
@@ -47,8 +47,8 @@ export class RequestBody {
   }
 
   async #inspect(): Promise<Inspected> {
-    const refusal = unreadable(this.#request)
-    if (refusal) return refusal
+    const denial = unreadable(this.#request)
+    if (denial) return denial
     const bytes = await this.#bytes()
     if (bytes !== undefined) return requestObject(bytes, this.#request)
     return isFile(this.#request.contentType) ? 'none' : BODY_TOO_LARGE

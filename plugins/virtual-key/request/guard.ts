@@ -1,7 +1,7 @@
 import {
+  type Denial,
   METHOD_OVERRIDE,
   NO_WEBSOCKET,
-  type Rejection,
   TOO_MANY_HEADERS,
   UNDERSCORED,
 } from '../admission/denial.ts'
@@ -11,9 +11,9 @@ import { isDecodable } from '../usage/encoding.ts'
 export const MOST_HEADERS = 1000
 
 /** What a request's headers say about the ways in which its response could get past the count. */
-export interface Escape {
+export interface RequestFacts {
   /** What its client gets instead of an answer: no count could be made of that. */
-  readonly refusal?: Rejection
+  readonly denial?: Denial
   /** The Accept-Encoding to send upstream instead, where the client's could bring a body that the reader cannot decode. */
   readonly acceptEncoding?: string
   /** Headers that do not go upstream, because they choose what of an answer is shown. */
@@ -42,12 +42,12 @@ const CHOOSING = ['x-goog-fieldmask', 'x-goog-encode-response-if-executable', 'r
 /** What `examine` looks for; an upstream behind CGI or WSGI finds them under names with underscores too. */
 const WATCHED = new Set([...OVERRIDES, ...CHOOSING, 'upgrade', 'accept-encoding', 'content-encoding'])
 
-export function examine(headers: Record<string, string[]>): Escape {
+export function requestFacts(headers: Record<string, string[]>): RequestFacts {
   const acceptEncoding = readableEncodings(headers['accept-encoding'])
   const [contentLength] = headers['content-length'] ?? []
-  const refusal = refusalOf(headers)
+  const denial = denialOf(headers)
   return {
-    ...(refusal === undefined ? {} : { refusal }),
+    ...(denial === undefined ? {} : { denial }),
     hidden: CHOOSING.filter((name) => name in headers),
     hasBody: 'transfer-encoding' in headers || Number(contentLength ?? 0) > 0,
     length: contentLength === undefined ? undefined : Number(contentLength),
@@ -57,7 +57,7 @@ export function examine(headers: Record<string, string[]>): Escape {
   }
 }
 
-function refusalOf(headers: Record<string, string[]>): Rejection | undefined {
+function denialOf(headers: Record<string, string[]>): Denial | undefined {
   let values = 0
   for (const name in headers) {
     values += headers[name]?.length ?? 0

@@ -1,4 +1,4 @@
-import type { Rejection } from '../admission/denial.ts'
+import type { Denial } from '../admission/denial.ts'
 
 /** Parameters of a query, by their names in lower case without `$`; each with the starts of the values that do no harm, besides ''. */
 type Parameters = Readonly<Record<string, readonly string[]>>
@@ -18,7 +18,7 @@ export const HIDING: Parameters = {
 export const OVERRIDING: Parameters = { httpmethod: ['get'], _method: ['get'] }
 
 /** @param query as it stands in the request line @returns the refusal of a request that would not be counted as it should */
-export function hiding(query: string, method: string): Rejection | undefined {
+export function hiding(query: string, method: string): Denial | undefined {
   const parameters = method === 'GET' ? OVERRIDING : HIDING
   for (const pair of query.split(/[&;]/)) {
     const [written = '', ...rest] = pair.split('=')
@@ -26,13 +26,13 @@ export function hiding(query: string, method: string): Rejection | undefined {
     const harmless = Object.hasOwn(parameters, name) ? parameters[name] : undefined
     const value = unescaped(rest.join('=')).toLowerCase()
     if (harmless !== undefined && value !== '' && !harmless.some((start) => value.startsWith(start)))
-      return hidingRefusal(name)
+      return hidingDenial(name)
   }
   return undefined
 }
 
 /** @param name as in HIDING */
-export function hidingRefusal(name: string): Rejection {
+export function hidingDenial(name: string): Denial {
   return { status: 400, error: `query parameter ${name} not supported` }
 }
 

@@ -1,4 +1,4 @@
-import { ambiguous, type Rejection } from '../admission/denial.ts'
+import { ambiguous, type Denial } from '../admission/denial.ts'
 import { type Member, membersAt, Names, type Place } from './members.ts'
 import type { RequestObject } from './request-object.ts'
 import { pathOf } from './target.ts'
@@ -30,7 +30,7 @@ export interface Splice {
  * has to be changed: it is no streamed request, or asks for usage itself. A request that servers read differently is refused.
  * Source: OpenAI API reference, chat/create, stream_options.
  */
-export function usageWish({ bytes, open }: RequestObject): Splice | Rejection | undefined {
+export function usageWish({ bytes, open }: RequestObject): Splice | Denial | undefined {
   const found = membersAt(bytes, open, TOP)?.found
   const unclear = unclearOf(found)
   if (found === undefined || unclear) return unclear
@@ -54,7 +54,7 @@ export function spliced(body: Uint8Array, { from, to, text }: Splice): Buffer {
 }
 
 /** No honest client names a member twice or in other letters, and which one a server obeys is not known. */
-function unclearOf(found: ReadonlyMap<string, readonly Member[]> | undefined): Rejection | undefined {
+function unclearOf(found: ReadonlyMap<string, readonly Member[]> | undefined): Denial | undefined {
   for (const [name, members] of found ?? []) {
     if (members.length > 1 || members.some(({ exact }) => !exact)) return ambiguous(name)
   }

@@ -3,7 +3,7 @@ import { KEEP } from '../metering/tap/lua.ts'
 import type { Splice } from './include-usage.ts'
 
 /** Name in kong.ctx.shared of a buffered request's note. NOTE, the tapped one's, would make a tap turn buffering off. */
-export const HELD = 'vk_held'
+export const RESERVED = 'vk_reserved'
 
 /** What the access phase tells later phases of the same request through kong.ctx.shared, and through the tap where there is one. */
 export interface Note {

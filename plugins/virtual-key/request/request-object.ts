@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer'
 import {
+  type Denial,
   NO_JSON_OBJECT,
   NOT_UTF8,
-  type Rejection,
   UNREADABLE_BODY_ENCODING,
   UNREADABLE_BODY_TYPE,
 } from '../admission/denial.ts'
 import { leading } from '../usage/framing/sniff.ts'
 import { OPEN_OBJECT } from '../usage/json/bytes.ts'
-import type { Escape } from './guard.ts'
+import type { RequestFacts } from './guard.ts'
 import { afterSpace, membersAt, Names } from './members.ts'
 
 /** A request's body that is one JSON object, and nothing behind it. */
@@ -19,9 +19,9 @@ export interface RequestObject {
 }
 
 /** `none`: there is no member that anybody could read, because it is a file, a form with files, or plain text. */
-export type Inspected = RequestObject | 'empty' | 'none' | Rejection
+export type Inspected = RequestObject | 'empty' | 'none' | Denial
 
-type Head = Pick<Escape, 'contentType' | 'contentEncoding'>
+type Head = Pick<RequestFacts, 'contentType' | 'contentEncoding'>
 
 /** Bodies whose members other servers read, in writings that are not read here. */
 const OTHER_WRITINGS = /protobuf|grpc|cbor|msgpack|bson|smile|avro|yaml|xml|x-www-form-urlencoded/
@@ -38,7 +38,7 @@ const NOTHING = new Names(['-'])
  * What of a request's head alone makes its members unreadable. Body parsers inflate what the head calls compressed and decode what it
  * calls UTF-7, and Google's APIs read protobuf.
  */
-export function unreadable({ contentType, contentEncoding }: Head): Rejection | undefined {
+export function unreadable({ contentType, contentEncoding }: Head): Denial | undefined {
   if (contentEncoding !== '' && contentEncoding !== 'identity') return UNREADABLE_BODY_ENCODING
   if (OTHER_WRITINGS.test(contentType)) return UNREADABLE_BODY_TYPE
   const charsets = [...contentType.matchAll(CHARSET)]
@@ -55,9 +55,9 @@ export function isFile(contentType: string): boolean {
  * differently by different servers (comments, trailing commas, a second object, other encodings) is refused.
  */
 export function requestObject(body: Uint8Array, head: Head): Inspected {
-  const refusal = unreadable(head)
+  const denial = unreadable(head)
   if (body.length === 0) return 'empty'
-  if (refusal) return refusal
+  if (denial) return denial
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   if (isWide(bytes)) return NOT_UTF8
   const open = leading(bytes)

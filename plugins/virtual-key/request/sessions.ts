@@ -1,4 +1,4 @@
-import { NO_SESSION, type Rejection } from '../admission/denial.ts'
+import { type Denial, NO_SESSION } from '../admission/denial.ts'
 import { pathOf } from './target.ts'
 
 /**
@@ -9,7 +9,7 @@ import { pathOf } from './target.ts'
 export const SESSIONS = ['realtime', 'realtimeapi', 'auth_tokens', 'chatkit'] as const
 
 /** @param target path and query as they stand in the request line @returns the refusal of a request for such a session */
-export function sessionRefusal(target: string): Rejection | undefined {
+export function sessionDenial(target: string): Denial | undefined {
   const segments = pathOf(target).split('/')
   return SESSIONS.some((segment) => segments.includes(segment)) ? NO_SESSION : undefined
 }

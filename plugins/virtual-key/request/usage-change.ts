@@ -1,4 +1,4 @@
-import { NO_JSON_OBJECT, type Rejection, STREAM_TOO_LARGE } from '../admission/denial.ts'
+import { type Denial, NO_JSON_OBJECT, STREAM_TOO_LARGE } from '../admission/denial.ts'
 import type { RequestBody } from './body.ts'
 import { isCompletion, type Splice, usageWish } from './include-usage.ts'
 import { isObject } from './request-object.ts'
@@ -11,10 +11,7 @@ const LARGEST_SENT = 256 * 1024
  * cannot be known, or which is too large to be changed. One PDK call, and those of the body for a completion.
  * @param tapped the tap makes the change, inside Kong
  */
-export async function usageChange(
-  body: RequestBody,
-  tapped: boolean,
-): Promise<Splice | Rejection | undefined> {
+export async function usageChange(body: RequestBody, tapped: boolean): Promise<Splice | Denial | undefined> {
   if (body.empty) return undefined
   if (!isCompletion(await body.target())) return undefined
   const object = await body.object()

@@ -10,10 +10,10 @@ export interface Serving {
   /**
    * Waits for phases in flight, then closes everything. Connections are taken until then, because at a reload this process may be told
    * to stop before its successor listens.
-   * @param patience the longest that this may take, in milliseconds
+   * @param timeout the longest that this may take, in milliseconds
    * @param unused wait also until Kong has closed its connections, or moved to the successor
    */
-  stop(patience: number, unused: boolean): Promise<void>
+  stop(timeout: number, unused: boolean): Promise<void>
 }
 
 /** At least so long it serves on where it has no successor yet; a Kong that reloads kills it after about as long. Unit: milliseconds. */
@@ -57,13 +57,13 @@ export async function serve(
   }, OBSOLETE / 10)
   watch.unref()
   return {
-    async stop(patience, unused) {
+    async stop(timeout, unused) {
       clearInterval(watch)
       const started = performance.now()
       const spent = () => performance.now() - started
       const needed = () =>
         server.running > 0 || (unused && connections.size > 0) || (!shared.lost && spent() < HANDOVER)
-      while (needed() && spent() < patience) await sleep(10)
+      while (needed() && spent() < timeout) await sleep(10)
       shared.close()
       for (const socket of connections) socket.destroy()
       server.close()

@@ -1,4 +1,4 @@
-import type { Refused } from '../admission/admit.ts'
+import type { DenyReason } from '../admission/admit.ts'
 
 /** Why a response or request added nothing to any total. */
 export type Uncounted =
@@ -28,13 +28,13 @@ export type Counter =
   | 'duplicates'
   | 'delivered'
   | 'attempts_failed'
-  | 'buried'
-  | 'refused_websocket'
+  | 'dead_lettered'
+  | 'denied_websocket'
   /** Requests that could not be counted, or not be reserved for, as they were: 400, 413, 415 and 431. */
-  | 'refused_uncountable'
+  | 'denied_uncountable'
   /** Requests whose key Redis could not be asked about. */
   | 'unchecked'
-  | `refused_${Refused}`
+  | `denied_${DenyReason}`
   /** Responses of tapped routes that were buffered, and counted, because the route has no tap. */
   | 'tap_missing'
   | `uncounted_${Uncounted}`

@@ -3,7 +3,7 @@ import type { Log } from './log.ts'
 /** Lines of one kind are at least this far apart. Unit: milliseconds. */
 const EVERY = 60_000
 /** Trouble that is over sooner is not told: a failover, a busy moment. Unit: milliseconds. */
-const PATIENCE = 5000
+const GRACE = 5000
 
 /** Counts events and says when to tell of them: of each kind the first at once, then at most one line a minute with their number. */
 export class Throttle<Kind> {
@@ -65,7 +65,7 @@ export class ThrottledLog {
     const since = places.get(place) ?? now
     places.set(place, since)
     const lasted = now - since
-    if (lasted < PATIENCE || this.#throttle.add(kind) === undefined) return
+    if (lasted < GRACE || this.#throttle.add(kind) === undefined) return
     this.#told.add(kind)
     const { message, name } = error as Error
     this.#log.error(`${kind}: failing for ${Math.round(lasted / 1000)} s: ${message || name}`)

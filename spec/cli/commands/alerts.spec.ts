@@ -10,8 +10,8 @@ import { configurationName, outboxNames } from '../../../plugins/virtual-key/red
 import { DispatchingProcess, everything } from '../../support/dispatching.ts'
 import { PLACES, type Place } from '../../support/place.ts'
 import { Receiver } from '../../support/receiver.ts'
-import { keyNames, targetAt } from '../../support/settlement.ts'
 import { until } from '../../support/until.ts'
+import { keyNames, targetAt } from '../../support/usage-record.ts'
 import { ended, startVk, vk } from '../../support/vk.ts'
 
 const SECRET = `whsec_${randomBytes(32).toString('base64')}`

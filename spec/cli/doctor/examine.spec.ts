@@ -7,7 +7,7 @@ import { Away, Seat } from '../../../cli/doctor/seat.ts'
 import { redisConfig } from '../../support/connection.ts'
 
 describe('vk doctor, its checks', () => {
-  const seat = new Seat({ redis: redisConfig(1), admin: undefined, signers: undefined, patience: 50 })
+  const seat = new Seat({ redis: redisConfig(1), admin: undefined, signers: undefined, timeout: 50 })
   const check = (name: string, run: Check['run']): Check => ({ name, run })
 
   it('do not notice each other: one hangs, one throws, one cannot be', async () => {

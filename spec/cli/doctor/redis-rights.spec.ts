@@ -35,7 +35,7 @@ describe('vk doctor on the rights of its Redis user', function () {
       redis: redisConfig(redis.port, { username: 'virtual-key', password: 'p4ss' }),
       admin: undefined,
       signers: undefined,
-      patience: 10_000,
+      timeout: 10_000,
     })
     try {
       return await lookAtRights(seat)

@@ -4,8 +4,8 @@ import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { MOST_PENDING, PendingReleases } from '../../../plugins/virtual-key/admission/pending-releases.ts'
 import { reservationOf } from '../../../plugins/virtual-key/admission/reserve.ts'
-import { KnownTotals } from '../../../plugins/virtual-key/metering/known.ts'
-import { Lanes } from '../../../plugins/virtual-key/outbox/lanes.ts'
+import { CounterSnapshots } from '../../../plugins/virtual-key/metering/counter-snapshots.ts'
+import { Bulkhead } from '../../../plugins/virtual-key/outbox/bulkhead.ts'
 import { ROOT } from '../../support/root.ts'
 
 /** The spec that fills a bound to its end, beside this one, and a part of its title. */
@@ -54,7 +54,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
   'Estimates that wait': { spec: ESTIMATOR, title: 'holds no more bytes than it may' },
   'The thread that estimates': { spec: ESTIMATOR, title: 'goes on after a thread that died' },
   'Usage records that wait for Redis in memory': {
-    spec: 'metering/settlements.spec.ts',
+    spec: 'metering/usage-settler.spec.ts',
     title: 'keeps at most 10,000, and what finds no room is counted and said',
   },
   'Usage records in the spool': {
@@ -66,7 +66,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     title: ' of a partition have counters of their own; whatever comes then counts for its overflow id',
   },
   'Totals that a process remembers': () => {
-    const known = new KnownTotals()
+    const known = new CounterSnapshots()
     for (let i = 0; i < 10_002; i++) known.set(`total-${i}`, { keyId: 'a', epoch: 0, total: 1 })
     const kept = (i: number) => known.get(`total-${i}`) !== undefined
     expect([kept(0), kept(1), kept(2), kept(10_001)]).to.deep.equal([false, false, true, true])
@@ -83,7 +83,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     redis.disconnect()
   },
   'Alerts that a process has in hand': () => {
-    const lanes = new Lanes(8, 64)
+    const lanes = new Bulkhead(8, 64)
     const taken = Array.from({ length: 100 }, () => lanes.run('one host', () => new Promise(() => undefined)))
     expect(taken.filter((one) => one)).to.have.length(8 + 64)
     expect(lanes.run('another', async () => undefined)).to.equal(true)

@@ -7,9 +7,9 @@ import { reservedName, totalName } from '../../../plugins/virtual-key/redis/name
 import type { Config } from '../../../schema/config.ts'
 import { type Connected, connected } from '../../support/connection.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
-import { keyNames } from '../../support/settlement.ts'
 import { until } from '../../support/until.ts'
 import { completion } from '../../support/upstream.ts'
+import { keyNames } from '../../support/usage-record.ts'
 
 /** The phases as Kong runs them, one right after another. */
 describe('What a request holds, between its phases', function () {

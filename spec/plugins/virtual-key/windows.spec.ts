@@ -10,8 +10,8 @@ import { metrics } from '../../../plugins/virtual-key/telemetry/telemetry.ts'
 import { type Connected, connected } from '../../support/connection.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 import { Registry } from '../../support/registry.ts'
-import { keyNames } from '../../support/settlement.ts'
 import { completion } from '../../support/upstream.ts'
+import { keyNames } from '../../support/usage-record.ts'
 
 /** The phases as Kong runs them, on a clock of the spec's own. Redis goes by its own clock. */
 describe('Windows, across their boundaries', function () {

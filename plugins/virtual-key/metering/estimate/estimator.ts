@@ -9,7 +9,7 @@ const MOST = 256
 const MOST_BYTES = 16 * 1024 * 1024
 
 /** No estimate takes so long, the first one included, which loads the tokenizer. Unit: milliseconds. */
-const PATIENCE = 10_000
+const TIMEOUT = 10_000
 
 /** The tokenizer's tables take about a third of it. Unit: MiB. */
 const MEMORY = 256
@@ -50,9 +50,9 @@ export class Estimator {
     })
   }
 
-  /** Waits for the estimates under way, for at most `patience` milliseconds; guesses the rest, and ends the thread. */
-  async close(patience: number): Promise<void> {
-    const deadline = performance.now() + patience
+  /** Waits for the estimates under way, for at most `timeout` milliseconds; guesses the rest, and ends the thread. */
+  async close(timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout
     while (this.#job !== undefined && performance.now() < deadline)
       await new Promise((wake) => setTimeout(wake, 10))
     const left = this.#waiting.splice(0)
@@ -70,7 +70,7 @@ export class Estimator {
     }
     this.#bytes -= sizeOf(job.sample)
     this.#job = job
-    this.#timer = setTimeout(() => this.#fail(), PATIENCE)
+    this.#timer = setTimeout(() => this.#fail(), TIMEOUT)
     try {
       const worker = this.#start()
       // A process that ends of itself must not lose what is being estimated.

@@ -1,6 +1,6 @@
 import type { Kong } from '../../pdk.ts'
 import { LARGEST } from '../../request/body.ts'
-import { examine, MOST_HEADERS } from '../../request/guard.ts'
+import { MOST_HEADERS, requestFacts } from '../../request/guard.ts'
 import { NOTHING, type Sample } from './sample.ts'
 
 /** The part of a sample that is the request's. */
@@ -12,7 +12,7 @@ export type RequestSample = Pick<Sample, 'request' | 'sent' | 'requestType' | 'r
  */
 export async function readRequest(kong: Kong): Promise<RequestSample> {
   const headers = await kong.request.getHeaders(MOST_HEADERS)
-  const sent = examine(headers).length ?? Number(await kong.nginx.getVar('request_length'))
+  const sent = requestFacts(headers).length ?? Number(await kong.nginx.getVar('request_length'))
   const [requestType] = headers['content-type'] ?? []
   const [requestEncoding] = headers['content-encoding'] ?? []
   const request = sent > 0 && sent <= LARGEST ? await kong.request.getRawBody(LARGEST) : undefined

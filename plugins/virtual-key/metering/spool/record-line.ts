@@ -51,7 +51,7 @@ function contentOf(line: string): Record<string, unknown> | undefined {
 function isRecord(value: object): value is UsageRecord {
   const { id, settlement } = value as Partial<UsageRecord>
   return (
-    typeof id?.settler === 'string' &&
+    typeof id?.processId === 'string' &&
     Number.isSafeInteger(id.sequence) &&
     typeof settlement?.keyId === 'string' &&
     Number.isSafeInteger(settlement.tokens) &&

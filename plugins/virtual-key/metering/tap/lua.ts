@@ -1,6 +1,6 @@
 import { NO_SESSION } from '../../admission/denial.ts'
 import { LARGEST } from '../../request/body.ts'
-import { HIDING, hidingRefusal, OVERRIDING } from '../../request/hiding.ts'
+import { HIDING, hidingDenial, OVERRIDING } from '../../request/hiding.ts'
 import { LOOKUPS } from '../../request/methods.ts'
 import { SESSIONS } from '../../request/sessions.ts'
 import { KEPT_ANSWER_LUA } from '../../request/stored-answer.ts'
@@ -116,7 +116,7 @@ return function()
   if not note then return end
   local query = kong.request.get_raw_query()
   local name = query ~= "" and hiding(query)
-  if name then return refuse('${hidingRefusal("' .. name .. '").error}') end
+  if name then return refuse('${hidingDenial("' .. name .. '").error}') end
   if spends() and session() then return refuse("${NO_SESSION.error}") end
   change(note)
   local ctx = ngx.ctx

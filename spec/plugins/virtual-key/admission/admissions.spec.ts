@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
 import { Admissions } from '../../../../plugins/virtual-key/admission/admissions.ts'
-import { KnownTotals } from '../../../../plugins/virtual-key/metering/known.ts'
+import { CounterSnapshots } from '../../../../plugins/virtual-key/metering/counter-snapshots.ts'
 import { reservedName } from '../../../../plugins/virtual-key/redis/names.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
-import { keyNames, terms } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
+import { keyNames, policy } from '../../../support/usage-record.ts'
 
 describe('Admissions', function () {
   this.timeout(60_000)
@@ -24,12 +24,12 @@ describe('Admissions', function () {
     await server?.stop()
   })
 
-  const open = (settler: string, options: { readonly mostOpen?: number } = {}) =>
+  const open = (processId: string, options: { readonly mostOpen?: number } = {}) =>
     new Admissions({
       ...options,
       link: connection.link,
-      settler,
-      known: new KnownTotals(),
+      processId,
+      known: new CounterSnapshots(),
       deliver: () => undefined,
     })
 
@@ -37,9 +37,9 @@ describe('Admissions', function () {
   async function pass(admissions: Admissions, budget: number): Promise<string> {
     const keyId = newKey()
     const reservation = admissions.newReservation(10)
-    const question = { refuseUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
+    const request = { denyUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
     const { state } = await admissions.decide(
-      { ...terms(keyId, { budget }), ...question },
+      { ...policy(keyId, { budget }), ...request },
       async () => 'read',
       async () => '',
     )
@@ -50,9 +50,9 @@ describe('Admissions', function () {
   it('knows what its requests hold, and hands each out once', async () => {
     const admissions = open('one')
     const reservation = await pass(admissions, 100)
-    expect(admissions.holding).to.equal(true)
+    expect(admissions.reserving).to.equal(true)
     expect([admissions.take(reservation), admissions.take(reservation)]).to.deep.equal([true, false])
-    expect(admissions.holding).to.equal(false)
+    expect(admissions.reserving).to.equal(false)
   })
 
   it('remembers no more requests than it may, the latest ones', async () => {
@@ -71,16 +71,16 @@ describe('Admissions', function () {
     const lossy = await connected(proxy.port, { timeout: 300 })
     const admissions = new Admissions({
       link: lossy.link,
-      settler: 'lossy',
-      known: new KnownTotals(),
+      processId: 'lossy',
+      known: new CounterSnapshots(),
       deliver: () => undefined,
     })
     const keyId = newKey()
     const reservation = admissions.newReservation(10)
-    const question = { refuseUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
+    const request = { denyUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
     proxy.swallow = true
     const decision = await admissions.decide(
-      { ...terms(keyId, { budget: 100 }), ...question },
+      { ...policy(keyId, { budget: 100 }), ...request },
       async () => 'read',
       async () => '',
     )
@@ -95,7 +95,7 @@ describe('Admissions', function () {
   it('remembers nothing for a key without a budget, which holds nothing', async () => {
     const admissions = open('two')
     const reservation = await pass(admissions, 0)
-    expect(admissions.holding).to.equal(false)
+    expect(admissions.reserving).to.equal(false)
     expect(admissions.take(reservation)).to.equal(false)
   })
 })

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import {
+  type AdmissionRequest,
   type Admitted,
   admit,
-  LONGEST_HOLD,
-  type Question,
+  LONGEST_RESERVATION,
 } from '../../../../plugins/virtual-key/admission/admit.ts'
 import { release, reservationOf } from '../../../../plugins/virtual-key/admission/reserve.ts'
 import { settle } from '../../../../plugins/virtual-key/metering/settle.ts'
@@ -26,8 +26,8 @@ import { resetKey, writeKey } from '../../../../plugins/virtual-key/registry/wri
 import type { KeySettings } from '../../../../schema/key.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
-import { keyNames, settlement, silentTarget, terms } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, policy, settlement, silentTarget } from '../../../support/usage-record.ts'
 
 const HOUR = 3_600_000
 
@@ -47,7 +47,7 @@ for (const [name, open] of Object.entries(PLACES))
     let sequence = 0
 
     const newKey = keyNames('admit')
-    const id = () => ({ settler: 'spec', sequence: sequence++ })
+    const id = () => ({ processId: 'spec', sequence: sequence++ })
     const now = () => Date.now()
 
     before(async () => {
@@ -61,20 +61,23 @@ for (const [name, open] of Object.entries(PLACES))
       await place?.stop()
     })
 
-    function question(keyId: string, own: Partial<Question> & Parameters<typeof terms>[1] = {}): Question {
-      const { refuseUnknown = true, ...rest } = own
+    function request(
+      keyId: string,
+      own: Partial<AdmissionRequest> & Parameters<typeof policy>[1] = {},
+    ): AdmissionRequest {
+      const { denyUnknown = true, ...rest } = own
       return {
-        refuseUnknown,
+        denyUnknown,
         alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
-        ...terms(keyId, { registry: true, ...rest }),
+        ...policy(keyId, { registry: true, ...rest }),
         ...own,
       }
     }
     const ask = (
       keyId: string,
-      own: Parameters<typeof question>[1] = {},
+      own: Parameters<typeof request>[1] = {},
       service: string | undefined = 'openai',
-    ): Promise<Admitted> => admit(redis, 'spec', question(keyId, own), service)
+    ): Promise<Admitted> => admit(redis, 'spec', request(keyId, own), service)
     const spend = async (keyId: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) => {
       const settled = await settle(redis, id(), settlement(keyId, tokens, own), 'openai')
       if (settled.state !== 'settled') throw new Error(settled.state)
@@ -91,7 +94,7 @@ for (const [name, open] of Object.entries(PLACES))
         expect((await ask(await register({}))).state).to.equal('admitted')
         const unknown = newKey()
         expect((await ask(unknown)).state).to.equal('unknown')
-        expect((await ask(unknown, { refuseUnknown: false })).state).to.equal('admitted')
+        expect((await ask(unknown, { denyUnknown: false })).state).to.equal('admitted')
         expect((await ask(unknown, { registry: false })).state).to.equal('admitted')
         expect(await redis.exists(keyName(unknown))).to.equal(0)
       })
@@ -161,7 +164,7 @@ for (const [name, open] of Object.entries(PLACES))
           })
           const admitted = await ask(key, { budget: 70 })
           expect(admitted.state).to.equal('admitted')
-          expect(admitted).to.have.nested.property('standing.budget', 70)
+          expect(admitted).to.have.nested.property('quota.budget', 70)
           expect(keyFrom(key, await redis.hgetall(keyName(key)))?.settings).to.deep.equal({})
         }
       })
@@ -204,10 +207,10 @@ for (const [name, open] of Object.entries(PLACES))
           budget: 5,
           rules: { threshold: 50, thresholds: [60], percents: [10] },
         }
-        const { crossed, standing } = await spend(key, 950, own)
+        const { crossed, quota } = await spend(key, 950, own)
         // 50 is switched off, 60 stands, 10 percent is replaced by 90 percent of the record's own budget, rounded up.
         expect(crossed).to.deep.equal([60, 901])
-        expect(standing).to.deep.include({ budget: 1001, total: 950, window: windowAt('day', at) })
+        expect(quota).to.deep.include({ budget: 1001, total: 950, window: windowAt('day', at) })
         expect(await redis.get(totalName(key, windowAt('day', at).label))).to.equal('950')
         const records = (await redis.hvals(outboxNames(partitionOf(key)).alerts)).map((json) =>
           JSON.parse(json),
@@ -222,9 +225,9 @@ for (const [name, open] of Object.entries(PLACES))
       it('empty fields leave the configuration standing', async () => {
         const key = await register({})
         const rules = { threshold: 50, thresholds: [60, 50], percents: [10, 70] }
-        const { crossed, standing } = await spend(key, 100, { registry: true, budget: 100, rules })
+        const { crossed, quota } = await spend(key, 100, { registry: true, budget: 100, rules })
         expect(crossed).to.deep.equal([10, 50, 60, 70])
-        expect(standing).to.deep.include({ budget: 100, total: 100 })
+        expect(quota).to.deep.include({ budget: 100, total: 100 })
       })
 
       it('without the registry the record says nothing', async () => {
@@ -288,12 +291,12 @@ for (const [name, open] of Object.entries(PLACES))
         const key = newKey()
         const own = { registry: false, budget: 1 }
         await spend(key, 1, { thresholds: [] })
-        expect(await admit(redis, 'spec', question(key, own), undefined)).to.deep.equal({
+        expect(await admit(redis, 'spec', request(key, own), undefined)).to.deep.equal({
           state: 'unlabelled',
         })
         expect(await ask(key, own)).to.include({ state: 'budget', first: true })
         // From then on nobody has to be asked.
-        expect(await admit(redis, 'spec', question(key, own), undefined)).to.include({ first: false })
+        expect(await admit(redis, 'spec', request(key, own), undefined)).to.include({ first: false })
       })
 
       it('a reset, and each new window, arm it again; a gateway whose clock is behind does not', async () => {
@@ -382,7 +385,7 @@ for (const [name, open] of Object.entries(PLACES))
       it('counts what this process knows and Redis has lost', async () => {
         const key = newKey()
         const known = new Map([[totalName(key, 'total'), { epoch: 0, total: 100 }]])
-        const answer = await admit(redis, 'spec', question(key, { registry: false, budget: 100 }), '', known)
+        const answer = await admit(redis, 'spec', request(key, { registry: false, budget: 100 }), '', known)
         expect(answer.state).to.equal('budget')
       })
     })
@@ -414,14 +417,14 @@ for (const [name, open] of Object.entries(PLACES))
       it('settling replaces what was held by what was used, in one step, and once', async () => {
         const key = newKey()
         const reservation = holding(600)
-        expect(await ask(key, own(reservation))).to.have.nested.property('standing.reserved', 600)
+        expect(await ask(key, own(reservation))).to.have.nested.property('quota.reserved', 600)
         expect((await ask(key, own(holding(600)))).state).to.equal('budget')
         const once = id()
         const used = settlement(key, 150, { thresholds: [], reservation })
         await settle(redis, once, used, 'openai')
         expect(await settle(redis, once, used, 'openai')).to.include({ state: 'duplicate' })
         expect(await held(key)).to.equal(0)
-        expect(await ask(key, own(holding(600)))).to.have.nested.property('standing.total', 150)
+        expect(await ask(key, own(holding(600)))).to.have.nested.property('quota.total', 150)
         expect(await held(key)).to.equal(600)
       })
 
@@ -437,7 +440,7 @@ for (const [name, open] of Object.entries(PLACES))
 
       it('what a crashed request held comes free when it expires', async () => {
         const key = newKey()
-        await admit(redis, 'spec', question(key, own(holding(600))), '', undefined, 1)
+        await admit(redis, 'spec', request(key, own(holding(600))), '', undefined, 1)
         await until('the expiry', async () => (await ask(key, own(holding(1000)))).state === 'admitted')
         expect(await held(key)).to.equal(1000)
       })
@@ -445,7 +448,7 @@ for (const [name, open] of Object.entries(PLACES))
       it('what expires comes free alone: others go on holding theirs, and nothing stays in Redis for ever', async () => {
         const key = newKey()
         const brief = (tokens: number) =>
-          admit(redis, 'spec', question(key, own(holding(tokens))), '', undefined, 1000)
+          admit(redis, 'spec', request(key, own(holding(tokens))), '', undefined, 1000)
         await ask(key, own(holding(100)))
         await brief(200)
         await brief(300)
@@ -454,14 +457,14 @@ for (const [name, open] of Object.entries(PLACES))
         await until('the expiry', async () => (await ask(key, own(holding(850)))).state === 'admitted')
         expect(await held(key)).to.equal(1000)
         for (const name of [reservedName(key), reservationsName(key)])
-          expect(await redis.pttl(name)).to.be.within(LONGEST_HOLD, 2 * LONGEST_HOLD)
+          expect(await redis.pttl(name)).to.be.within(LONGEST_RESERVATION, 2 * LONGEST_RESERVATION)
       })
 
       it('a sum that is left alone holds nothing', async () => {
         const key = newKey()
         await ask(key, own(holding(900)))
         await redis.del(reservationsName(key))
-        expect(await ask(key, own(holding(1000)))).to.have.nested.property('standing.reserved', 1000)
+        expect(await ask(key, own(holding(1000)))).to.have.nested.property('quota.reserved', 1000)
       })
 
       it('a sum that Redis has lost alone is added up again, and one that nobody holds any more goes', async () => {

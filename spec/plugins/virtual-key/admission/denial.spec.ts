@@ -1,12 +1,12 @@
 import { expect } from 'chai'
-import { rejectionOf } from '../../../../plugins/virtual-key/admission/denial.ts'
+import { denialOf } from '../../../../plugins/virtual-key/admission/denial.ts'
 import { tokenHeaders } from '../../../../plugins/virtual-key/admission/token-headers.ts'
-import type { Standing } from '../../../../plugins/virtual-key/policy/terms.ts'
+import type { QuotaStatus } from '../../../../plugins/virtual-key/policy/key-policy.ts'
 import { windowAt } from '../../../../plugins/virtual-key/policy/window.ts'
 
 const AT = Date.parse('2028-02-29T23:59:00Z')
 
-const standing = (own: Partial<Standing> = {}): Standing => ({
+const quota = (own: Partial<QuotaStatus> = {}): QuotaStatus => ({
   budget: 100,
   total: 100,
   reserved: 0,
@@ -17,7 +17,7 @@ const standing = (own: Partial<Standing> = {}): Standing => ({
 describe('rejectionOf', () => {
   it('names a status and an error for each reason, and tells only a refused budget more', () => {
     const all = (['unknown', 'disabled', 'expired', 'scope', 'used'] as const).map((refused) =>
-      rejectionOf(refused, standing(), 0, AT, true),
+      denialOf(refused, quota(), 0, AT, true),
     )
     expect(all).to.deep.equal([
       { status: 401, error: 'invalid key' },
@@ -29,7 +29,7 @@ describe('rejectionOf', () => {
   })
 
   it('a spent budget: come back when the window ends', () => {
-    expect(rejectionOf('budget', standing(), 0, AT, true)).to.deep.equal({
+    expect(denialOf('budget', quota(), 0, AT, true)).to.deep.equal({
       status: 429,
       error: 'token budget exceeded',
       headers: {
@@ -42,30 +42,29 @@ describe('rejectionOf', () => {
   })
 
   it('a window that never ends: no time', () => {
-    const forever = standing({ window: windowAt('total', AT) })
-    expect(rejectionOf('budget', forever, 0, AT, false)).to.have.deep.property('headers', {})
+    const forever = quota({ window: windowAt('total', AT) })
+    expect(denialOf('budget', forever, 0, AT, false)).to.have.deep.property('headers', {})
   })
 
   it('only others under way are in the way: come back soon; if this request never fits: when the window ends', () => {
-    const held = standing({ total: 40, reserved: 60 })
-    expect(rejectionOf('budget', held, 60, AT, false).headers).to.deep.equal({ 'Retry-After': '1' })
-    expect(rejectionOf('budget', held, 61, AT, false).headers).to.deep.equal({ 'Retry-After': '60' })
+    const held = quota({ total: 40, reserved: 60 })
+    expect(denialOf('budget', held, 60, AT, false).headers).to.deep.equal({ 'Retry-After': '1' })
+    expect(denialOf('budget', held, 61, AT, false).headers).to.deep.equal({ 'Retry-After': '60' })
   })
 })
 
 describe('tokenHeaders', () => {
   it('what is held is not left, and nothing is never less than 0', () => {
-    const left = (own: Partial<Standing>) => tokenHeaders(standing(own), AT)['X-Token-Remaining']
+    const left = (own: Partial<QuotaStatus>) => tokenHeaders(quota(own), AT)['X-Token-Remaining']
     expect([left({ total: 10, reserved: 30 }), left({ total: 250 })]).to.deep.equal(['60', '0'])
   })
 
   it('the last instant of a window still leaves a second, so that nobody comes back too early', () => {
     const { end = 0 } = windowAt('month', AT)
-    const reset = (at: number) =>
-      tokenHeaders(standing({ window: windowAt('month', AT) }), at)['X-Token-Reset']
+    const reset = (at: number) => tokenHeaders(quota({ window: windowAt('month', AT) }), at)['X-Token-Reset']
     expect([reset(end - 1001), reset(end - 1), reset(end)]).to.deep.equal(['2', '1', '1'])
   })
 
   it('a key without a budget has none', () =>
-    expect(tokenHeaders(standing({ budget: 0 }), AT)).to.deep.equal({}))
+    expect(tokenHeaders(quota({ budget: 0 }), AT)).to.deep.equal({}))
 })

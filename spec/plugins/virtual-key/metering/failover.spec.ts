@@ -3,17 +3,17 @@ import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
 import { Admissions } from '../../../../plugins/virtual-key/admission/admissions.ts'
-import { KnownTotals } from '../../../../plugins/virtual-key/metering/known.ts'
-import { newSettler, Settlements } from '../../../../plugins/virtual-key/metering/settlements.ts'
+import { CounterSnapshots } from '../../../../plugins/virtual-key/metering/counter-snapshots.ts'
+import { newProcessId, UsageSettler } from '../../../../plugins/virtual-key/metering/usage-settler.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { reservedName, totalName } from '../../../../plugins/virtual-key/redis/names.ts'
 import { lineLog } from '../../../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../../../plugins/virtual-key/telemetry/metrics.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
-import { keyNames, settlement, terms } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, policy, settlement } from '../../../support/usage-record.ts'
 
 /** Gateways that keep a connection to a server which stopped being the master must find the new one, and not storm the old one. */
 describe('A failover behind the same address', function () {
@@ -23,7 +23,7 @@ describe('A failover behind the same address', function () {
   let other: PrivateRedis
   let proxy: SwallowingProxy
   let connection: Connected
-  let settlements: Settlements
+  let settler: UsageSettler
   let admissions: Admissions
   let metrics: Metrics
   let delivered: Claim[]
@@ -48,16 +48,16 @@ describe('A failover behind the same address', function () {
     delivered = []
     const shared = {
       link: connection.link,
-      settler: newSettler(),
-      known: new KnownTotals(),
+      processId: newProcessId(),
+      known: new CounterSnapshots(),
       deliver: (claims: readonly Claim[]) => delivered.push(...claims),
     }
-    settlements = new Settlements({ ...shared, metrics, log: lineLog(() => undefined) })
+    settler = new UsageSettler({ ...shared, metrics, log: lineLog(() => undefined) })
     admissions = new Admissions(shared)
   })
 
   afterEach(async () => {
-    await settlements.stop(0)
+    await settler.stop(0)
     connection.redis.disconnect()
     for (const made of clients) made.disconnect()
     await proxy.stop()
@@ -66,12 +66,12 @@ describe('A failover behind the same address', function () {
   })
 
   const spend = (key: string, tokens: number) =>
-    settlements.settle(settlement(key, tokens), 'openai', async () => 'asked')
+    settler.settle(settlement(key, tokens), 'openai', async () => 'asked')
 
   const ask = (keyId: string, reservation = admissions.newReservation(10)) => {
-    const question = { refuseUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
+    const request = { denyUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
     return admissions.decide(
-      { ...terms(keyId, { budget: 1000 }), ...question },
+      { ...policy(keyId, { budget: 1000 }), ...request },
       async () => 'read',
       async () => '',
     )
@@ -105,17 +105,17 @@ describe('A failover behind the same address', function () {
     })
     await until('some load', () => metrics.get('settled') > 200)
     await failOver()
-    await until('a queue', () => settlements.waiting > 100)
-    expect(await settlements.available()).to.equal(false)
+    await until('a queue', () => settler.waiting > 100)
+    expect(await settler.available()).to.equal(false)
     expect(await ask(newKey())).to.include({ state: 'unavailable' })
     proxy.target = other.port
     const started = performance.now()
-    await until('Redis', () => settlements.available())
+    await until('Redis', () => settler.available())
     const took = performance.now() - started
     await until('every crossing', () => [...spent.values()].every((tokens) => tokens > 102))
     spending = false
     await Promise.all(load)
-    await until('an empty queue', () => settlements.waiting === 0)
+    await until('an empty queue', () => settler.waiting === 0)
     process.stdout.write(`      served again ${Math.round(took)} ms after the new master was there\n`)
     expect(took).to.be.below(3000)
     for (const key of keys)
@@ -170,7 +170,7 @@ describe('A failover behind the same address', function () {
     expect(made).to.be.at.most(2 * seconds + 4)
     expect(connection.lines.filter((line) => line.includes('READONLY'))).to.have.length(1)
     proxy.target = other.port
-    await until('an empty queue', () => settlements.waiting === 0)
+    await until('an empty queue', () => settler.waiting === 0)
   })
 
   it('leaves a master that has lost its replicas, where the address leads elsewhere by then', async () => {
@@ -181,7 +181,7 @@ describe('A failover behind the same address', function () {
     await client(one).config('SET', 'min-replicas-to-write', '1')
     expect(await spend(key, 2)).to.include({ state: 'waiting' })
     proxy.target = other.port
-    await until('an empty queue', () => settlements.waiting === 0)
+    await until('an empty queue', () => settler.waiting === 0)
     expect(await client(other).get(totalName(key, 'total'))).to.equal('3')
   })
 })
@@ -229,10 +229,10 @@ describe('Trouble of Redis that passes', function () {
   const newKey = keyNames('passing')
 
   const open = (link: Connected['link'], metrics = new Metrics()) =>
-    new Settlements({
+    new UsageSettler({
       link,
-      settler: newSettler(),
-      known: new KnownTotals(),
+      processId: newProcessId(),
+      known: new CounterSnapshots(),
       metrics,
       log: lineLog(() => undefined),
       deliver: () => undefined,
@@ -244,10 +244,10 @@ describe('Trouble of Redis that passes', function () {
     await admin.call('ACL', 'SETUSER', 'plugin', 'on', '>secret', '~vk:*', '+@all')
     const { link, redis } = await connected(server.port, { username: 'plugin', password: 'secret' })
     const metrics = new Metrics()
-    const settlements = open(link, metrics)
+    const settler = open(link, metrics)
     try {
       const key = newKey()
-      const spend = async () => (await settlements.settle(settlement(key, 5), 'openai', async () => '')).state
+      const spend = async () => (await settler.settle(settlement(key, 5), 'openai', async () => '')).state
       expect(await spend()).to.equal('settled')
       for (const [without, again] of [
         ['-evalsha', '+evalsha'],
@@ -258,16 +258,16 @@ describe('Trouble of Redis that passes', function () {
         expect(await spend(), without).to.equal('waiting')
         expect(await spend(), without).to.equal('waiting')
         await admin.call('ACL', 'SETUSER', 'plugin', again)
-        await until('an empty queue', () => settlements.waiting === 0)
+        await until('an empty queue', () => settler.waiting === 0)
       }
       await admin.call('ACL', 'SETUSER', 'plugin', 'resetkeys', '~other:*')
       expect(await spend()).to.equal('waiting')
       await admin.call('ACL', 'SETUSER', 'plugin', 'resetkeys', '~vk:*')
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       expect(await admin.get(totalName(key, 'total'))).to.equal('40')
       expect(metrics.get('uncounted_dropped')).to.equal(0)
     } finally {
-      await settlements.stop(0)
+      await settler.stop(0)
       redis.disconnect()
       admin.disconnect()
       await server.stop()
@@ -278,7 +278,7 @@ describe('Trouble of Redis that passes', function () {
     const server = await PrivateRedis.start(['--busy-reply-threshold', '1'])
     const [admin, busy] = [new Redis(server.port), new Redis(server.port)]
     const { link, redis } = await connected(server.port)
-    const settlements = open(link)
+    const settler = open(link)
     try {
       const key = newKey()
       // Both are connected before: a new connection is refused as well.
@@ -293,15 +293,13 @@ describe('Trouble of Redis that passes', function () {
           ({ message }) => message.startsWith('BUSY'),
         ),
       )
-      expect((await settlements.settle(settlement(key, 5), 'openai', async () => '')).state).to.equal(
-        'waiting',
-      )
+      expect((await settler.settle(settlement(key, 5), 'openai', async () => '')).state).to.equal('waiting')
       await admin.call('SCRIPT', 'KILL')
       await endless
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       expect(await admin.get(totalName(key, 'total'))).to.equal('5')
     } finally {
-      await settlements.stop(0)
+      await settler.stop(0)
       for (const client of [redis, admin, busy]) client.disconnect()
       await server.stop()
     }
@@ -311,13 +309,13 @@ describe('Trouble of Redis that passes', function () {
     const cluster = await PrivateCluster.start()
     const { link, redis } = await connected(0, { cluster_nodes: cluster.cluster_nodes, timeout: 500 })
     const metrics = new Metrics()
-    const settlements = open(link, metrics)
+    const settler = open(link, metrics)
     const admins = cluster.nodes.map(({ port }) => new Redis(port).on('error', () => undefined))
     try {
       const key = newKey()
       const name = totalName(key, 'total')
-      const spend = async () => (await settlements.settle(settlement(key, 5), 'openai', async () => '')).state
-      await settlements.settle(settlement(key, 101), 'openai', async () => '')
+      const spend = async () => (await settler.settle(settlement(key, 5), 'openai', async () => '')).state
+      await settler.settle(settlement(key, 101), 'openai', async () => '')
       const slot = Number(await admins[0]?.cluster('KEYSLOT', name))
       const ids = await Promise.all(admins.map((admin) => admin.cluster('MYID') as Promise<string>))
       const from = Math.floor((slot * admins.length) / 16_384)
@@ -333,7 +331,7 @@ describe('Trouble of Redis that passes', function () {
       const left = (await source.cluster('GETKEYSINSLOT', slot, 100)) as string[]
       await source.call('MIGRATE', '127.0.0.1', String(target.options.port), '', '0', '5000', 'KEYS', ...left)
       for (const admin of [target, source]) await admin.cluster('SETSLOT', slot, 'NODE', ids[to] ?? '')
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       expect(await target.get(name)).to.equal('111')
 
       for (const admin of admins) await admin.config('SET', 'cluster-require-full-coverage', 'yes')
@@ -343,11 +341,11 @@ describe('Trouble of Redis that passes', function () {
       )
       expect(await spend()).to.equal('waiting')
       await cluster.nodes[(to + 1) % 3]?.resume()
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       expect(await target.get(name)).to.equal('116')
       expect(metrics.get('uncounted_dropped')).to.equal(0)
     } finally {
-      await settlements.stop(0)
+      await settler.stop(0)
       redis.disconnect()
       for (const admin of admins) admin.disconnect()
       await cluster.stop()

@@ -15,7 +15,7 @@ import {
 } from '../../../../plugins/virtual-key/redis/names.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
-import { settlement, terms } from '../../../support/settlement.ts'
+import { policy, settlement } from '../../../support/usage-record.ts'
 
 const PARTITION = 5
 
@@ -45,7 +45,7 @@ describe('Ids that clients may have invented', function () {
   })
 
   const spend = async (keyId: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) => {
-    const id = { settler: 'spec', sequence: sequence++ }
+    const id = { processId: 'spec', sequence: sequence++ }
     const settled = await settle(
       connection.redis,
       id,
@@ -55,14 +55,14 @@ describe('Ids that clients may have invented', function () {
     if (settled.state !== 'settled') throw new Error(settled.state)
     return settled
   }
-  const ask = (keyId: string, own: { refuseUnknown?: boolean; reservation?: string; budget?: number } = {}) =>
+  const ask = (keyId: string, own: { denyUnknown?: boolean; reservation?: string; budget?: number } = {}) =>
     admit(
       connection.redis,
       'spec',
       {
-        ...terms(keyId, { budget: 1000, ...own }),
+        ...policy(keyId, { budget: 1000, ...own }),
         invented: true,
-        refuseUnknown: own.refuseUnknown ?? false,
+        denyUnknown: own.denyUnknown ?? false,
         alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
       },
       'openai',
@@ -100,7 +100,7 @@ describe('Ids that clients may have invented', function () {
 
   it('nobody gets past a budget with another id: those beyond the bound share one, and where a key is required they have none', async () => {
     expect((await ask(newId())).state).to.equal('budget')
-    expect(await ask(newId(), { refuseUnknown: true })).to.include({ state: 'unknown' })
+    expect(await ask(newId(), { denyUnknown: true })).to.include({ state: 'unknown' })
     expect(await connection.redis.exists(keyName(newId()))).to.equal(0)
   })
 

@@ -1,8 +1,12 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { KnownTotals } from '../../../../plugins/virtual-key/metering/known.ts'
-import { newSettler, type Result, Settlements } from '../../../../plugins/virtual-key/metering/settlements.ts'
+import { CounterSnapshots } from '../../../../plugins/virtual-key/metering/counter-snapshots.ts'
+import {
+  newProcessId,
+  type SettleResult,
+  UsageSettler,
+} from '../../../../plugins/virtual-key/metering/usage-settler.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { type Window, windowAt } from '../../../../plugins/virtual-key/policy/window.ts'
 import { GRACE } from '../../../../plugins/virtual-key/redis/generation.ts'
@@ -11,33 +15,33 @@ import { lineLog } from '../../../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../../../plugins/virtual-key/telemetry/metrics.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
-import { keyNames, settlement } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, settlement } from '../../../support/usage-record.ts'
 
 const THRESHOLDS = [100, 200, 300]
 
 /** A gateway's process, as far as it counts. */
 class Gateway {
   readonly connection: Connected
-  readonly settlements: Settlements
+  readonly settler: UsageSettler
   readonly claims: Claim[] = []
   readonly lines: string[] = []
 
   constructor(connection: Connected) {
     this.connection = connection
-    this.settlements = new Settlements({
+    this.settler = new UsageSettler({
       link: connection.link,
-      settler: newSettler(),
-      known: new KnownTotals(),
+      processId: newProcessId(),
+      known: new CounterSnapshots(),
       metrics: new Metrics(),
       log: lineLog((line) => this.lines.push(line)),
       deliver: (claims) => this.claims.push(...claims),
     })
   }
 
-  spend(key: string, tokens: number, window?: Window): Promise<Result> {
+  spend(key: string, tokens: number, window?: Window): Promise<SettleResult> {
     const own = { thresholds: THRESHOLDS, ...(window === undefined ? {} : { window }) }
-    return this.settlements.settle(settlement(key, tokens, own), 'openai', async () => 'openai')
+    return this.settler.settle(settlement(key, tokens, own), 'openai', async () => 'openai')
   }
 
   /** Thresholds of the alerts that it has to deliver, and their ids. */
@@ -46,7 +50,7 @@ class Gateway {
   }
 
   async stop(): Promise<void> {
-    await this.settlements.stop(0)
+    await this.settler.stop(0)
     this.connection.redis.disconnect()
   }
 }
@@ -77,7 +81,7 @@ describe('Data that Redis has lost', function () {
 
   const total = async (key: string, label = 'total') => Number(await plain.get(totalName(key, label)))
   const empty = async () =>
-    until('the end of waiting', () => one.settlements.waiting + other.settlements.waiting === 0)
+    until('the end of waiting', () => one.settler.waiting + other.settler.waiting === 0)
 
   /** Both gateways lose their connection and have a new one. */
   const reconnect = async () => {
@@ -196,7 +200,7 @@ describe('Data that Redis has lost', function () {
       await node?.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
       await until('the counter', async () => (await node?.get(name)) === '150')
       await less.spend(key, 60)
-      await until('the end of waiting', () => less.settlements.waiting + most.settlements.waiting === 0)
+      await until('the end of waiting', () => less.settler.waiting + most.settler.waiting === 0)
       expect([...most.alerts, ...less.alerts].map(([threshold]) => threshold)).to.deep.equal([100, 200])
     } finally {
       for (const one of nodes) one.disconnect()

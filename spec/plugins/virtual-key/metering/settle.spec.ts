@@ -11,7 +11,7 @@ import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/red
 import type { Connection } from '../../../../plugins/virtual-key/redis/script.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
-import { keyNames, settlement, silentTarget } from '../../../support/settlement.ts'
+import { keyNames, settlement, silentTarget } from '../../../support/usage-record.ts'
 
 for (const [name, open] of Object.entries(PLACES))
   describe(`settle on ${name}`, function () {
@@ -22,7 +22,7 @@ for (const [name, open] of Object.entries(PLACES))
     let sequence = 0
 
     const newKey = keyNames('settle')
-    const id = () => ({ settler: 'spec', sequence: sequence++ })
+    const id = () => ({ processId: 'spec', sequence: sequence++ })
 
     before(async () => {
       place = await open()

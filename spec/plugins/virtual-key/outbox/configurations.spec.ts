@@ -13,8 +13,8 @@ import {
 import { DispatchingProcess, everything } from '../../../support/dispatching.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { Receiver } from '../../../support/receiver.ts'
-import { keyNames, targetAt } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, targetAt } from '../../../support/usage-record.ts'
 
 const LEASE = 600
 const ID = 'plugin-1'

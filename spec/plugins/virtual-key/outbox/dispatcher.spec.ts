@@ -3,16 +3,16 @@ import { expect } from 'chai'
 import { Webhook } from 'standardwebhooks'
 import { request } from 'undici'
 import type { Dispatcher, DispatcherOptions } from '../../../../plugins/virtual-key/outbox/dispatcher.ts'
+import { removeIdleConsumers } from '../../../../plugins/virtual-key/outbox/idle-consumers.ts'
 import { signingKey } from '../../../../plugins/virtual-key/outbox/sign.ts'
-import { tidy } from '../../../../plugins/virtual-key/outbox/tidy.ts'
 import { outboxNames, partitionOf } from '../../../../plugins/virtual-key/redis/names.ts'
 import { connected } from '../../../support/connection.ts'
 import { DispatchingProcess, everything } from '../../../support/dispatching.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { Receiver } from '../../../support/receiver.ts'
-import { keyNames, targetAt } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, targetAt } from '../../../support/usage-record.ts'
 
 const LEASE = 600
 
@@ -465,8 +465,8 @@ for (const [name, open] of Object.entries(PLACES))
       await plain.xgroup('CREATECONSUMER', outbox, 'dispatchers', 'idle-one')
       const { link } = await place.connect()
       await new Promise((wake) => setTimeout(wake, 5))
-      expect(await tidy(link.redis, partitionOf(key), 3_600_000)).to.equal(0)
-      expect(await tidy(link.redis, partitionOf(key), 1)).to.equal(1)
+      expect(await removeIdleConsumers(link.redis, partitionOf(key), 3_600_000)).to.equal(0)
+      expect(await removeIdleConsumers(link.redis, partitionOf(key), 1)).to.equal(1)
       const left = (await plain.call('XINFO', 'CONSUMERS', outbox, 'dispatchers')) as string[][]
       expect(left.map((fields) => fields[1])).to.deep.equal([holding.consumer])
       link.redis.disconnect()

@@ -7,8 +7,8 @@ import { outboxNames, PARTITIONS } from '../../../../plugins/virtual-key/redis/n
 import { DispatchingProcess, everything } from '../../../support/dispatching.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { Receiver } from '../../../support/receiver.ts'
-import { keyNames, targetAt } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, targetAt } from '../../../support/usage-record.ts'
 
 const ORPHANS = 300
 const KEYS = [signingKey(`whsec_${randomBytes(32).toString('base64')}`)]
@@ -125,7 +125,7 @@ for (const [name, open] of Object.entries(PLACES))
       expect(Number.parseInt(id, 10) - since).to.be.within(1200, 20_000)
       expect(await count()).to.include({ outbox: 0, alerts: 0, retry: 0 })
       expect(await parked()).to.equal(0)
-      expect(one.metrics.get('buried')).to.equal(1)
+      expect(one.metrics.get('dead_lettered')).to.equal(1)
       expect(one.lines.filter((line) => line.startsWith('virtual-key critical: '))).to.have.length(1)
     })
 

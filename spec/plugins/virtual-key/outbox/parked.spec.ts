@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
+import { ack } from '../../../../plugins/virtual-key/outbox/ack.ts'
 import { claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
-import { finish } from '../../../../plugins/virtual-key/outbox/finish.ts'
 import { parkedEntry, wake } from '../../../../plugins/virtual-key/outbox/parked.ts'
 import type { AlertRecord } from '../../../../plugins/virtual-key/outbox/record.ts'
 import { DISPATCHERS, outboxNames } from '../../../../plugins/virtual-key/redis/names.ts'
@@ -38,13 +38,7 @@ describe('Parked alerts', () => {
       let mark = String(ahead)
       for (const one of claims) {
         const entry = parkedEntry(one.id, CONFIGURATION, '')
-        await finish(
-          redis,
-          'me',
-          one,
-          { state: 'parked', delay: 60_000, reason: 'no' },
-          { parkedEntry: entry },
-        )
+        await ack(redis, 'me', one, { state: 'parked', delay: 60_000, reason: 'no' }, { parkedEntry: entry })
         const score = await redis.zscore(parked, entry)
         expect(Number(score)).to.be.above(Number(mark))
         expect(await wake(redis, PARTITION, mark, () => true)).to.equal(1)

@@ -5,7 +5,7 @@ import {
   outboxNames,
   PARTITIONS,
   partitionOf,
-  seenName,
+  settledName,
   totalName,
 } from '../../../../plugins/virtual-key/redis/names.ts'
 
@@ -23,7 +23,7 @@ describe('Names in Redis', () => {
       expect(totalName(id, '2026-11')).to.equal(`${tag}total:${id}:2026-11`)
       for (const name of Object.values(outboxNames(partitionOf(id))))
         expect(name.startsWith(tag)).to.equal(true)
-      expect(seenName(partitionOf(id), 'p', 0).startsWith(tag)).to.equal(true)
+      expect(settledName(partitionOf(id), 'p', 0).startsWith(tag)).to.equal(true)
       expect(partitionOf(id)).to.be.within(0, PARTITIONS - 1)
       for (let partition = 0; partition < PARTITIONS; partition++)
         expect(isOfPartition(keyName(id), partition)).to.equal(partition === partitionOf(id))

@@ -20,8 +20,8 @@ import { PROCESS_SITUATIONS } from '../../../support/process-situations.ts'
 import { Receiver } from '../../../support/receiver.ts'
 import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../../support/registry-situations.ts'
 import { ROOT } from '../../../support/root.ts'
-import { settlement, targetAt, terms } from '../../../support/settlement.ts'
 import { until } from '../../../support/until.ts'
+import { policy, settlement, targetAt } from '../../../support/usage-record.ts'
 import { vk } from '../../../support/vk.ts'
 
 /** What is called outside the scripts: to connect, also to a cluster, and to look at signs of life. */
@@ -166,16 +166,16 @@ describe('A Redis user with no other rights than those printed', function () {
     try {
       const reservation = reservationOf('spec-1', 10)
       const alert = { key_id: 'vk-abc', timestamp: '2026-04-06T19:00:00Z' }
-      const question = { ...terms('vk-abc', { budget: 100 }), refuseUnknown: false, alert, reservation }
-      expect((await admit(redis, 'spec', question, 'openai')).state).to.equal('admitted')
+      const request = { ...policy('vk-abc', { budget: 100 }), denyUnknown: false, alert, reservation }
+      expect((await admit(redis, 'spec', request, 'openai')).state).to.equal('admitted')
       const own = { reservation, window: windowAt('day', Date.now()) }
-      const id = { settler: 'spec', sequence: 1 }
+      const id = { processId: 'spec', sequence: 1 }
       expect((await settle(redis, id, settlement('vk-abc', 5, own), 'openai')).state).to.equal('settled')
       await gateway.cross('vk-abc', targetAt(receiver.url))
       await until('the alert', () => receiver.received.length === 1)
       await until('its end', async () => (await everything(redis as Connection)).outbox === 0)
       expect(
-        (await admit(redis, 'spec', { ...question, windows: terms('x').windows }, 'openai')).state,
+        (await admit(redis, 'spec', { ...request, windows: policy('x').windows }, 'openai')).state,
       ).to.equal('budget')
       expect(await denials(admin)).to.deep.equal([])
     } finally {

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Rejection } from '../../../../plugins/virtual-key/admission/denial.ts'
+import type { Denial } from '../../../../plugins/virtual-key/admission/denial.ts'
 import { isCompletion, spliced, usageWish } from '../../../../plugins/virtual-key/request/include-usage.ts'
 import { leading } from '../../../../plugins/virtual-key/usage/framing/sniff.ts'
 
-function withUsageAsked(request: Buffer): Buffer | Rejection | undefined {
+function withUsageAsked(request: Buffer): Buffer | Denial | undefined {
   const wish = usageWish({ bytes: request, open: leading(request) })
   return wish === undefined || 'status' in wish ? wish : spliced(request, wish)
 }

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
 import { lineOf, linesOf } from '../../../../../plugins/virtual-key/metering/spool/record-line.ts'
-import { settlement } from '../../../../support/settlement.ts'
+import { settlement } from '../../../../support/usage-record.ts'
 
 describe('Lines of the spool', () => {
   const record = (sequence: number) => ({
-    id: { settler: 'aa11', sequence },
+    id: { processId: 'aa11', sequence },
     settlement: settlement('vk-"\n\u2028é', 5, { reservation: 'x 7', estimated: true }),
     service: 'openai',
   })
@@ -49,7 +49,7 @@ describe('Lines of the spool', () => {
     const strange = [
       {},
       { id: {} },
-      { id: { settler: 'a', sequence: 1 }, settlement: { keyId: 'a', tokens: 'b' } },
+      { id: { processId: 'a', sequence: 1 }, settlement: { keyId: 'a', tokens: 'b' } },
     ]
     for (const one of strange) expect(linesOf(lineOf(one as never))).to.include({ unreadable: 1 })
     for (const text of ['null', '[]', '{', 'x'.repeat(100_000)])

@@ -16,8 +16,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../../dev/redis.ts'
-import { KnownTotals } from '../../../../../plugins/virtual-key/metering/known.ts'
-import { newSettler, Settlements } from '../../../../../plugins/virtual-key/metering/settlements.ts'
+import { CounterSnapshots } from '../../../../../plugins/virtual-key/metering/counter-snapshots.ts'
 import { redisName } from '../../../../../plugins/virtual-key/metering/spool/redis-name.ts'
 import { SpoolFolder } from '../../../../../plugins/virtual-key/metering/spool/spool-folder.ts'
 import {
@@ -26,6 +25,7 @@ import {
   UsageSpool,
 } from '../../../../../plugins/virtual-key/metering/spool/usage-spool.ts'
 import { MOST_WAITING } from '../../../../../plugins/virtual-key/metering/usage-queue.ts'
+import { newProcessId, UsageSettler } from '../../../../../plugins/virtual-key/metering/usage-settler.ts'
 import type { Claim } from '../../../../../plugins/virtual-key/outbox/claim.ts'
 import {
   DISPATCHERS,
@@ -36,9 +36,9 @@ import {
 import { lineLog } from '../../../../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../../../../plugins/virtual-key/telemetry/metrics.ts'
 import { type Connected, connected, redisConfig } from '../../../../support/connection.ts'
-import { keyNames, settlement, silentTarget } from '../../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../../support/swallowing-proxy.ts'
 import { until } from '../../../../support/until.ts'
+import { keyNames, settlement, silentTarget } from '../../../../support/usage-record.ts'
 
 describe('The spool', function () {
   this.timeout(60_000)
@@ -48,7 +48,7 @@ describe('The spool', function () {
   let plain: Redis
   let path: string
   let mounted: boolean
-  let opened: Array<{ settlements: Settlements; connection: Connected }>
+  let opened: Array<{ settler: UsageSettler; connection: Connected }>
   const newKey = keyNames('spool')
 
   beforeEach(async () => {
@@ -62,8 +62,8 @@ describe('The spool', function () {
   })
 
   afterEach(async () => {
-    for (const { settlements, connection } of opened) {
-      await settlements.stop(0)
+    for (const { settler, connection } of opened) {
+      await settler.stop(0)
       connection.redis.disconnect()
     }
     plain.disconnect()
@@ -79,32 +79,32 @@ describe('The spool', function () {
     const metrics = new Metrics()
     const lines: string[] = []
     const delivered: Claim[] = []
-    const settler = newSettler()
+    const processId = newProcessId()
     const log = lineLog((line) => lines.push(line))
     const spool = new UsageSpool({
       folder,
       redis,
-      runtime: settler,
+      runtime: processId,
       metrics,
       log,
       now: () => performance.now(),
       ...bounds,
     })
-    const settlements = new Settlements({
+    const settler = new UsageSettler({
       link: connection.link,
-      settler,
-      known: new KnownTotals(),
+      processId,
+      known: new CounterSnapshots(),
       metrics,
       log,
       deliver: (claims) => delivered.push(...claims),
       spool,
     })
-    opened.push({ settlements, connection })
+    opened.push({ settler, connection })
     const spend = (key: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) =>
-      settlements.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
+      settler.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
     /** As SIGKILL leaves it: it tries nothing any more, and says nothing. */
     const kill = () => connection.redis.disconnect()
-    return { settlements, spend, metrics, lines, delivered, kill, settler }
+    return { settler, spend, metrics, lines, delivered, kill, processId }
   }
 
   const total = async (key: string) => Number(await plain.get(totalName(key, 'total')))
@@ -116,26 +116,26 @@ describe('The spool', function () {
   const gone = () => until('the end of the files', () => files().length === 0)
 
   it('is not there while Redis answers', async () => {
-    const { spend, metrics, settlements } = await life()
+    const { spend, metrics, settler } = await life()
     await Promise.all(Array.from({ length: 200 }, (_, i) => spend(`spool-idle-${i % 7}`, 1)))
-    settlements.secure()
+    settler.secure()
     expect(metrics.get('settled')).to.equal(200)
     expect(existsSync(path)).to.equal(false)
-    await settlements.stop(0)
+    await settler.stop(0)
     expect(existsSync(path)).to.equal(false)
   })
 
   it('holds what waits as soon as it waits, for the eyes of one user, and goes away when all is settled', async () => {
-    const { spend, settlements, metrics } = await life()
+    const { spend, settler, metrics } = await life()
     const key = newKey()
     await spend(key, 1)
     await server.halt()
-    await until('the loss of Redis', async () => !(await settlements.available()))
+    await until('the loss of Redis', async () => !(await settler.available()))
     for (let i = 1; i <= 20; i++) {
       await spend(key, 1)
       expect(text().split('\n')).to.have.length(i + 1)
     }
-    expect(settlements.spooled).to.equal(20)
+    expect(settler.spooled).to.equal(20)
     expect(metrics.get('spooled')).to.equal(20)
     expect(statSync(path).mode & 0o777).to.equal(0o700)
     for (const file of files()) expect(statSync(join(path, file)).mode & 0o777).to.equal(0o600)
@@ -148,12 +148,12 @@ describe('The spool', function () {
     const before = await life()
     const keys = [newKey(), newKey()]
     await server.halt()
-    await until('the loss of Redis', async () => !(await before.settlements.available()))
+    await until('the loss of Redis', async () => !(await before.settler.available()))
     for (let tokens = 1; tokens <= 20; tokens++)
       for (const key of keys) await before.spend(key, tokens, { thresholds: [10, 100, 200] })
     before.kill()
     const after = await life()
-    expect(after.settlements.waiting).to.equal(40)
+    expect(after.settler.waiting).to.equal(40)
     await server.resume()
     await gone()
     for (const key of keys) expect(await total(key)).to.equal(210)
@@ -164,7 +164,7 @@ describe('The spool', function () {
     for (const key of keys) {
       const { outbox } = outboxNames(partitionOf(key))
       const owners = (await plain.xpending(outbox, DISPATCHERS, '-', '+', 10)) as Array<[string, string]>
-      expect(new Set(owners.map(([, owner]) => owner))).to.deep.equal(new Set([after.settler]))
+      expect(new Set(owners.map(([, owner]) => owner))).to.deep.equal(new Set([after.processId]))
     }
     expect(after.metrics.get('spool_recovered')).to.equal(40)
     expect(after.metrics.get('crossings')).to.equal(6)
@@ -193,10 +193,10 @@ describe('The spool', function () {
   })
 
   it('a crossing of a record that had to wait is counted, and said where there is no webhook', async () => {
-    const { spend, settlements, metrics, lines } = await life()
+    const { spend, settler, metrics, lines } = await life()
     const key = newKey()
     await server.halt()
-    await until('the loss of Redis', async () => !(await settlements.available()))
+    await until('the loss of Redis', async () => !(await settler.available()))
     for (let i = 0; i < 3; i++) await spend(key, 50, { target: silentTarget() })
     await server.resume()
     await gone()
@@ -211,17 +211,17 @@ describe('The spool', function () {
     const one = await life({ folder })
     const key = newKey()
     await server.halt()
-    await until('the loss of Redis', async () => !(await one.settlements.available()))
+    await until('the loss of Redis', async () => !(await one.settler.available()))
     await one.spend(key, 5)
     const names = files()
     const other = await life({ folder })
     const elsewhere = await life({ redis: 'bb' })
-    expect([other.settlements.waiting, elsewhere.settlements.waiting]).to.deep.equal([0, 0])
+    expect([other.settler.waiting, elsewhere.settler.waiting]).to.deep.equal([0, 0])
     expect(files()).to.deep.equal(names)
-    await one.settlements.stop(0)
+    await one.settler.stop(0)
     // Of a runtime that was closed, in a process that lives: its configuration named another Redis for a while.
     const again = await life({ folder })
-    expect(again.settlements.waiting).to.equal(1)
+    expect(again.settler.waiting).to.equal(1)
     await server.resume()
     await gone()
     expect(await total(key)).to.equal(5)
@@ -231,13 +231,13 @@ describe('The spool', function () {
     const before = await life()
     const keys = Array.from({ length: 10 }, newKey)
     await server.halt()
-    await until('the loss of Redis', async () => !(await before.settlements.available()))
+    await until('the loss of Redis', async () => !(await before.settler.available()))
     for (let i = 0; i < 30; i++) for (const key of keys) await before.spend(key, 1)
     // The first goes on with what it has in memory, and the second takes its files for those of a process that ended.
     const after = await life()
-    expect(after.settlements.waiting).to.equal(300)
+    expect(after.settler.waiting).to.equal(300)
     await server.resume()
-    await until('two empty queues', () => before.settlements.waiting + after.settlements.waiting === 0)
+    await until('two empty queues', () => before.settler.waiting + after.settler.waiting === 0)
     await gone()
     expect(await Promise.all(keys.map(total))).to.deep.equal(keys.map(() => 30))
     expect(before.metrics.get('duplicates') + after.metrics.get('duplicates')).to.equal(300)
@@ -247,7 +247,7 @@ describe('The spool', function () {
     const before = await life()
     const key = newKey()
     await server.halt()
-    await until('the loss of Redis', async () => !(await before.settlements.available()))
+    await until('the loss of Redis', async () => !(await before.settler.available()))
     for (let i = 0; i < 10; i++) await before.spend(key, 1)
     before.kill()
     const [file = ''] = files().map((name) => join(path, name))
@@ -256,7 +256,7 @@ describe('The spool', function () {
     writeFileSync(file, lines.join('\n'))
     truncateSync(file, statSync(file).size - 20)
     const after = await life()
-    expect(after.settlements.waiting).to.equal(8)
+    expect(after.settler.waiting).to.equal(8)
     await server.resume()
     await gone()
     expect(await total(key)).to.equal(8)
@@ -266,7 +266,7 @@ describe('The spool', function () {
   it('of another version stays for it, and is said', async () => {
     const before = await life()
     await server.halt()
-    await until('the loss of Redis', async () => !(await before.settlements.available()))
+    await until('the loss of Redis', async () => !(await before.settler.available()))
     await before.spend(newKey(), 1)
     before.kill()
     const [file = ''] = files().map((name) => join(path, name))
@@ -274,9 +274,9 @@ describe('The spool', function () {
     const { createHash } = await import('node:crypto')
     appendFileSync(file, `${createHash('sha256').update(json).digest('hex').slice(0, 8)} ${json}\n`)
     const after = await life()
-    expect(after.settlements.waiting).to.equal(0)
+    expect(after.settler.waiting).to.equal(0)
     expect(after.lines.some((line) => line.includes('another version'))).to.equal(true)
-    await after.settlements.stop(0)
+    await after.settler.stop(0)
     expect(files()).to.have.length(1)
   })
 
@@ -299,14 +299,14 @@ describe('The spool', function () {
   ] as const) {
     it(`with ${what} is one line in the log and no failure`, async function () {
       if (breakIt() === false) this.skip()
-      const { spend, settlements, lines } = await life()
+      const { spend, settler, lines } = await life()
       const key = newKey()
       await server.halt()
-      await until('the loss of Redis', async () => !(await settlements.available()))
+      await until('the loss of Redis', async () => !(await settler.available()))
       for (let i = 0; i < 50; i++) expect(await spend(key, 1)).to.include({ state: 'waiting' })
       expect(lines.filter((line) => line.includes('critical: '))).to.have.length(1)
       await server.resume()
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       expect(await total(key)).to.equal(50)
     })
   }
@@ -316,7 +316,7 @@ describe('The spool', function () {
     const before = await life()
     const key = newKey()
     await server.halt()
-    await until('the loss of Redis', async () => !(await before.settlements.available()))
+    await until('the loss of Redis', async () => !(await before.settler.available()))
     for (let i = 0; i < 10; i++) await before.spend(key, 1)
     rmSync(path)
     await until('the records on disk', () => text().split('\n').length === 11)
@@ -328,18 +328,18 @@ describe('The spool', function () {
   })
 
   it('takes what finds no room in memory', async () => {
-    const { spend, settlements, metrics, lines } = await life()
+    const { spend, settler, metrics, lines } = await life()
     const keys = Array.from({ length: 20 }, newKey)
     await server.halt()
-    await until('the loss of Redis', async () => !(await settlements.available()))
+    await until('the loss of Redis', async () => !(await settler.available()))
     for (let i = 0; i < MOST_WAITING + 3000; i++) {
       expect((await spend(keys[i % 20] ?? '', 1)).state).to.equal('waiting')
     }
-    expect(settlements.waiting).to.equal(MOST_WAITING)
-    expect(settlements.spooled).to.equal(MOST_WAITING + 3000)
+    expect(settler.waiting).to.equal(MOST_WAITING)
+    expect(settler.spooled).to.equal(MOST_WAITING + 3000)
     await server.resume()
     await gone()
-    expect(settlements.waiting).to.equal(0)
+    expect(settler.waiting).to.equal(0)
     expect(await Promise.all(keys.map(total))).to.deep.equal(keys.map(() => (MOST_WAITING + 3000) / 20))
     expect(metrics.get('uncounted_dropped')).to.equal(0)
     expect(metrics.get('settled')).to.equal(MOST_WAITING + 3000)
@@ -351,14 +351,14 @@ describe('The spool', function () {
     ['bytes', { mostBytes: 7_000_000 }, 18_000],
   ] as const) {
     it(`holds no more ${what} than it may; what finds no room in memory either is counted and said`, async () => {
-      const { spend, settlements, metrics, lines } = await life({ bounds })
+      const { spend, settler, metrics, lines } = await life({ bounds })
       const key = newKey()
       await server.halt()
-      await until('the loss of Redis', async () => !(await settlements.available()))
+      await until('the loss of Redis', async () => !(await settler.available()))
       let waiting = 0
       for (let i = 0; i < 19_000; i++) if ((await spend(key, 1)).state === 'waiting') waiting++
       expect(waiting).to.be.within(MOST_WAITING, most)
-      expect(settlements.spooled).to.be.at.most(most)
+      expect(settler.spooled).to.be.at.most(most)
       const bytes = files().reduce((sum, file) => sum + statSync(join(path, file)).size, 0)
       if ('mostBytes' in bounds) expect(bytes).to.be.within(bounds.mostBytes - 1000, bounds.mostBytes + 1000)
       expect(metrics.get('uncounted_dropped')).to.equal(19_000 - waiting)
@@ -382,7 +382,7 @@ describe('The spool', function () {
     await before.spend(keys[0] ?? '', 1)
     server.freeze()
     const asked = before.spend(keys[0] ?? '', 5)
-    before.settlements.secure()
+    before.settler.secure()
     expect(text().split('\n')).to.have.length(2)
     const later = before.spend(keys[1] ?? '', 6)
     expect(text().split('\n')).to.have.length(3)

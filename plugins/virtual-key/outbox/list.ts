@@ -6,7 +6,7 @@ import { type AlertRecord, recordFrom } from './record.ts'
 export type State = 'new' | 'waiting' | 'dead' | 'delivered'
 
 /** An alert as an operator sees it. */
-export interface Surveyed {
+export interface ListedAlert {
   readonly id: string
   readonly state: State
   readonly partition: number
@@ -23,16 +23,16 @@ export interface Surveyed {
  * Every alert in Redis, the delivered ones as far back as the history goes. Looks partition by partition, so that a large outbox
  * is never in one reply. What is no record is left out. @throws ReplyError or a connection's Error
  */
-export async function survey(redis: Connection): Promise<Surveyed[]> {
-  const all: Surveyed[] = []
+export async function listAlerts(redis: Connection): Promise<ListedAlert[]> {
+  const all: ListedAlert[] = []
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    all.push(...(await surveyPartition(redis, partition)))
+    all.push(...(await listPartition(redis, partition)))
   }
   return all
 }
 
 /** As `survey`, of one partition. */
-export async function surveyPartition(redis: Connection, partition: number): Promise<Surveyed[]> {
+export async function listPartition(redis: Connection, partition: number): Promise<ListedAlert[]> {
   const { alerts, retry, dead, delivered } = outboxNames(partition)
   const records = await redis.hgetall(alerts)
   const scores = await redis.zrangebyscore(retry, '-inf', '+inf', 'WITHSCORES')
@@ -41,7 +41,7 @@ export async function surveyPartition(redis: Connection, partition: number): Pro
   const open = Object.entries(records).flatMap(([id, json]) => {
     const at = due.get(id)
     const rest = at === undefined ? { state: 'new' as const } : { state: 'waiting' as const, due: at }
-    return surveyed(id, partition, json, rest)
+    return listed(id, partition, json, rest)
   })
   return [
     ...open,
@@ -55,23 +55,23 @@ async function ended(
   partition: number,
   stream: string,
   state: 'dead' | 'delivered',
-): Promise<Surveyed[]> {
+): Promise<ListedAlert[]> {
   const entries = await redis.xrange(stream, '-', '+')
   return entries.flatMap(([entry, fields]) => {
     const { id, reason, record } = Object.fromEntries(
       fields.flatMap((field, i) => (i % 2 === 0 ? [[field, fields[i + 1]]] : [])),
     ) as Record<string, string | undefined>
     if (id === undefined || record === undefined) return []
-    return surveyed(id, partition, record, { state, entry, ...(reason === undefined ? {} : { reason }) })
+    return listed(id, partition, record, { state, entry, ...(reason === undefined ? {} : { reason }) })
   })
 }
 
-function surveyed(
+function listed(
   id: string,
   partition: number,
   json: string,
-  rest: Pick<Surveyed, 'state' | 'due' | 'reason' | 'entry'>,
-): Surveyed[] {
+  rest: Pick<ListedAlert, 'state' | 'due' | 'reason' | 'entry'>,
+): ListedAlert[] {
   const record = recordFrom(json)
   return record === undefined ? [] : [{ id, partition, record, ...rest }]
 }

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../../../dev/redis.ts'
-import { KnownTotals } from '../../../../plugins/virtual-key/metering/known.ts'
-import { newSettler, Settlements } from '../../../../plugins/virtual-key/metering/settlements.ts'
+import { CounterSnapshots } from '../../../../plugins/virtual-key/metering/counter-snapshots.ts'
 import { MOST_WAITING } from '../../../../plugins/virtual-key/metering/usage-queue.ts'
+import { newProcessId, UsageSettler } from '../../../../plugins/virtual-key/metering/usage-settler.ts'
 import type { Claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { isFinal } from '../../../../plugins/virtual-key/redis/final.ts'
 import { totalName } from '../../../../plugins/virtual-key/redis/names.ts'
@@ -11,9 +11,9 @@ import { lineLog } from '../../../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../../../plugins/virtual-key/telemetry/metrics.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
-import { keyNames, settlement } from '../../../support/settlement.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
+import { keyNames, settlement } from '../../../support/usage-record.ts'
 
 describe('Settlements', function () {
   this.timeout(60_000)
@@ -22,7 +22,7 @@ describe('Settlements', function () {
   let proxy: SwallowingProxy
   let plain: Redis
   let connection: Connected
-  let settlements: Settlements
+  let settler: UsageSettler
   let metrics: Metrics
   let lines: string[]
   let delivered: Claim[]
@@ -38,10 +38,10 @@ describe('Settlements', function () {
     metrics = new Metrics()
     lines = []
     delivered = []
-    settlements = new Settlements({
+    settler = new UsageSettler({
       link: connection.link,
-      settler: newSettler(),
-      known: new KnownTotals(),
+      processId: newProcessId(),
+      known: new CounterSnapshots(),
       metrics,
       log: lineLog((line) => lines.push(line)),
       deliver: (claims) => delivered.push(...claims),
@@ -49,7 +49,7 @@ describe('Settlements', function () {
   })
 
   afterEach(async () => {
-    await settlements.stop(0)
+    await settler.stop(0)
     connection.redis.disconnect()
     plain.disconnect()
     await proxy.stop()
@@ -57,10 +57,10 @@ describe('Settlements', function () {
   })
 
   const spend = (key: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) =>
-    settlements.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
+    settler.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
   const total = async (key: string) => Number(await plain.get(totalName(key, 'total')))
-  const away = () => until('the loss of Redis', async () => !(await settlements.available()))
-  const empty = () => until('an empty queue', () => settlements.waiting === 0)
+  const away = () => until('the loss of Redis', async () => !(await settler.available()))
+  const empty = () => until('an empty queue', () => settler.waiting === 0)
 
   it('applies, in order and once, what came while Redis was away, and says so', async () => {
     const key = newKey()
@@ -69,7 +69,7 @@ describe('Settlements', function () {
     await away()
     for (let tokens = 2; tokens <= 20; tokens++)
       expect(await spend(key, tokens, { thresholds: [10, 100, 200] })).to.include({ state: 'waiting' })
-    expect(settlements.waiting).to.equal(19)
+    expect(settler.waiting).to.equal(19)
     expect(metrics.get('queued')).to.equal(19)
     expect(lines.filter((line) => line.includes('usage records wait'))).to.have.length(1)
     await server.resume()
@@ -80,7 +80,7 @@ describe('Settlements', function () {
       10, 105, 210,
     ])
     expect(lines.some((line) => line.includes('no usage record waits any more'))).to.equal(true)
-    expect(await settlements.available()).to.equal(true)
+    expect(await settler.available()).to.equal(true)
   })
 
   it('loses no token and no alert of 40 keys under load while Redis is killed and comes back three times', async () => {
@@ -98,7 +98,7 @@ describe('Settlements', function () {
     for (let outage = 0; outage < 3; outage++) {
       await until('some load', () => metrics.get('settled') > outage * 500 + 200)
       await server.halt('SIGKILL')
-      await until('a queue', () => settlements.waiting > 200)
+      await until('a queue', () => settler.waiting > 200)
       await server.resume()
     }
     await until('every crossing', () => [...spent.values()].every((tokens) => tokens > 102))
@@ -158,7 +158,7 @@ describe('Settlements', function () {
     const started = performance.now()
     for (let i = 0; i < 50; i++) await spend(key, 1)
     expect(performance.now() - started).to.be.below(100)
-    expect(await settlements.available()).to.equal(false)
+    expect(await settler.available()).to.equal(false)
     server.thaw()
     await empty()
     expect(await total(key)).to.equal(52)
@@ -169,7 +169,7 @@ describe('Settlements', function () {
     await server.halt()
     await away()
     const started = performance.now()
-    for (let i = 0; i < 100; i++) expect(await settlements.available()).to.equal(false)
+    for (let i = 0; i < 100; i++) expect(await settler.available()).to.equal(false)
     expect(performance.now() - started).to.be.below(50)
   })
 
@@ -180,7 +180,7 @@ describe('Settlements', function () {
     for (let i = 0; i < MOST_WAITING; i++) await spend(keys[i % 20] ?? '', 1)
     const results = await Promise.all(Array.from({ length: 500 }, () => spend(keys[0] ?? '', 7)))
     expect(results.every(({ state }) => state === 'dropped')).to.equal(true)
-    expect(settlements.waiting).to.equal(MOST_WAITING)
+    expect(settler.waiting).to.equal(MOST_WAITING)
     expect(metrics.get('uncounted_dropped')).to.equal(500)
     const said = () => lines.filter((line) => line.includes('lost'))
     await until('the summary', () =>
@@ -225,9 +225,9 @@ describe('Settlements', function () {
       asked++
       throw new Error('no service')
     }
-    await settlements.settle(settlement(key, 99), undefined, label)
+    await settler.settle(settlement(key, 99), undefined, label)
     expect(asked).to.equal(0)
-    expect(await settlements.settle(settlement(key, 1), undefined, label)).to.include({
+    expect(await settler.settle(settlement(key, 1), undefined, label)).to.include({
       state: 'settled',
       total: 100,
     })
@@ -249,7 +249,7 @@ describe('Settlements', function () {
     await server.halt()
     await away()
     await spend(key, 5)
-    const stopping = settlements.stop(10_000)
+    const stopping = settler.stop(10_000)
     await server.resume()
     await stopping
     expect(await total(key)).to.equal(5)
@@ -266,10 +266,10 @@ describe('Settlements on a Redis Cluster', function () {
   it('lets a node that is away hold up its own keys only, and loses nothing', async () => {
     const cluster = await PrivateCluster.start()
     const { link, redis } = await connected(0, { cluster_nodes: cluster.cluster_nodes, timeout: 500 })
-    const settlements = new Settlements({
+    const settler = new UsageSettler({
       link,
-      settler: newSettler(),
-      known: new KnownTotals(),
+      processId: newProcessId(),
+      known: new CounterSnapshots(),
       metrics: new Metrics(),
       log: lineLog(() => undefined),
       deliver: () => undefined,
@@ -277,17 +277,17 @@ describe('Settlements on a Redis Cluster', function () {
     try {
       const keys = Array.from({ length: 60 }, keyNames('cluster'))
       const spendAll = () =>
-        Promise.all(keys.map((key) => settlements.settle(settlement(key, 7), 'openai', async () => '')))
+        Promise.all(keys.map((key) => settler.settle(settlement(key, 7), 'openai', async () => '')))
       expect((await spendAll()).every(({ state }) => state === 'settled')).to.equal(true)
       await cluster.nodes[1]?.halt()
       await spendAll()
       const states = (await spendAll()).map(({ state }) => state)
       expect(states).to.include('settled').and.to.include('waiting')
       await cluster.nodes[1]?.resume()
-      await until('an empty queue', () => settlements.waiting === 0)
+      await until('an empty queue', () => settler.waiting === 0)
       for (const key of keys) expect(await redis.get(totalName(key, 'total'))).to.equal('21')
     } finally {
-      await settlements.stop(0)
+      await settler.stop(0)
       redis.disconnect()
       await cluster.stop()
     }
@@ -296,7 +296,7 @@ describe('Settlements on a Redis Cluster', function () {
 
 describe('KnownTotals', () => {
   it('never goes back, but to a later epoch', () => {
-    const known = new KnownTotals()
+    const known = new CounterSnapshots()
     known.set('a', { keyId: 'a', epoch: 0, total: 10 })
     known.set('a', { keyId: 'a', epoch: 0, total: 5 })
     expect(known.get('a')).to.deep.equal({ keyId: 'a', epoch: 0, total: 10 })
@@ -306,7 +306,7 @@ describe('KnownTotals', () => {
   })
 
   it('forgets the counters used least recently', () => {
-    const known = new KnownTotals()
+    const known = new CounterSnapshots()
     for (let i = 0; i < 10_000; i++) known.set(`k${i}`, { keyId: 'a', epoch: 0, total: i })
     known.set('k0', { keyId: 'a', epoch: 0, total: 1 })
     known.set('new', { keyId: 'a', epoch: 0, total: 1 })

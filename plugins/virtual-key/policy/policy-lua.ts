@@ -3,7 +3,7 @@ import { MOST_IDS } from '../metering/invented.ts'
 import { generationLua } from '../redis/generation.ts'
 import { CLOCK_LUA, exact, whole } from '../redis/lua-text.ts'
 import { DISPATCHERS } from '../redis/names.ts'
-import { LINGER } from './terms.ts'
+import { LINGER } from './key-policy.ts'
 
 /** Fields of a record that scripts obey. */
 const FIELDS = [
@@ -57,7 +57,7 @@ const AHEAD = 300_000
  *
  * @param ownKeys keys of the script itself @param ownArgs arguments of the script itself
  */
-export function termsLua(ownKeys: number, ownArgs: number): string {
+export function policyLua(ownKeys: number, ownArgs: number): string {
   const totals = OWN_KEYS + ownKeys
   const windows = OWN_ARGS + ownArgs
   return `

@@ -5,18 +5,18 @@ import { isFinal } from '../redis/final.ts'
 import { PARTITIONS, partitionOf, totalName } from '../redis/names.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import type { KnownTotals } from './known.ts'
+import type { CounterSnapshots } from './counter-snapshots.ts'
 import { LossWatch } from './loss-watch.ts'
 import { Losses } from './losses.ts'
-import { type Settled, type Settlement, type SettlementId, settle } from './settle.ts'
+import { type RecordId, type Settled, type Settlement, settle } from './settle.ts'
 import type { SpooledRecord, UsageSpool } from './spool/usage-spool.ts'
 import { UsageQueue } from './usage-queue.ts'
 
-export interface SettlementsOptions {
+export interface UsageSettlerOptions {
   readonly link: Link
   /** Names this process; unique, and the consumer that takes over the alerts of its crossings. */
-  readonly settler: string
-  readonly known: KnownTotals
+  readonly processId: string
+  readonly known: CounterSnapshots
   readonly metrics: Metrics
   readonly log: Log
   /** Gets the alerts of this process's crossings. */
@@ -26,7 +26,7 @@ export interface SettlementsOptions {
 }
 
 /** Settled now, or waiting for Redis and settled later, or lost: there is no room, or Redis's own data makes it impossible. */
-export type Result =
+export type SettleResult =
   | Settled
   | { readonly state: 'waiting'; readonly trouble: Error }
   | { readonly state: 'dropped'; readonly reason: string }
@@ -35,8 +35,8 @@ export type Result =
  * Settles each response once. While Redis is away usage records wait in order, and are sent with the same id when it is back, so that
  * one whose reply was lost counts once too.
  */
-export class Settlements {
-  readonly #options: SettlementsOptions
+export class UsageSettler {
+  readonly #options: UsageSettlerOptions
   readonly #losses: Losses
   readonly #lossWatch: LossWatch
   readonly #sequences = new Array<number>(PARTITIONS).fill(0)
@@ -47,7 +47,7 @@ export class Settlements {
   #ending = false
   #lastSettled: number | undefined
 
-  constructor(options: SettlementsOptions) {
+  constructor(options: UsageSettlerOptions) {
     const { link, metrics, log, spool } = options
     this.#options = options
     this.#losses = new Losses(log)
@@ -91,7 +91,7 @@ export class Settlements {
     settlement: Settlement,
     service: string | undefined,
     label: () => Promise<string>,
-  ): Promise<Result> {
+  ): Promise<SettleResult> {
     const partition = partitionOf(settlement.keyId)
     const id = this.#nextId(partition)
     const { link, spool } = this.#options
@@ -113,11 +113,11 @@ export class Settlements {
     this.#queue.look()
   }
 
-  /** Sends what waits, for at most `patience` milliseconds. What the spool holds then stays there, the rest is lost; both are said. */
-  async stop(patience: number): Promise<void> {
+  /** Sends what waits, for at most `timeout` milliseconds. What the spool holds then stays there, the rest is lost; both are said. */
+  async stop(timeout: number): Promise<void> {
     const { spool, log } = this.#options
     this.secure()
-    for (const one of await this.#queue.stop(patience)) this.#drop(one, 'the process ends')
+    for (const one of await this.#queue.stop(timeout)) this.#drop(one, 'the process ends')
     this.#lossWatch.stop()
     const left = spool?.size ?? 0
     if (left > 0)
@@ -126,13 +126,13 @@ export class Settlements {
     this.#losses.flush()
   }
 
-  #nextId(partition: number): SettlementId {
+  #nextId(partition: number): RecordId {
     const sequence = this.#sequences[partition] ?? 0
     this.#sequences[partition] = sequence + 1
-    return { settler: this.#options.settler, sequence }
+    return { processId: this.#options.processId, sequence }
   }
 
-  async #first(one: SpooledRecord, partition: number, label: () => Promise<string>): Promise<Result> {
+  async #first(one: SpooledRecord, partition: number, label: () => Promise<string>): Promise<SettleResult> {
     const { service } = one.record
     let trouble: unknown = new Error('Redis is away')
     if (this.#options.link.redis.status === 'ready' && this.#queue.isEmpty(partition)) {
@@ -163,12 +163,12 @@ export class Settlements {
   }
 
   async #apply({ record }: SpooledRecord, service: string | undefined): Promise<Settled> {
-    const { link, known, metrics, settler, deliver } = this.#options
+    const { link, known, metrics, processId, deliver } = this.#options
     const { id, settlement } = record
-    const settled = await settle(link.redis, id, settlement, service, known, settler)
+    const settled = await settle(link.redis, id, settlement, service, known, processId)
     if (settled.state === 'unlabelled') return settled
     if (settled.state === 'settled') {
-      const { window, total } = settled.standing
+      const { window, total } = settled.quota
       const { keyId } = settled
       if (keyId !== settlement.keyId) metrics.add('overflowed')
       known.set(totalName(keyId, window.label), { keyId, epoch: settled.epoch, total, end: window.end })
@@ -203,7 +203,7 @@ export class Settlements {
     )
   }
 
-  #drop(one: SpooledRecord, reason: string): Result {
+  #drop(one: SpooledRecord, reason: string): SettleResult {
     const { keyId, tokens } = one.record.settlement
     this.#options.spool?.settled(one)
     this.#options.metrics.add('uncounted_dropped')
@@ -218,6 +218,6 @@ function labelOf(label: () => Promise<string>): Promise<string> {
 }
 
 /** A name that no other process has. */
-export function newSettler(): string {
+export function newProcessId(): string {
   return randomBytes(8).toString('hex')
 }

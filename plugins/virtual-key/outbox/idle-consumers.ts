@@ -11,8 +11,8 @@ const GONE = 3_600_000
  *
  * Every process is a consumer of its own, and Redis keeps them for ever. One that still holds alerts stays: with it they would go.
  */
-export const tidyScript: Script = {
-  name: 'vkTidy',
+export const removeIdleConsumersScript: Script = {
+  name: 'vkRemoveIdleConsumers',
   lua: `
 local removed = 0
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], '${DISPATCHERS}')
@@ -33,6 +33,10 @@ return removed
 }
 
 /** Forgets processes that are gone. Unit of `gone`: milliseconds. @throws ReplyError or a connection's Error */
-export async function tidy(redis: Connection, partition: number, gone = GONE): Promise<number> {
-  return (await run(redis, tidyScript, [outboxNames(partition).outbox], [gone])) as number
+export async function removeIdleConsumers(
+  redis: Connection,
+  partition: number,
+  gone = GONE,
+): Promise<number> {
+  return (await run(redis, removeIdleConsumersScript, [outboxNames(partition).outbox], [gone])) as number
 }

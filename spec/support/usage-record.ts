@@ -1,5 +1,5 @@
 import type { Settlement } from '../../plugins/virtual-key/metering/settle.ts'
-import type { Target, Terms } from '../../plugins/virtual-key/policy/terms.ts'
+import type { KeyPolicy, Target } from '../../plugins/virtual-key/policy/key-policy.ts'
 import type { Window } from '../../plugins/virtual-key/policy/window.ts'
 
 const TARGET: Target = {
@@ -13,10 +13,10 @@ const TARGET: Target = {
 type Own<T> = Partial<T> & { readonly thresholds?: readonly number[]; readonly window?: Window }
 
 /** What a configuration without a registry says about a key, and what a spec adds. */
-export function terms(
+export function policy(
   keyId: string,
-  { thresholds = [100], window = { kind: 'total', label: 'total' }, ...own }: Own<Terms> = {},
-): Terms {
+  { thresholds = [100], window = { kind: 'total', label: 'total' }, ...own }: Own<KeyPolicy> = {},
+): KeyPolicy {
   return {
     keyId,
     registry: false,
@@ -33,7 +33,7 @@ export function settlement(keyId: string, tokens: number, own: Own<Settlement> =
   return {
     tokens,
     alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },
-    ...terms(keyId, own),
+    ...policy(keyId, own),
   }
 }
 

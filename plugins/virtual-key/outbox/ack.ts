@@ -19,8 +19,8 @@ const HISTORY = 500
  * A delivery is taken off whoever owns it: the receiver has it, so another attempt could only repeat it. An alert that Redis has
  * lost meanwhile (flush, failover to older data) is put back: this process knows it still.
  */
-export const finishScript: Script = {
-  name: 'vkFinish',
+export const ackScript: Script = {
+  name: 'vkAck',
   lua: `
 ${ENDED}
 ${PROOF}
@@ -75,7 +75,7 @@ export interface Added {
  * @returns false: it was not this process's any more
  * @throws ReplyError or a connection's Error
  */
-export async function finish(
+export async function ack(
   redis: Connection,
   consumer: string,
   claim: Claim,
@@ -92,7 +92,7 @@ export async function finish(
         : ''
   const reply = await run(
     redis,
-    finishScript,
+    ackScript,
     [outbox, retry, alerts, dead, delivered, parked],
     [
       consumer,

@@ -2,7 +2,7 @@
  * Lets a fixed number of tasks run at once for each name and queues the rest, so that one webhook that hangs uses up its own lane
  * and nobody else's.
  */
-export class Lanes {
+export class Bulkhead {
   readonly #width: number
   readonly #longest: number
   readonly #lanes = new Map<string, { running: number; readonly waiting: Array<() => void> }>()
