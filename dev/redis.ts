@@ -7,6 +7,9 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { freePort } from './free-port.ts'
 
+/** Unit: milliseconds. */
+const START_TIMEOUT = 15_000
+
 /** A Redis of one's own: on a free loopback port, in a temporary folder that goes with it. Never one that was running before. */
 export class PrivateRedis {
   readonly port: number
@@ -27,10 +30,18 @@ export class PrivateRedis {
   }
 
   /** @param options of redis-server, such as `--appendonly yes` @throws Error that says in one line how to get Redis */
-  static async start(options: readonly string[] = [], port?: number): Promise<PrivateRedis> {
-    const redis = new PrivateRedis(port ?? (await freePort()), options)
-    await redis.resume()
-    return redis
+  static async start(options: readonly string[] = []): Promise<PrivateRedis> {
+    for (let attempt = 1; ; attempt++) {
+      const redis = new PrivateRedis(await freePort(), options)
+      try {
+        await redis.resume()
+        return redis
+      } catch (error) {
+        await redis.stop()
+        // Another process may have taken the port since it was found free.
+        if (!(error instanceof PortTaken) || attempt === 5) throw error
+      }
+    }
   }
 
   get url(): string {
@@ -40,7 +51,7 @@ export class PrivateRedis {
   /** Starts the server again with what it has on disk. */
   async resume(): Promise<void> {
     const binary = await redisServer()
-    this.#process = spawn(
+    const child = spawn(
       binary,
       [
         '--port',
@@ -55,19 +66,18 @@ export class PrivateRedis {
       ],
       { stdio: 'ignore' },
     )
+    this.#process = child
     const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => 20 })
     client.on('error', () => undefined)
     try {
-      const timeout = sleep(15_000, undefined, { ref: false }).then(() => {
-        throw new Error(`redis-server did not come up on port ${this.port} within 15 s`)
-      })
-      await Promise.race([
-        client
-          .connect()
-          .catch(() => undefined)
-          .then(() => ready(client)),
-        timeout,
-      ])
+      const connected = client.connect().catch(() => undefined)
+      const deadline = performance.now() + START_TIMEOUT
+      while ((await Promise.race([connected.then(() => processId(client)), sleep(20)])) !== child.pid) {
+        if (child.exitCode !== null) throw new PortTaken(`redis-server ended at once on port ${this.port}`)
+        if (performance.now() > deadline)
+          throw new Error(`redis-server did not come up on port ${this.port} within ${START_TIMEOUT} ms`)
+        await sleep(5)
+      }
     } finally {
       client.disconnect()
     }
@@ -100,15 +110,18 @@ export class PrivateRedis {
   }
 }
 
-async function ready(client: Redis): Promise<void> {
-  for (;;) {
-    try {
-      if ((await client.ping()) === 'PONG') return
-    } catch {
-      await sleep(20)
-    }
+/** Of the server that answers; undefined while none does, or it is still reading its data. */
+async function processId(client: Redis): Promise<number | undefined> {
+  try {
+    await client.ping()
+    return Number(/process_id:(\d+)/.exec(await client.info('server'))?.[1])
+  } catch {
+    return undefined
   }
 }
+
+/** The server ended at once, most likely because another one listens on its port. */
+class PortTaken extends Error {}
 
 /**
  * Path of redis-server; installs Debian's package where that is possible and needed.

@@ -1,5 +1,4 @@
 import { Redis } from 'ioredis'
-import { freePort } from '../../dev/free-port.ts'
 import { PrivateRedis } from '../../dev/redis.ts'
 import type { RedisConfig } from '../../schema/config.ts'
 import { until } from './until.ts'
@@ -11,14 +10,6 @@ const OPTIONS = [
   '--cluster-require-full-coverage no',
 ].flatMap((option) => option.split(' '))
 
-/** A node's bus listens 10,000 above its port, and that has to be a port as well. */
-async function nodePort(): Promise<number> {
-  for (;;) {
-    const port = await freePort()
-    if (port < 65_536 - 10_000) return port
-  }
-}
-
 /** A Redis Cluster of one's own: masters on free loopback ports, without replicas. */
 export class PrivateCluster {
   readonly nodes: readonly PrivateRedis[]
@@ -29,7 +20,7 @@ export class PrivateCluster {
 
   static async start(size = 3): Promise<PrivateCluster> {
     const nodes: PrivateRedis[] = []
-    while (nodes.length < size) nodes.push(await PrivateRedis.start(OPTIONS, await nodePort()))
+    while (nodes.length < size) nodes.push(await PrivateRedis.start(OPTIONS))
     const clients = nodes.map(({ port }) => new Redis(port))
     try {
       await Promise.all(
