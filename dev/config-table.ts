@@ -6,7 +6,7 @@ import type { Field, Fields } from '../schema/fields.ts'
 const BEGIN = '<!-- configuration: generated from schema/config.ts by `npm run docs` -->'
 const END = '<!-- /configuration -->'
 
-/** The README's table of configuration fields, in Markdown. */
+/** The table of configuration fields in docs/configuration.md, in Markdown. */
 export function configTable(): string {
   const rows = rowsOf(config).map((cells) => `| ${cells.join(' | ')} |`)
   return ['| field | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
@@ -15,7 +15,7 @@ export function configTable(): string {
 /** The text with its table made anew. @throws Error where the markers are missing */
 export function withConfigTable(text: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
-  if (begin < 0 || end < begin) throw new Error(`README.md has no ${BEGIN} … ${END}`)
+  if (begin < 0 || end < begin) throw new Error(`docs/configuration.md has no ${BEGIN} … ${END}`)
   return `${text.slice(0, begin + BEGIN.length)}\n\n${configTable()}\n\n${text.slice(end)}`
 }
 
@@ -39,6 +39,6 @@ function typeOf(field: Field | (Field & { type: 'array' })['elements']): string 
 }
 
 if (require.main === module) {
-  const file = join(__dirname, '..', '..', 'README.md')
+  const file = join(__dirname, '..', '..', 'docs', 'configuration.md')
   writeFileSync(file, withConfigTable(readFileSync(file, 'utf8')))
 }

@@ -4,7 +4,7 @@ import type { Fields, Values } from './fields.ts'
 const MOST_TOKENS = Number.MAX_SAFE_INTEGER
 
 /**
- * The plugin's configuration, declared once: Kong's field list, the type `Config` and the README's table come from here.
+ * The plugin's configuration, declared once: Kong's field list, the type `Config` and the table of docs/configuration.md come from here.
  * Names follow Kong's snake_case; those in `redis` are the ones of Kong's bundled plugins.
  */
 export const config = {

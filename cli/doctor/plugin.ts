@@ -39,7 +39,7 @@ export function judgePlugin(found: readonly string[] | undefined, own = ownField
     return [
       fail(
         'not installed: Kong knows no plugin virtual-key',
-        'set KONG_PLUGINS=bundled,virtual-key and the KONG_PLUGINSERVER_… settings of the README, then restart Kong',
+        'set KONG_PLUGINS=bundled,virtual-key and the KONG_PLUGINSERVER_… settings of docs/operations.md, then restart Kong',
       ),
     ]
   }

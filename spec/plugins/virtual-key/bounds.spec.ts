@@ -71,18 +71,18 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     const kept = (i: number) => known.get(`total-${i}`) !== undefined
     expect([kept(0), kept(1), kept(2), kept(10_001)]).to.deep.equal([false, false, true, true])
   },
-  'Requests under way of which a process knows what they hold': {
+  'Requests under way whose reservation a process remembers': {
     spec: 'admission/admissions.spec.ts',
     title: 'remembers no more requests than it may, the latest ones',
   },
-  'Reservations that wait to be given back': () => {
+  'Reservations that wait to be released': () => {
     const redis = new Redis({ lazyConnect: true })
     const pending = new PendingReleases(redis)
     for (let i = 0; i < MOST_PENDING + 2; i++) pending.add('vk', reservationOf(`spec-${i}`, 1))
     expect(pending.size).to.equal(MOST_PENDING)
     redis.disconnect()
   },
-  'Alerts that a process has in hand': () => {
+  'Alerts that a process has taken': () => {
     const lanes = new Bulkhead(8, 64)
     const taken = Array.from({ length: 100 }, () => lanes.run('one host', () => new Promise(() => undefined)))
     expect(taken.filter((one) => one)).to.have.length(8 + 64)

@@ -94,8 +94,8 @@ describe('Scripts do everything or nothing', function () {
 /** The commands that docs/operations.md prints for a Redis user, each as its arguments after a shell has read them. */
 function printedCommands(): string[][] {
   const page = readFileSync(resolve(ROOT, 'docs', 'operations.md'), 'utf8')
-  const [section = ''] = page.split(/^## /m).filter((one) => one.startsWith('A Redis user\n'))
-  const commands = section.match(/^ {4}redis-cli (?:.*\\\n)*.*$/gm) ?? []
+  const [section = ''] = page.split(/^##+ /m).filter((one) => one.startsWith('A Redis user\n'))
+  const commands = section.match(/^redis-cli (?:.*\\\n)*.*$/gm) ?? []
   return commands.map((command) => {
     const shown = execFileSync('sh', ['-c', command.replace('redis-cli', "printf '%s\\n'")])
     return shown.toString().trim().split('\n')
