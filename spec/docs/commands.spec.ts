@@ -8,7 +8,21 @@ import { type Block, blocksOf, PAGES, proseOf, readPage } from './pages.ts'
 import { Reader } from './reader.ts'
 
 /** What a fenced block may be: a shell block is run or says why not, the others are checked below or are what a program prints. */
-const LANGUAGES = ['sh', 'yaml', 'json', 'js', 'python', 'go', 'sql', 'ini', 'http', 'text', 'ts', 'lua', 'mermaid']
+const LANGUAGES = [
+  'sh',
+  'yaml',
+  'json',
+  'js',
+  'python',
+  'go',
+  'sql',
+  'ini',
+  'http',
+  'text',
+  'ts',
+  'lua',
+  'mermaid',
+]
 
 /** How a shell block says what becomes of it: nothing = it is run here. */
 const MARKS = {
