@@ -1,52 +1,73 @@
 /**
- * The part of Kong's schema language that crosses from a plugin server to Kong, and the TypeScript type of what Kong then hands
- * back. Source: Kong 3.9, kong/db/schema; only field attributes cross, no Lua validators and no checks on `config` itself.
+ * Kong's schema language, as far as it is used here, and the TypeScript types of what it describes: the plugin's configuration, a key's
+ * record, Kong's own entities and bundled plugins are declared in it. Source: Kong 3.9, kong/db/schema. Only these attributes of a field
+ * cross from a plugin server to Kong: no Lua validators, and no checks on `config` itself.
  */
 
 interface Attributes<T> {
   /** What Kong fills in where the operator says nothing. */
   readonly default?: T
   readonly required?: boolean
-  readonly description: string
+  readonly description?: string
   /** The operator may write a vault reference, `{vault://…}`, which Kong resolves before the plugin sees it. */
   readonly referenceable?: boolean
   /** Kong Enterprise encrypts the value in its database; open-source Kong accepts the attribute and ignores it. */
   readonly encrypted?: boolean
+  /** The message for every wrong value, instead of Kong's own. */
+  readonly err?: string
 }
 
-interface StringField extends Attributes<string> {
+interface StringShape extends Attributes<string> {
   readonly type: 'string'
   readonly one_of?: readonly string[]
   /** A Lua pattern. */
   readonly match?: string
+  /** Bytes; Kong takes no empty string unless this is 0. */
   readonly len_min?: number
+  readonly len_max?: number
 }
 
-interface NumberField extends Attributes<number> {
+interface NumberShape extends Attributes<number> {
   readonly type: 'integer' | 'number'
+  readonly one_of?: readonly number[]
   readonly between?: readonly [number, number]
   readonly gt?: number
 }
 
-interface BooleanField extends Attributes<boolean> {
+interface BooleanShape extends Attributes<boolean> {
   readonly type: 'boolean'
 }
 
-interface ArrayField extends Attributes<readonly unknown[]> {
-  readonly type: 'array'
-  readonly elements: Element
+interface ListShape extends Attributes<readonly unknown[]> {
+  readonly type: 'array' | 'set'
+  readonly elements: Shape
+  readonly len_min?: number
+  readonly len_max?: number
 }
 
-interface RecordField extends Attributes<never> {
+interface MapShape extends Attributes<Readonly<Record<string, unknown>>> {
+  readonly type: 'map'
+  readonly keys?: Shape
+  readonly values?: Shape
+}
+
+interface RecordShape extends Attributes<never> {
   readonly type: 'record'
-  readonly fields: Fields
+  readonly fields: Shapes
 }
 
-export type Field = StringField | NumberField | BooleanField | ArrayField | RecordField
-type Element = Field extends infer F ? (F extends Field ? Omit<F, 'description'> : never) : never
+/** What values of a field look like. */
+export type Shape = StringShape | NumberShape | BooleanShape | ListShape | MapShape | RecordShape
+export type Shapes = { readonly [name: string]: Shape }
+
+/** A field that operators may set, which has to be explained to them. */
+export type Field = (Exclude<Shape, RecordShape> | (RecordShape & { readonly fields: Fields })) & {
+  readonly description: string
+}
 export type Fields = { readonly [name: string]: Field }
 
-type Value<F> = F extends { type: 'string'; one_of: readonly (infer One)[] }
+/** The value of a field that is set. */
+export type Value<F> = F extends { type: 'string'; one_of: readonly (infer One)[] }
   ? One
   : F extends { type: 'string' }
     ? string
@@ -54,13 +75,16 @@ type Value<F> = F extends { type: 'string'; one_of: readonly (infer One)[] }
       ? number
       : F extends { type: 'boolean' }
         ? boolean
-        : F extends { type: 'array'; elements: infer E }
+        : F extends { type: 'array' | 'set'; elements: infer E }
           ? readonly Value<E>[]
           : F extends { type: 'record'; fields: infer R }
             ? Values<R>
-            : never
+            : F extends { type: 'map' }
+              ? Readonly<Record<string, unknown>>
+              : never
 
-type Given<F> = F extends { default: unknown } | { required: true } ? true : false
+/** Whether a field always has a value. */
+export type Given<F> = F extends { default: unknown } | { required: true } ? true : false
 
 /** What a plugin instance gets for a list of fields: defaults are filled in, the rest may be missing. */
 export type Values<R> = {
@@ -69,13 +93,53 @@ export type Values<R> = {
   readonly [N in keyof R as Given<R[N]> extends true ? never : N]?: Value<R[N]> | undefined
 }
 
-/** The same declaration as Kong reads it: every list of fields an array of one-member tables, in order. */
-export function kongFields(fields: Fields): Array<Record<string, unknown>> {
+/** Fields as Kong reads them and as its Admin API shows them: a list of tables with one member each. */
+export type KongFields = ReadonlyArray<Readonly<Record<string, unknown>>>
+
+/** The declaration as Kong reads it. */
+export function kongFields(fields: Shapes): Array<Record<string, unknown>> {
   return Object.entries(fields).map(([name, field]) => ({ [name]: kongField(field) }))
 }
 
-function kongField(field: Field | Element): Record<string, unknown> {
+function kongField(field: Shape): Record<string, unknown> {
   if (field.type === 'record') return { ...field, fields: kongFields(field.fields) }
-  if (field.type === 'array') return { ...field, elements: kongField(field.elements) }
+  if (field.type === 'array' || field.type === 'set') return { ...field, elements: kongField(field.elements) }
   return { ...field }
+}
+
+/** The way back: what a plugin server dumps, or Kong's Admin API shows. What is no list of fields has none. */
+export function shapesFrom(fields: unknown): Shapes {
+  const entries = Array.isArray(fields) ? fields.flatMap((one) => Object.entries(one as object)) : []
+  return Object.fromEntries(entries.map(([name, field]) => [name, shapeFrom(field)]))
+}
+
+function shapeFrom(field: { readonly fields?: unknown; readonly elements?: object }): Shape {
+  return {
+    ...field,
+    ...('fields' in field ? { fields: shapesFrom(field.fields) } : {}),
+    ...(field.elements === undefined ? {} : { elements: shapeFrom(field.elements) }),
+  } as Shape
+}
+
+/** The field at a dotted path, such as `redis.host`. */
+export function fieldAt(fields: Shapes, path: string): Shape | undefined {
+  let [among, field]: [Shapes, Shape | undefined] = [fields, undefined]
+  for (const name of path.split('.')) {
+    field = Object.hasOwn(among, name) ? among[name] : undefined
+    among = field?.type === 'record' ? field.fields : {}
+  }
+  return field
+}
+
+/** The dotted paths of all fields, records before what is in them. */
+export function fieldPaths(fields: Shapes, prefix = ''): string[] {
+  return Object.entries(fields).flatMap(([name, field]) => [
+    `${prefix}${name}`,
+    ...(field.type === 'record' ? fieldPaths(field.fields, `${prefix}${name}.`) : []),
+  ])
+}
+
+/** Whether Kong has a value resolved from a vault when the plugin starts. The reference names a secret and is none. */
+export function isReference(value: unknown): boolean {
+  return typeof value === 'string' && /^\{vault:\/\/.*\}$/.test(value)
 }

@@ -1,146 +1,153 @@
+import { createHash } from 'node:crypto'
 import { parse } from 'yaml'
-import { type Row, rowsOf } from './declaration-rows.ts'
-import type { Consumer, Credential, Declaration, PluginConfiguration, Route, Service } from './entities.ts'
-import { ATTRIBUTES, type EntityName, KEYS, type Parent } from './entity-fields.ts'
-import { entityId, WORKSPACE_ID } from './identity.ts'
-import { type PluginSchemas, pluginConfiguration, uniqueScopes } from './plugin-configuration.ts'
-import { scopeKey } from './precedence.ts'
-import { violations } from './schema-check.ts'
-import { isValues, type Values, withDefaults } from './schema-defaults.ts'
+import {
+  DEFINITIONS,
+  ENTITY_NAMES,
+  type EntityName,
+  PARENTS,
+  type Parent,
+} from '../../schema/kong/entities.ts'
+import type { Entity, EntityStore } from './entity-store.ts'
+import { isValues, type Values } from './validation.ts'
 
-/** A row with its defaults and its id. */
-interface Entity {
-  readonly row: Row
-  readonly id: string
+/** One entity of a file, wherever it stood: its own values apart from the entities inside it and around it. */
+interface Row {
+  readonly entity: EntityName
+  /** where it stands, e.g. `services[1].routes[2]`, counted from 1 as in Kong's messages */
+  readonly at: string
   readonly values: Values
+  readonly inside: Partial<Record<Parent, Row>>
+  readonly names: Partial<Record<Parent, unknown>>
 }
+
+/** Kong's namespace for entities that a declarative file leaves without an id: the same file gives the same ids everywhere. */
+const NAMESPACE = 'fd02801f-0957-4a15-a55a-c8d9606f30b5'
+/** Which collections may stand inside an entity, and as what the entity then is referenced. */
+const CHILDREN: Record<EntityName, { readonly as?: Parent; readonly may: readonly EntityName[] }> = {
+  services: { as: 'service', may: ['routes', 'plugins'] },
+  routes: { as: 'route', may: ['plugins'] },
+  consumers: { as: 'consumer', may: ['keyauth_credentials', 'plugins'] },
+  keyauth_credentials: { may: [] },
+  plugins: { may: [] },
+}
+const ABOUT = new Set(['_format_version', '_transform', '_comment'])
 
 /**
- * Reads a declarative file of format 3.0.
- * @param text YAML or JSON  @param schemas the plugins that may be used  @param now seconds, the entities' created_at
- * @throws Error naming everything that Kong would reject or this gateway does not support, one line each
+ * Reads a declarative file of format 3.0 into a store, in the place of what was there.
+ * @param text YAML or JSON
+ * @throws Error naming everything that Kong would reject or this gateway does not support, one line each; the store is unchanged then
  */
-export function readDeclaration(text: string, schemas: PluginSchemas, now: number): Declaration {
+export function loadDeclaration(text: string, store: EntityStore): void {
   const rows = rowsOf(parse(text))
-  const problems = rows.flatMap(problemsOf)
+  const problems = rows.flatMap(({ entity, at, values, inside, names }) => {
+    const bound = Object.fromEntries(Object.keys({ ...inside, ...names }).map((parent) => [parent, {}]))
+    const { id, ...own } = values
+    const { fields, whole } = store.problems(entity, { ...own, ...bound })
+    return [...fields.map((line) => `${at}.${line}`), ...whole.map((line) => `${at}: ${line}`)]
+  })
   if (problems.length > 0) throw new Error(problems.join('\n'))
-  const entities = rows.map(identified)
-  const times = { created_at: now, updated_at: now }
-  const bound = (entity: Entity, parent: Parent): string | undefined => reference(entity, parent, entities)
-  const of = (name: EntityName): Entity[] => entities.filter(({ row }) => row.entity === name)
-
-  const services = of('services').map((it) => ({ ...it.values, id: it.id, ...times, ws_id: WORKSPACE_ID }))
-  const routes = of('routes').map((it) => {
-    const service = bound(it, 'service')
-    return {
-      ...it.values,
-      id: it.id,
-      ...times,
-      ws_id: WORKSPACE_ID,
-      ...(service && { service: { id: service } }),
-    }
+  const made = rows.map((row) => ({ row, id: idOf(row) }))
+  const entities = made.map(({ row, id }) => {
+    const bound = DEFINITIONS[row.entity].references
+    const references = (Object.keys(bound) as Parent[]).flatMap((parent) => {
+      const of = reference(row, parent, made)
+      return of === undefined ? [] : [[parent, { id: of }] as const]
+    })
+    const values: Entity = { ...row.values, ...Object.fromEntries(references), id }
+    return { name: row.entity, values }
   })
-  const consumers = of('consumers').map((it) => ({ ...it.values, id: it.id, ...times }))
-  const credentials = of('keyauth_credentials').map((it) => {
-    const consumer = bound(it, 'consumer')
-    if (!consumer) throw new Error(`${it.row.at}.consumer: required field missing`)
-    return { ...it.values, id: it.id, created_at: now, consumer: { id: consumer } }
-  })
-  const plugins = of('plugins').map((it): PluginConfiguration | undefined => {
-    const parents = (Object.keys(KEYS) as Parent[]).map((parent) => [parent, bound(it, parent)] as const)
-    const scope = Object.fromEntries(parents.filter(([, id]) => id !== undefined))
-    return pluginConfiguration(it.row.at, it.id, it.values, scope, schemas)
-  })
-  const enabled = plugins.filter((plugin) => plugin !== undefined)
-  unique('name', services)
-  unique('name', routes)
-  unique('username', consumers)
-  unique('key', credentials)
-  uniqueScopes(enabled.map(({ name, scope }) => `${name} ${scopeKey(scope)}`))
-  return {
-    services: byId(services as unknown as Service[]),
-    routes: routes as unknown as Route[],
-    consumers: byId(consumers as Consumer[]),
-    credentials: new Map((credentials as unknown as Credential[]).map((it) => [it.key, it])),
-    plugins: enabled,
-  }
+  store.load(entities.toSorted((a, b) => ENTITY_NAMES.indexOf(a.name) - ENTITY_NAMES.indexOf(b.name)))
 }
 
-function problemsOf({ entity, at, values }: Row): string[] {
-  const found = violations(ATTRIBUTES[entity], values, at).map((line) =>
-    line.replace(/: unknown field$/, ': unknown field, or one the development gateway does not support'),
+function rowsOf(file: unknown): Row[] {
+  if (!isValues(file)) throw new Error('expected a declarative configuration: a map of entities')
+  if (file._format_version !== '3.0') {
+    throw new Error(`_format_version: expected "3.0", got ${JSON.stringify(file._format_version)}`)
+  }
+  if (file._transform === false)
+    throw new Error('_transform: false is not supported by the development gateway')
+  for (const name of Object.keys(file)) {
+    if (!Object.hasOwn(DEFINITIONS, name) && !ABOUT.has(name))
+      throw new Error(`'${name}' is not supported by the development gateway`)
+  }
+  return ENTITY_NAMES.flatMap((entity) => collection(entity, file[entity], entity, {}))
+}
+
+function collection(entity: EntityName, list: unknown, at: string, inside: Row['inside']): Row[] {
+  if (list === undefined || list === null) return []
+  if (!Array.isArray(list)) throw new Error(`${at}: expected an array`)
+  return list.flatMap((item: unknown, index) => row(entity, item, `${at}[${index + 1}]`, inside))
+}
+
+function row(entity: EntityName, item: unknown, at: string, inside: Row['inside']): Row[] {
+  if (!isValues(item)) throw new Error(`${at}: expected a record`)
+  const { as, may } = CHILDREN[entity]
+  const values: Values = { ...item }
+  const names: Row['names'] = {}
+  for (const parent of Object.keys(DEFINITIONS[entity].references) as Parent[]) {
+    if (values[parent] === undefined || values[parent] === null) continue
+    if (inside[parent]) throw new Error(`${at}.${parent}: already given by the ${parent} around it`)
+    names[parent] = values[parent]
+    delete values[parent]
+  }
+  for (const child of may) delete values[child]
+  const self: Row = { entity, at, values, inside, names }
+  const children = may.flatMap((child) =>
+    collection(child, item[child], `${at}.${child}`, as ? { [as]: self } : {}),
   )
-  if (entity === 'services' && values.url === undefined && values.host === undefined) {
-    found.push(`${at}.host: required field missing`)
-  }
-  if (entity === 'routes' && !['paths', 'methods', 'hosts'].some((name) => values[name])) {
-    found.push(`${at}: must set one of 'methods', 'hosts', 'paths'`)
-  }
-  if (entity === 'routes' && Array.isArray(values.protocols) && !values.protocols.includes('http')) {
-    found.push(`${at}.protocols: the development gateway listens for http only`)
-  }
-  if (entity === 'consumers' && values.username === undefined && values.custom_id === undefined) {
-    found.push(`${at}: at least one of these fields must be non-empty: 'custom_id', 'username'`)
-  }
-  return found
+  return [self, ...children]
 }
 
-function identified(row: Row): Entity {
-  const { url, ...rest } = withDefaults(ATTRIBUTES[row.entity], row.values)
-  const values = typeof url === 'string' ? { ...rest, ...urlParts(url) } : rest
-  const id = typeof values.id === 'string' ? values.id : entityId(row.entity, identity(row))
-  return { row, id, values }
+function idOf(row: Row): string {
+  const { id } = row.values
+  return typeof id === 'string' ? id : entityId(row.entity, identityOf(row))
 }
 
 /** What Kong makes the id of an entity of, where it makes one; where it draws one at random, the place in the file instead. */
-function identity(row: Row): string {
+function identityOf(row: Row): string {
   const { entity, values } = row
   if (entity === 'plugins') {
     const parts = (['route', 'service', 'consumer'] as const).map((parent) => {
       const around = row.inside[parent]
-      return around ? identified(around).id : typeof row.names[parent] === 'string' ? row.names[parent] : ''
+      return around ? idOf(around) : typeof row.names[parent] === 'string' ? row.names[parent] : ''
     })
     return ['plugins', '*', values.name, ...parts].join(':')
   }
-  const key = { services: 'name', routes: 'name', consumers: 'username', keyauth_credentials: 'key' }[entity]
-  return typeof values[key] === 'string' ? values[key] : row.at
+  const name = values[DEFINITIONS[entity].name]
+  return typeof name === 'string' ? name : row.at
 }
 
-function reference(entity: Entity, parent: Parent, entities: readonly Entity[]): string | undefined {
-  const around = entity.row.inside[parent]
-  if (around) return entities.find(({ row }) => row === around)?.id
-  const named = entity.row.names[parent]
+/** The id of the entity around this one, or of the one that it names by id or name. @throws Error where there is none */
+function reference(
+  row: Row,
+  parent: Parent,
+  all: ReadonlyArray<{ readonly row: Row; readonly id: string }>,
+): string | undefined {
+  const around = row.inside[parent]
+  if (around) return all.find((one) => one.row === around)?.id
+  const named = row.names[parent]
   if (named === undefined) return undefined
-  const { entity: collection, key } = KEYS[parent]
+  const collection = PARENTS[parent]
+  const key = DEFINITIONS[collection].name
   const wanted = isValues(named) ? (named.id ?? named[key]) : named
-  const found = entities.find(
-    (it) => it.row.entity === collection && (it.id === wanted || it.values[key] === wanted),
+  const found = all.find(
+    (one) => one.row.entity === collection && (one.id === wanted || one.row.values[key] === wanted),
   )
-  if (!found) throw new Error(`${entity.row.at}.${parent}: no such ${parent}: ${JSON.stringify(named)}`)
+  if (!found) throw new Error(`${row.at}.${parent}: no such ${parent}: ${JSON.stringify(named)}`)
   return found.id
 }
 
-function urlParts(url: string): Values {
-  const { hostname, port, pathname, protocol } = new URL(url)
-  return {
-    protocol: protocol.slice(0, -1),
-    host: hostname,
-    port: port ? Number(port) : 80,
-    ...(pathname !== '/' && { path: pathname }),
-  }
+/** @param key what is unique in the collection, e.g. the name */
+export function entityId(entity: EntityName, key: string): string {
+  return uuidV5(uuidV5(NAMESPACE, entity), key)
 }
 
-function unique(attribute: string, rows: readonly Values[]): void {
-  const seen = new Set<unknown>()
-  for (const row of rows) {
-    const value = row[attribute]
-    if (value !== undefined && seen.has(value)) {
-      throw new Error(`UNIQUE violation detected on '{${attribute}="${String(value)}"}'`)
-    }
-    seen.add(value)
-  }
-}
-
-function byId<T extends { readonly id: string }>(rows: readonly T[]): Map<string, T> {
-  return new Map(rows.map((row) => [row.id, row]))
+function uuidV5(namespace: string, name: string): string {
+  const hash = createHash('sha1')
+    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
+    .update(name)
+    .digest()
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6)
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8)
+  return hash.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

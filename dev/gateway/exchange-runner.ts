@@ -1,11 +1,11 @@
 import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
-import { access, type Plan } from './access.ts'
+import { access } from './access.ts'
 import { pump, whole } from './body.ts'
 import { type Answer, type Exchange, errorAnswer } from './exchange.ts'
 import { asksForWebsocket, fromUpstream, signResponse } from './forwarding.ts'
-import type { Bound } from './gateway-plugin.ts'
 import { HeaderMap } from './header-map.ts'
 import type { Log } from './log.ts'
+import type { Bound, Plan } from './plan.ts'
 import { askUpstream, failureAnswer, UpstreamFailure } from './upstream.ts'
 
 /** nginx's status for a client that left before it got its response. */
@@ -15,11 +15,12 @@ const NOTHING = new Uint8Array()
 
 /** One request from its head to the end of its log phase, in Kong's order. */
 export class ExchangeRunner {
-  readonly #plan: Plan
+  /** as it is when a request begins */
+  readonly #plan: () => Plan
   readonly #agent: Agent
   readonly #log: Log
 
-  constructor(plan: Plan, agent: Agent, log: Log) {
+  constructor(plan: () => Plan, agent: Agent, log: Log) {
     this.#plan = plan
     this.#agent = agent
     this.#log = log
@@ -29,7 +30,7 @@ export class ExchangeRunner {
     const closed = new Promise((resolve) => response.once('close', resolve))
     const sentBefore = response.socket?.bytesWritten ?? 0
     const socket = response.socket
-    const taking = await access(exchange, this.#plan, this.#log)
+    const taking = await access(exchange, this.#plan(), this.#log)
     exchange.times.accessEnd = Date.now()
     if (exchange.answer) this.#send(exchange, exchange.answer, taking, response)
     else if (this.#buffered(exchange)) await this.#proxyBuffered(exchange, taking, response)

@@ -1,5 +1,8 @@
-import type { Consumer, Credential, Route, Service } from './entities.ts'
-import type { HeaderMap } from './header-map.ts'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { whole } from './body.ts'
+import { HeaderMap } from './header-map.ts'
+import type { Consumer, Credential, Route, Service } from './plan.ts'
 
 export type Phase = 'access' | 'response' | 'log'
 
@@ -112,3 +115,94 @@ export function raisedAnswer(): Answer {
 }
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** The exchange that begins with a request. */
+export function exchangeOf(request: IncomingMessage): Exchange {
+  const uri = request.url ?? '/'
+  const question = uri.indexOf('?')
+  const target = question < 0 ? uri : uri.slice(0, question)
+  const method = request.method ?? 'GET'
+  let body: Promise<Buffer> | undefined
+  const exchange: Exchange = {
+    id: randomUUID().replaceAll('-', ''),
+    method,
+    uri,
+    path: normalizedPath(target),
+    query: question < 0 ? undefined : uri.slice(question + 1),
+    headers: HeaderMap.fromRaw(request.rawHeaders),
+    httpVersion: request.httpVersion,
+    clientIp: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+    keepAlive: keepsAlive(request),
+    port: request.socket.localPort ?? 0,
+    startedAt: Date.now(),
+    readBody: async () => {
+      body ??= (hasBody(request) ? whole(request) : NOTHING).then((read) => {
+        exchange.requestSize += read.length
+        return read
+      })
+      return await body
+    },
+    requestSize: headSize(method, uri, request.rawHeaders),
+    newBody: undefined,
+    route: undefined,
+    service: undefined,
+    upstreamPath: '',
+    prefix: undefined,
+    consumer: undefined,
+    credential: undefined,
+    ctx: new Map(),
+    shared: new Map(),
+    answer: undefined,
+    proxied: false,
+    attempts: [],
+    status: 0,
+    responseHeaders: new HeaderMap(),
+    upstreamStatus: undefined,
+    upstreamHeaders: undefined,
+    upstreamBody: undefined,
+    times: {},
+    bytesSent: 0,
+  }
+  return exchange
+}
+
+const NOTHING = Promise.resolve(Buffer.alloc(0))
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+function keepsAlive(request: IncomingMessage): boolean {
+  const connection = request.headers.connection?.toLowerCase() ?? ''
+  return request.httpVersion === '1.1' ? !connection.includes('close') : connection.includes('keep-alive')
+}
+
+/** bytes of `METHOD target HTTP/1.1`, the header lines and the empty line after them */
+function headSize(method: string, uri: string, raw: readonly string[]): number {
+  // Each of name and value is followed by two bytes: `: ` or a line's end.
+  return raw.reduce(
+    (size, part) => size + part.length + 2,
+    method.length + uri.length + ' HTTP/1.1'.length + 3 + 2,
+  )
+}
+
+/**
+ * The path Kong routes by: unreserved characters unescaped, dot segments and doubled slashes gone, so that `/a/../b`
+ * cannot slip past the route (and its plugins) that `/b` has.
+ * @param target as in the request line, without its query
+ */
+export function normalizedPath(target: string): string {
+  const decoded = target.replace(/%([0-9a-fA-F]{2})/g, (escaped, hex: string) => {
+    const char = String.fromCharCode(Number.parseInt(hex, 16))
+    return /[A-Za-z0-9\-._~]/.test(char) ? char : escaped.toUpperCase()
+  })
+  const kept: string[] = []
+  const segments = decoded.split('/').slice(1)
+  for (const [index, segment] of segments.entries()) {
+    const last = index === segments.length - 1
+    if (segment === '..') kept.pop()
+    else if (segment !== '.' && segment !== '') kept.push(segment)
+    if (last && (segment === '' || segment === '.' || segment === '..') && kept.length > 0) kept.push('')
+  }
+  return `/${kept.join('/')}`
+}

@@ -1,12 +1,10 @@
-import type { PluginConfiguration } from './entities.ts'
 import type { Exchange, Phase } from './exchange.ts'
-import type { GatewayPlugin } from './gateway-plugin.ts'
-import { WORKSPACE_ID } from './identity.ts'
 import type { Log } from './log.ts'
 import { callPdk } from './pdk.ts'
-import { configFields, type PluginInfo } from './plugin-info.ts'
+import { type GatewayPlugin, type PluginConfiguration, WORKSPACE_ID } from './plan.ts'
+import type { PluginInfo } from './plugin-query.ts'
 import { type Rpc, RpcError, RpcUnavailable } from './rpc.ts'
-import { isValues } from './schema-defaults.ts'
+import { isValues } from './validation.ts'
 
 /**
  * A plugin behind a plugin server's socket, driven as Kong drives it: an instance per configuration, made by the first
@@ -16,10 +14,11 @@ export class ExternalPlugin {
   readonly #info: PluginInfo
   readonly #rpc: Rpc
   readonly #log: Log
-  /** by configuration id; pending while the server makes one */
-  readonly #instances = new Map<string, Promise<number>>()
-  /** a number for every configuration, the same for every instance of it */
-  readonly #sequence = new Map<string, number>()
+  /** by the configuration's id; pending while the server makes one */
+  readonly #instances = new Map<string, { configuration: PluginConfiguration; id: Promise<number> }>()
+  /** a number for every version of a configuration, the same for every instance of it */
+  readonly #sequence = new WeakMap<PluginConfiguration, number>()
+  #configurations = 0
 
   constructor(info: PluginInfo, rpc: Rpc, log: Log) {
     this.#info = info
@@ -34,7 +33,6 @@ export class ExternalPlugin {
     return {
       name: this.#info.Name,
       priority: this.#info.Priority,
-      schema: { fields: configFields(this.#info), onConsumer: true },
       ...(has('access') && { access: run('access') }),
       ...(has('response') && { response: run('response') }),
       ...(has('log') && { log: (exchange, configuration) => () => this.#logPhase(exchange, configuration) }),
@@ -91,35 +89,40 @@ export class ExternalPlugin {
   async #instance(configuration: PluginConfiguration): Promise<number> {
     for (;;) {
       const running = this.#instances.get(configuration.id)
-      if (!running) return await this.#start(configuration)
+      if (running?.configuration !== configuration) return await this.#start(configuration, running?.id)
       try {
-        return await running
+        return await running.id
       } catch {
         // Somebody else's attempt failed; Kong lets everyone who waited for it try again.
       }
     }
   }
 
-  async #start(configuration: PluginConfiguration): Promise<number> {
+  /** @param old the instance of what the configuration was before it was changed */
+  async #start(configuration: PluginConfiguration, old?: Promise<number>): Promise<number> {
     const starting = this.#rpc
       .call('plugin.StartInstance', { Name: configuration.name, Config: this.#configJson(configuration) })
       .then((started) => {
         if (!isValues(started) || typeof started.Id !== 'number') throw new RpcError('no instance id')
         return started.Id
       })
-    this.#instances.set(configuration.id, starting)
+    const instance = { configuration, id: starting }
+    this.#instances.set(configuration.id, instance)
     try {
-      return await starting
+      const id = await starting
+      void old?.then((it) => this.#rpc.call('plugin.CloseInstance', it)).catch(() => undefined)
+      return id
     } catch (error) {
-      if (this.#instances.get(configuration.id) === starting) this.#instances.delete(configuration.id)
+      if (this.#instances.get(configuration.id) === instance) this.#instances.delete(configuration.id)
       this.#log('err', `starting instance: ${String(error)}`)
       throw error
     }
   }
 
-  #configJson({ id, name, scope, config }: PluginConfiguration): string {
-    const sequence = this.#sequence.get(id) ?? this.#sequence.size + 1
-    this.#sequence.set(id, sequence)
+  #configJson(configuration: PluginConfiguration): string {
+    const { id, name, scope, config } = configuration
+    const sequence = this.#sequence.get(configuration) ?? ++this.#configurations
+    this.#sequence.set(configuration, sequence)
     return JSON.stringify({
       ...config,
       route_id: scope.route,

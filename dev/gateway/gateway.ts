@@ -1,20 +1,24 @@
 /**
- * A stand-in for Kong Gateway 3.9.1 on machines that have no Kong. FOR DEVELOPMENT AND TESTS ONLY: it knows no TLS, no
- * Admin API, no load balancing and only the plugins in bundled-plugins.ts besides the external one, and it has seen none
- * of the attacks that a gateway meets. What it does do, it does as Kong does; what it does not, it refuses by name.
+ * A stand-in for Kong Gateway 3.9.1 on machines that have no Kong. FOR DEVELOPMENT AND TESTS ONLY: it knows no TLS, no load
+ * balancing and only the plugins key-auth and post-function besides the external one, and it has seen none of the attacks that a
+ * gateway meets. What it does do, it does as Kong does; what it does not, it refuses by name. Its entities come from a declarative
+ * file, and can be changed by an Admin API (admin-api.ts) over the same store.
  */
 import { Agent, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { planOf } from './access.ts'
-import { bundledPlugins } from './bundled-plugins.ts'
-import { readDeclaration } from './declarative.ts'
-import type { Declaration } from './entities.ts'
-import { exchangeOf } from './exchange-of.ts'
+import { BUNDLED } from '../../schema/kong/plugins.ts'
+import { loadDeclaration } from './declarative.ts'
+import { EntityStore } from './entity-store.ts'
+import { exchangeOf } from './exchange.ts'
 import { ExchangeRunner } from './exchange-runner.ts'
 import { ExternalPlugin } from './external-plugin.ts'
+import { keyAuth } from './key-auth.ts'
 import type { Log } from './log.ts'
-import type { PluginInfo } from './plugin-info.ts'
+import { type Plan, planOf } from './plan.ts'
+import { definitionFrom, type PluginInfo } from './plugin-query.ts'
+import { postFunction } from './post-function.ts'
 import { Rpc } from './rpc.ts'
+import { unsupported } from './unsupported.ts'
 
 export interface GatewayOptions {
   /** text of a declarative file, YAML or JSON, `_format_version: "3.0"` */
@@ -33,6 +37,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly url: string
   readonly port: number
+  /** What is changed here takes effect with the next request. */
+  readonly entities: EntityStore
   /** Takes no more requests, gives those under way two seconds, cuts the rest off; resolves when every log phase has run. */
   close(): Promise<void>
 }
@@ -41,22 +47,32 @@ export interface Gateway {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, plugin, host = '127.0.0.1' } = options
   log('warn', 'this is the development gateway, a stand-in for Kong: for development and tests only')
-  const rpc = plugin && new Rpc(plugin.socket, options.phaseTimeout ?? 60_000)
-  const external = plugin && rpc ? [new ExternalPlugin(plugin.info, rpc, log).asGatewayPlugin()] : []
-  const found: Pick<Declaration, 'consumers' | 'credentials'> = {
-    consumers: new Map(),
-    credentials: new Map(),
+  const definitions = {
+    'key-auth': BUNDLED['key-auth'],
+    'post-function': BUNDLED['post-function'],
+    ...(plugin && { [plugin.info.Name]: definitionFrom(plugin.info) }),
   }
-  const schemas = [...bundledPlugins(found, log), ...external].map(
-    ({ name, schema }) => [name, schema] as const,
-  )
-  const declaration = readDeclaration(options.config, new Map(schemas), Math.floor(Date.now() / 1000))
+  const entities = new EntityStore({
+    plugins: definitions,
+    unsupported: (name, values) => unsupported(definitions, name, values),
+  })
+  loadDeclaration(options.config, entities)
+  const rpc = plugin && new Rpc(plugin.socket, options.phaseTimeout ?? 60_000)
+  const plugins = [
+    keyAuth((key) => plan().caller(key)),
+    postFunction(log),
+    ...(plugin && rpc ? [new ExternalPlugin(plugin.info, rpc, log).asGatewayPlugin()] : []),
+  ]
+  let current: Plan | undefined
+  entities.changed = () => {
+    current = undefined
+  }
+  const plan = () => {
+    current ??= planOf(entities, plugins)
+    return current
+  }
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 })
-  const runner = new ExchangeRunner(
-    planOf(declaration, [...bundledPlugins(declaration, log), ...external]),
-    agent,
-    log,
-  )
+  const runner = new ExchangeRunner(plan, agent, log)
 
   const running = new Set<Promise<void>>()
   const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 0 }, (request, response) => {
@@ -79,6 +95,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     port,
     url: `http://${host}:${port}`,
+    entities,
     close: async () => {
       const stopped = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()

@@ -1,35 +1,7 @@
 import { authenticator } from '../../schema/kong/authenticators.ts'
-import type { Consumer, Credential, Declaration, PluginConfiguration } from './entities.ts'
 import { type Exchange, errorAnswer } from './exchange.ts'
-import type { GatewayPlugin } from './gateway-plugin.ts'
-import type { FieldEntry, FieldSchema } from './plugin-info.ts'
+import type { Caller, GatewayPlugin, Plan, PluginConfiguration } from './plan.ts'
 import { queryArguments, withoutArgument } from './query-string.ts'
-
-const flag = (value: boolean): FieldSchema => ({ type: 'boolean', required: true, default: value })
-/** Values that this gateway does not support are refused as any other wrong value. */
-const off: FieldSchema = {
-  type: 'boolean',
-  default: false,
-  one_of: [false],
-  err: 'not supported by the development gateway',
-}
-const FIELDS: FieldEntry[] = [
-  {
-    key_names: {
-      type: 'array',
-      required: true,
-      elements: { type: 'string', match: '^[a-zA-Z0-9-_]+$' },
-      default: ['apikey'],
-    },
-  },
-  { hide_credentials: flag(false) },
-  { key_in_header: flag(true) },
-  { key_in_query: flag(true) },
-  { key_in_body: off },
-  { run_on_preflight: flag(true) },
-  { realm: { type: 'string' } },
-  { anonymous: { type: 'string', match: '^$', err: 'not supported by the development gateway' } },
-]
 
 interface KeyAuthConfig {
   readonly key_names: readonly string[]
@@ -40,19 +12,16 @@ interface KeyAuthConfig {
   readonly realm?: string
 }
 
-type Verdict =
-  | { readonly reject: string }
-  | { readonly consumer: Consumer; readonly credential: Credential; readonly name: string }
+type Verdict = { readonly reject: string } | (Caller & { readonly name: string })
 
 /** Kong's key-auth: finds the consumer by key, or answers 401. */
-export function keyAuth(declaration: Pick<Declaration, 'consumers' | 'credentials'>): GatewayPlugin {
+export function keyAuth(callerOf: Plan['caller']): GatewayPlugin {
   return {
     ...authenticator('key-auth'),
-    schema: { fields: FIELDS, onConsumer: false },
     access: (exchange, configuration) => {
       const config = configOf(configuration)
       if (!config.run_on_preflight && exchange.method === 'OPTIONS') return
-      const verdict = authenticate(exchange, config, declaration)
+      const verdict = authenticate(exchange, config, callerOf)
       if ('reject' in verdict) {
         const challenge = config.realm === undefined ? 'Key' : `Key realm="${config.realm}"`
         exchange.answer = errorAnswer(exchange, 401, verdict.reject, [['WWW-Authenticate', challenge]])
@@ -62,16 +31,12 @@ export function keyAuth(declaration: Pick<Declaration, 'consumers' | 'credential
         exchange.headers.delete(verdict.name)
         exchange.query = withoutArgument(exchange.query, verdict.name)
       }
-      identify(exchange, verdict.consumer, verdict.credential)
+      identify(exchange, verdict)
     },
   }
 }
 
-function authenticate(
-  exchange: Exchange,
-  config: KeyAuthConfig,
-  { consumers, credentials }: Pick<Declaration, 'consumers' | 'credentials'>,
-): Verdict {
+function authenticate(exchange: Exchange, config: KeyAuthConfig, callerOf: Plan['caller']): Verdict {
   const query = queryArguments(exchange.query)
   for (const name of config.key_names) {
     const inHeader = config.key_in_header ? exchange.headers.getAll(name) : []
@@ -80,15 +45,14 @@ function authenticate(
     const [key] = found
     if (typeof key !== 'string') continue
     if (key === '') break
-    const credential = credentials.get(key)
-    const consumer = credential && consumers.get(credential.consumer.id)
-    return consumer ? { consumer, credential, name } : { reject: 'Unauthorized' }
+    const caller = callerOf(key)
+    return caller ? { ...caller, name } : { reject: 'Unauthorized' }
   }
   return { reject: 'No API key found in request' }
 }
 
 /** Later plugins and the upstream see who it is; what the client claimed to be is overwritten. */
-function identify(exchange: Exchange, consumer: Consumer, credential: Credential): void {
+function identify(exchange: Exchange, { consumer, credential }: Caller): void {
   exchange.consumer = consumer
   exchange.credential = credential
   const headers: [string, string | undefined][] = [

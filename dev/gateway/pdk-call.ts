@@ -1,8 +1,8 @@
-import type { PluginConfiguration } from './entities.ts'
 import type { Exchange, Phase } from './exchange.ts'
 import type { HeaderMap } from './header-map.ts'
 import { utf8 } from './header-map.ts'
 import type { Log } from './log.ts'
+import type { PluginConfiguration } from './plan.ts'
 
 /** A PDK call that raises inside Kong: the phase ends, the client gets 500 and the plugin never an answer. */
 export class PdkRaise extends Error {}
@@ -54,4 +54,10 @@ export function multiMap(headers: HeaderMap, max: number): Record<string, string
 
 export function single(value: string | undefined): string | undefined {
   return value === undefined ? undefined : utf8(value)
+}
+
+/** An nginx variable, as text. Only those are here that the plugin and its tap ask for. */
+export function variable(exchange: Exchange, name: string): string {
+  if (name === 'request_length') return String(exchange.requestSize)
+  throw new Error(`the variable ${name} is not supported by the development gateway`)
 }

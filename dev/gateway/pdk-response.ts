@@ -1,7 +1,7 @@
 import { type Answer, type Exchange, JSON_TYPE, type Phase } from './exchange.ts'
 import type { HeaderMap } from './header-map.ts'
 import { headerValues, limit, multiMap, type PdkMethods, PdkRaise, single, text } from './pdk-call.ts'
-import { isValues } from './schema-defaults.ts'
+import { isValues } from './validation.ts'
 
 const AFTER: readonly Phase[] = ['response', 'log']
 const BEFORE: readonly Phase[] = ['access', 'response']

@@ -1,8 +1,15 @@
-import { EVERYWHERE, type PdkContext, type PdkMethod, type PdkMethods, PdkRaise, text } from './pdk-call.ts'
+import {
+  EVERYWHERE,
+  type PdkContext,
+  type PdkMethod,
+  type PdkMethods,
+  PdkRaise,
+  text,
+  variable,
+} from './pdk-call.ts'
 import { requestMethods } from './pdk-request.ts'
 import { responseMethods } from './pdk-response.ts'
 import { serialize } from './serialize.ts'
-import { variable } from './variable.ts'
 
 const LEVELS = ['debug', 'info', 'notice', 'warn', 'err', 'crit'] as const
 

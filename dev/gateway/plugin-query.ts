@@ -1,5 +1,23 @@
 import { spawn } from 'node:child_process'
-import type { PluginInfo } from './plugin-info.ts'
+import { type KongFields, shapesFrom } from '../../schema/fields.ts'
+import type { PluginDefinition } from '../../schema/kong/plugins.ts'
+
+/** What a plugin server dumps about a plugin. */
+export interface PluginInfo {
+  readonly Name: string
+  readonly Version: string
+  readonly Priority: number
+  readonly Phases: readonly string[]
+  /** A Lua list of one-key tables: `[{ name: {…} }, …]`. */
+  readonly Schema: { readonly name: string; readonly fields: KongFields }
+}
+
+/** What Kong knows of a plugin by its plugin server. @throws Error where the schema has no config */
+export function definitionFrom({ Name, Version, Priority, Schema }: PluginInfo): PluginDefinition {
+  const { config } = shapesFrom(Schema.fields)
+  if (config?.type !== 'record') throw new Error(`plugin '${Name}' dumped a schema without config`)
+  return { version: Version, priority: Priority, fields: config.fields }
+}
 
 /**
  * Asks a plugin server what it serves, as Kong does before it starts: runs the command with `sh`, waits for its end and reads

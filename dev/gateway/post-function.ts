@@ -1,17 +1,14 @@
-import type { PluginConfiguration } from './entities.ts'
+import { BUNDLED } from '../../schema/kong/plugins.ts'
 import { type Exchange, JSON_TYPE } from './exchange.ts'
-import type { GatewayPlugin } from './gateway-plugin.ts'
 import type { Log } from './log.ts'
 import { Lua, type LuaValue } from './lua.ts'
+import { variable } from './pdk-call.ts'
 import { BODY_BUFFER } from './pdk-request.ts'
 import { responseHeaders } from './pdk-response.ts'
-import type { FieldEntry } from './plugin-info.ts'
+import type { GatewayPlugin, PluginConfiguration } from './plan.ts'
 import { unescapedBytes } from './query-string.ts'
-import { variable } from './variable.ts'
 
-const functions = { type: 'array', required: true, default: [], elements: { type: 'string' } } as const
-/** The phases that this gateway runs; another one is refused by name. */
-const FIELDS: FieldEntry[] = [{ access: functions }, { body_filter: functions }, { log: functions }]
+/** The phases that this gateway runs. */
 type LuaPhase = 'access' | 'body_filter' | 'log'
 
 /**
@@ -20,12 +17,12 @@ type LuaPhase = 'access' | 'body_filter' | 'log'
  * a 500.
  */
 export function postFunction(log: Log): GatewayPlugin {
-  const programs = new Map<string, Program>()
+  const programs = new WeakMap<PluginConfiguration, Program>()
   const programOf = (configuration: PluginConfiguration): Program => {
-    const existing = programs.get(configuration.id)
+    const existing = programs.get(configuration)
     if (existing) return existing
     const made = new Program(configuration)
-    programs.set(configuration.id, made)
+    programs.set(configuration, made)
     return made
   }
   const logged = (work: () => void): void => {
@@ -37,8 +34,7 @@ export function postFunction(log: Log): GatewayPlugin {
   }
   return {
     name: 'post-function',
-    priority: -1000,
-    schema: { fields: FIELDS, onConsumer: false },
+    priority: BUNDLED['post-function'].priority,
     access: async (exchange, configuration) => {
       // Kong reads it whole before it proxies, and Lua asks for it without waiting.
       const body = await exchange.readBody()

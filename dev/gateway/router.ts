@@ -1,29 +1,37 @@
-import type { Route } from './entities.ts'
+import type { Route } from './plan.ts'
 
-export interface Match {
-  readonly route: Route
+type Routed = Pick<Route, 'paths' | 'methods' | 'hosts' | 'regex_priority'>
+
+export interface Match<R extends Routed = Route> {
+  readonly route: R
   /** the part of the path that the route's path matched */
   readonly prefix: string
   /** what follows it */
   readonly rest: string
 }
 
-interface Candidate {
-  readonly route: Route
+interface Candidate<R> {
+  readonly route: R
   readonly weight: readonly number[]
   readonly methods: ReadonlySet<string> | undefined
   readonly hosts: readonly RegExp[] | undefined
   readonly path: (path: string) => number
 }
 
-export type Router = (method: string, host: string, path: string) => Match | undefined
+export type Router<R extends Routed = Route> = (
+  method: string,
+  host: string,
+  path: string,
+) => Match<R> | undefined
 
 /**
  * Kong's order of routes: more kinds of attributes first, then plain hosts before wildcards, regular expressions before
  * prefixes, regex_priority, and the longer prefix. Routes that are equal in all of it keep their order in the file.
  */
-export function createRouter(routes: readonly Route[]): Router {
-  const candidates = routes.flatMap(candidatesOf).sort((a, b) => heavier(a.weight, b.weight))
+export function createRouter<R extends Routed>(routes: readonly R[]): Router<R> {
+  const candidates = routes
+    .flatMap((route) => candidatesOf(route))
+    .sort((a, b) => heavier(a.weight, b.weight))
   return (method, host, path) => {
     for (const candidate of candidates) {
       if (candidate.methods && !candidate.methods.has(method)) continue
@@ -36,7 +44,7 @@ export function createRouter(routes: readonly Route[]): Router {
   }
 }
 
-function candidatesOf(route: Route): Candidate[] {
+function candidatesOf<R extends Routed>(route: R): Candidate<R>[] {
   const kinds = [route.paths, route.methods, route.hosts].filter((list) => list && list.length > 0).length
   const plainHosts =
     route.hosts?.some((host) => !host.includes('*')) && !route.hosts.some((h) => h.includes('*'))

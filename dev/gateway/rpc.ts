@@ -28,7 +28,7 @@ export class Rpc {
   }
 
   /** @throws RpcError, RpcUnavailable */
-  async call(method: string, argument: Record<string, unknown>): Promise<unknown> {
+  async call(method: string, argument: unknown): Promise<unknown> {
     const id = ++this.#messageId
     const connection =
       this.#idle.pop() ?? new Connection(this.#socketPath, this.#timeout, (it) => this.#forget(it))

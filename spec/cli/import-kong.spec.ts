@@ -19,7 +19,7 @@ describeVk('vk keys import --admin-url', (on) => {
     on().feed(text, 'keys', 'import', '-', '--admin-url', kong.url, ...options)
   const credentials = () =>
     kong
-      .entities('key-auths')
+      .entities('keyauth_credentials')
       .map(({ key }) => key)
       .sort()
   const writes = () => kong.requests.filter(({ method }) => method !== 'GET').length

@@ -1,19 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { expect } from 'chai'
 import { AdminApi } from '../../../cli/provisioning/admin-api.ts'
+import type { StoreOptions } from '../../../dev/gateway/entity-store.ts'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { tapLua } from '../../../plugins/virtual-key/metering/tap/lua.ts'
-import { AdminApiDouble } from '../../support/admin-api.ts'
-import { INSTALLED, type InstalledPlugin } from '../../support/admin-fields.ts'
+import { AdminApiDouble, INSTALLED } from '../../support/admin-api.ts'
 import { httpServer } from '../../support/http-server.ts'
 import { doctor, told, type Visit } from './doctor.ts'
 
-const lua = { type: 'array', elements: { type: 'string' } } as const
-const POST_FUNCTION: InstalledPlugin = {
-  version: '3.9.1',
-  priority: -1000,
-  fields: [{ access: lua, body_filter: lua, log: lua }],
-}
 const TAP = Object.fromEntries(Object.entries(tapLua).map(([phase, text]) => [phase, [text]]))
 
 describe('vk doctor on Kong', function () {
@@ -27,18 +21,18 @@ describe('vk doctor on Kong', function () {
     redis = await PrivateRedis.start()
   })
 
-  beforeEach(() => begin({ ...INSTALLED, 'post-function': POST_FUNCTION }))
+  beforeEach(() => begin(INSTALLED))
 
   afterEach(() => kong.stop())
 
   after(() => redis.stop())
 
-  async function begin(plugins: Readonly<Record<string, InstalledPlugin>>): Promise<void> {
+  async function begin(plugins: StoreOptions['plugins']): Promise<void> {
     kong = await AdminApiDouble.start({ plugins })
     api = new AdminApi({ url: kong.url, tokenHeader: 'Kong-Admin-Token' })
   }
 
-  async function beginAgain(plugins: Readonly<Record<string, InstalledPlugin>>): Promise<void> {
+  async function beginAgain(plugins: StoreOptions['plugins']): Promise<void> {
     await kong.stop()
     await begin(plugins)
   }
@@ -137,7 +131,7 @@ describe('vk doctor on Kong', function () {
       1,
       'fail: not installed: Kong knows no plugin virtual-key',
     ])
-    const fields = own?.fields.filter((field) => !('registry' in field || 'reserve' in field)) ?? []
+    const { registry: _, reserve: __, ...fields } = own?.fields ?? {}
     await beginAgain({ ...others, 'virtual-key': { version: '0', priority: 900, fields } })
     const older = await visit()
     expect([older.code, told(older, 'plugin')]).to.deep.equal([

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { request } from 'undici'
-import type { FieldEntry } from '../../../dev/gateway/plugin-info.ts'
+import type { Shapes } from '../../../schema/fields.ts'
+import { BUNDLED } from '../../../schema/kong/plugins.ts'
 import { AdminApiDouble } from '../../support/admin-api.ts'
-import { INSTALLED } from '../../support/admin-fields.ts'
 import { ROOT } from '../../support/root.ts'
 
 const FILE = join(process.env.VIRTUAL_KEY_SHARED ?? resolve(ROOT, '../shared'), 'kong', 'admin-api.json')
@@ -26,11 +26,11 @@ interface Drawn {
 }
 
 /** The plugin that the recorded Kong had. */
-const PROBE: FieldEntry[] = [
-  { mode: { default: 'response', type: 'string', one_of: ['response', 'tapped'] } },
-  { alert_webhook: { type: 'string', match: '^https?://' } },
-  { alert_threshold: { between: [0, 9007199254740991], default: 0, type: 'integer' } },
-]
+const PROBE: Shapes = {
+  mode: { default: 'response', type: 'string', one_of: ['response', 'tapped'] },
+  alert_webhook: { type: 'string', match: '^https?://' },
+  alert_threshold: { between: [0, 9007199254740991], default: 0, type: 'integer' },
+}
 
 describe('the double of the Admin API: exchanges recorded from Kong 3.9.1, in VIRTUAL_KEY_SHARED or ../shared', () => {
   let double: AdminApiDouble
@@ -53,7 +53,7 @@ describe('the double of the Admin API: exchanges recorded from Kong 3.9.1, in VI
     let now = (drawn[0]?.created_at ?? 0) * 1000
     double = await AdminApiDouble.start({
       plugins: {
-        'key-auth': { ...INSTALLED['key-auth'], version: '3.9.1', priority: 1250, fields: keyAuthFields() },
+        'key-auth': BUNDLED['key-auth'],
         probe: { version: '0.1.0', priority: 900, fields: PROBE },
       },
       // Time passes, if little: a ttl that was just set is a second less at once.
@@ -99,10 +99,4 @@ function firstSeen(): (exchange: Exchange) => boolean {
     seen.add(id)
     return true
   }
-}
-
-function keyAuthFields(): readonly FieldEntry[] {
-  const fields = INSTALLED['key-auth']?.fields
-  if (fields === undefined) throw new Error('the double has no key-auth')
-  return fields
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import { expect } from 'chai'
-import { entityId } from '../../../dev/gateway/identity.ts'
+import { entityId } from '../../../dev/gateway/declarative.ts'
 import { isPhase, isReturn, type Message } from './support/relay.ts'
 import {
   gatewayWith,

@@ -1,11 +1,10 @@
 import { expect } from 'chai'
-import type { Route } from '../../../dev/gateway/entities.ts'
-import { normalizedPath, upstreamPath } from '../../../dev/gateway/request-path.ts'
+import { upstreamPath } from '../../../dev/gateway/access.ts'
+import { normalizedPath } from '../../../dev/gateway/exchange.ts'
+import type { Route } from '../../../dev/gateway/plan.ts'
 import { createRouter } from '../../../dev/gateway/router.ts'
 
-function route(id: string, attributes: Partial<Route>): Route {
-  return { id, strip_path: true, preserve_host: false, regex_priority: 0, ...attributes }
-}
+const route = (id: string, attributes: Partial<Route>) => ({ id, regex_priority: 0, ...attributes })
 
 describe('development gateway: router', () => {
   const router = createRouter([

@@ -1,35 +1,23 @@
 import { expect } from 'chai'
-import { luaPattern } from '../../../dev/gateway/lua-pattern.ts'
-import type { FieldEntry } from '../../../dev/gateway/plugin-info.ts'
-import { violations } from '../../../dev/gateway/schema-check.ts'
-import { withDefaults } from '../../../dev/gateway/schema-defaults.ts'
+import { luaPattern, violations, withDefaults } from '../../../dev/gateway/validation.ts'
+import type { Shape, Shapes } from '../../../schema/fields.ts'
 
-const FIELDS: FieldEntry[] = [
-  { mode: { type: 'string', default: 'response', one_of: ['response', 'tapped'] } },
-  { alert_webhook: { type: 'string', match: '^https?://' } },
-  { alert_threshold: { type: 'integer', default: 0, between: [0, 9007199254740991] } },
-  { percents: { type: 'array', elements: { type: 'integer', between: [1, 100] }, default: [], len_min: 0 } },
-  { size: { type: 'number', gt: 0 } },
-  {
-    target: {
-      type: 'string',
-      match_any: { patterns: ['^http://', '^https://'], err: 'must be http or https' },
-    },
+const FIELDS: Shapes = {
+  mode: { type: 'string', default: 'response', one_of: ['response', 'tapped'] },
+  alert_webhook: { type: 'string', match: '^https?://' },
+  alert_threshold: { type: 'integer', default: 0, between: [0, 9007199254740991] },
+  percents: { type: 'array', elements: { type: 'integer', between: [1, 100] }, default: [], len_min: 0 },
+  size: { type: 'number', gt: 0 },
+  target: { type: 'string', match: '^https?://', err: 'must be http or https' },
+  redis: {
+    type: 'record',
+    required: true,
+    fields: { host: { type: 'string', default: '127.0.0.1' }, port: { type: 'integer', default: 6379 } },
   },
-  {
-    redis: {
-      type: 'record',
-      required: true,
-      fields: [
-        { host: { type: 'string', default: '127.0.0.1' } },
-        { port: { type: 'integer', default: 6379 } },
-      ],
-    },
-  },
-  { webhook: { type: 'record', fields: [{ timeout: { type: 'integer', default: 5000 } }] } },
-  { must: { type: 'string', required: true, default: 'x' } },
-  { name: { type: 'string', len_min: 3, len_max: 5 } },
-]
+  webhook: { type: 'record', fields: { timeout: { type: 'integer', default: 5000 } } },
+  must: { type: 'string', required: true, default: 'x' },
+  name: { type: 'string', len_min: 3, len_max: 5 },
+}
 
 describe('development gateway: plugin schema', () => {
   it('fills defaults in as Kong does', () => {
@@ -79,8 +67,8 @@ describe('development gateway: plugin schema', () => {
   }
 
   it('names a schema attribute that it would not honour', () => {
-    const field = { type: 'string', starts_with: 'a' } as FieldEntry[string]
-    expect(violations([{ odd: field }], { odd: 'b' }, 'config')).to.deep.equal([
+    const odd = { type: 'string', starts_with: 'a' } as Shape
+    expect(violations({ odd }, { odd: 'b' }, 'config')).to.deep.equal([
       "config.odd: schema attribute 'starts_with' is not supported by the development gateway",
     ])
   })

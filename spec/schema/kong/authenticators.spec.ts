@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { AUTHENTICATORS, authenticator } from '../../schema/kong/authenticators.ts'
+import { AUTHENTICATORS, authenticator } from '../../../schema/kong/authenticators.ts'
 
 describe('the authenticators of Kong', () => {
   it('are in the order in which Kong runs them, each once', () => {

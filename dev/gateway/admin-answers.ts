@@ -1,4 +1,4 @@
-/** What the Admin API answers. Source: exchanges recorded from Kong 3.9.1, and a look at one. */
+/** What Kong's Admin API answers. Source: exchanges recorded from Kong 3.9.1, and a look at one. */
 export interface Answer {
   readonly status: number
   /** Absent: no content. */
@@ -10,8 +10,8 @@ export class Refused extends Error {
   override readonly name = 'Refused'
   readonly answer: Answer
 
-  constructor(status: number, body: unknown) {
-    super(`${status}`)
+  constructor(status: number, body: { readonly message: string; readonly [name: string]: unknown }) {
+    super(body.message)
     this.answer = { status, body }
   }
 }
@@ -29,11 +29,11 @@ export function danglingReference(fields: Readonly<Record<string, unknown>>, ent
   return new Refused(400, { code: 4, name: 'foreign key violation', message, fields })
 }
 
-export function unsupported(method: string, collection: string, byName: boolean): Refused {
-  const entity = collection === 'key-auths' ? 'keyauth_credentials' : collection
+/** @param by the field that the request names the entity by, if it is not the id */
+export function unsupported(method: string, entity: string, by?: string): Refused {
   const verb = { POST: 'create', PUT: 'create or update', PATCH: 'update', DELETE: 'remove' }[method]
-  const by = byName ? ` by '${collection === 'consumers' ? 'username' : 'name'}'` : ''
-  const message = `cannot ${verb} '${entity}' entities${by} when not using a database`
+  const which = by === undefined ? '' : ` by '${by}'`
+  const message = `cannot ${verb} '${entity}' entities${which} when not using a database`
   return new Refused(405, { code: 12, name: 'operation unsupported', message })
 }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { mostSpecific, type Scope, scopeKey } from '../../../dev/gateway/precedence.ts'
+import { mostSpecific, type Scope, scopeKey } from '../../../schema/kong/precedence.ts'
 
 const request: Scope = { route: 'r', service: 's', consumer: 'c' }
 /** Kong's order, the winner first. */
@@ -14,7 +14,7 @@ const ORDER: Scope[] = [
   {},
 ]
 
-describe('development gateway: precedence of plugin configurations', () => {
+describe('Kong: precedence of plugin configurations', () => {
   for (const [index, winner] of ORDER.entries()) {
     it(`${JSON.stringify(winner)} wins over all that follow`, () => {
       const configurations = new Map(ORDER.slice(index).map((scope) => [scopeKey(scope), scope]))
