@@ -7,7 +7,7 @@ import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import { Metrics } from '../../plugins/virtual-key/telemetry/metrics.ts'
 import type { Connected } from './connection.ts'
-import { settlement } from './usage-record.ts'
+import { usageRecord } from './usage-record.ts'
 
 /** One process's dispatcher, with everything that belongs to it. */
 export class DispatchingProcess {
@@ -37,7 +37,11 @@ export class DispatchingProcess {
   /** Settles one crossing; `deliver` false: as a process that dies right after it. */
   async cross(keyId: string, target: Target, deliver = true): Promise<Settled> {
     const id = { processId: this.consumer, sequence: this.#sequence++ }
-    const settled = await settle(this.connection.link.redis, id, settlement(keyId, 150, { target }), 'openai')
+    const settled = await settle(this.connection.link.redis, {
+      id,
+      ...usageRecord(keyId, 150, { target }),
+      service: 'openai',
+    })
     if (deliver && settled.state === 'settled') this.dispatcher.take(settled.claims)
     return settled
   }

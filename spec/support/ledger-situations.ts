@@ -7,7 +7,8 @@ import {
 import { release } from '../../plugins/virtual-key/admission/reserve.ts'
 import { MOST_IDS } from '../../plugins/virtual-key/metering/invented.ts'
 import { restore } from '../../plugins/virtual-key/metering/restore.ts'
-import { RestoringError, type Settlement, settle } from '../../plugins/virtual-key/metering/settle.ts'
+import { RestoringError, settle } from '../../plugins/virtual-key/metering/settle.ts'
+import type { NewUsageRecord } from '../../plugins/virtual-key/metering/usage-record.ts'
 import type { Snapshots } from '../../plugins/virtual-key/policy/key-policy.ts'
 import { windowAt, windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import {
@@ -24,7 +25,7 @@ import {
   totalName,
 } from '../../plugins/virtual-key/redis/names.ts'
 import type { Situation } from './all-or-nothing.ts'
-import { policy, settlement, silentTarget } from './usage-record.ts'
+import { policy, silentTarget, usageRecord } from './usage-record.ts'
 
 const KEY = 'vk-abc'
 const TOTAL = totalName(KEY, 'total')
@@ -54,13 +55,14 @@ async function register(admin: Redis, ...fields: string[]): Promise<void> {
   await admin.hset(keyName(KEY), 'created_at', '1', ...fields)
 }
 
-function settling(title: string, own: Partial<Settlement>, prepare: Situation['prepare']): Situation {
+function settling(title: string, own: Partial<NewUsageRecord>, prepare: Situation['prepare']): Situation {
   const rules = { threshold: 0, thresholds: [100, 120], percents: [] }
   return {
     title: `vkSettle: ${title}`,
     handsOverLater: true,
     prepare,
-    act: (redis) => settle(redis, ID, settlement(KEY, 50, { rules, ...own }), 'openai', FIRST),
+    act: (redis) =>
+      settle(redis, { id: ID, ...usageRecord(KEY, 50, { rules, ...own }), service: 'openai' }, FIRST),
   }
 }
 
@@ -113,22 +115,34 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     title: 'vkSettle: puts back what Redis has lost',
     prepare: (admin) => admin.set(TOTAL, 10),
     act: (redis) =>
-      settle(redis, ID, settlement(KEY, 50), 'openai', { ...FIRST, get: () => ({ epoch: 3, total: 120 }) }),
+      settle(
+        redis,
+        { id: ID, ...usageRecord(KEY, 50), service: 'openai' },
+        { ...FIRST, get: () => ({ epoch: 3, total: 120 }) },
+      ),
   },
   {
     title: 'vkSettle: finds that Redis was flushed',
     prepare: nothing,
     act: (redis) =>
-      settle(redis, ID, settlement(KEY, 50), 'openai', { get: () => undefined, generation: () => 'before' }),
+      settle(
+        redis,
+        { id: ID, ...usageRecord(KEY, 50), service: 'openai' },
+        { get: () => undefined, generation: () => 'before' },
+      ),
   },
   {
     title: 'vkSettle: finds that Redis was flushed, and would cross',
     prepare: (admin) => admin.hset(schemaName(partitionOf(KEY)), 'generation', 'after'),
     act: (redis) =>
-      settle(redis, ID, settlement(KEY, 150), 'openai', {
-        get: () => undefined,
-        generation: () => 'before',
-      }).catch((error: Error) => (error instanceof RestoringError ? undefined : Promise.reject(error))),
+      settle(
+        redis,
+        { id: ID, ...usageRecord(KEY, 150), service: 'openai' },
+        {
+          get: () => undefined,
+          generation: () => 'before',
+        },
+      ).catch((error: Error) => (error instanceof RestoringError ? undefined : Promise.reject(error))),
   },
   settling('of an id that may be invented', { invented: true }, nothing),
   settling(
@@ -157,7 +171,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
       await admin.xgroup('CREATE', outbox, DISPATCHERS, '0')
       await admin.xreadgroup('GROUP', DISPATCHERS, 'me', 'STREAMS', outbox, '>')
     },
-    act: (redis) => settle(redis, ID, settlement(KEY, 10), 'openai', FIRST),
+    act: (redis) => settle(redis, { id: ID, ...usageRecord(KEY, 10), service: 'openai' }, FIRST),
   },
   asking('passes', {}, (admin) => admin.set(TOTAL, 10)),
   asking('holds what it may need', { reservation: 'me-1 30' }, (admin) => admin.set(TOTAL, 10)),

@@ -1,4 +1,4 @@
-import type { Settlement } from '../../plugins/virtual-key/metering/settle.ts'
+import type { NewUsageRecord } from '../../plugins/virtual-key/metering/usage-record.ts'
 import type { KeyPolicy, Target } from '../../plugins/virtual-key/policy/key-policy.ts'
 import type { Window } from '../../plugins/virtual-key/policy/window.ts'
 
@@ -29,7 +29,7 @@ export function policy(
 }
 
 /** Tokens of a key with thresholds and a webhook; `target` says where its alerts go. */
-export function settlement(keyId: string, tokens: number, own: Own<Settlement> = {}): Settlement {
+export function usageRecord(keyId: string, tokens: number, own: Own<NewUsageRecord> = {}): NewUsageRecord {
   return {
     tokens,
     alert: { key_id: keyId, timestamp: '2026-04-06T19:00:00Z' },

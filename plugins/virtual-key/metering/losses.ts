@@ -7,7 +7,7 @@ const EVERY = 1000
 export class Losses {
   readonly #log: Log
   #timer: NodeJS.Timeout | undefined
-  #settlements = 0
+  #records = 0
   #tokens = 0
   #reason = ''
 
@@ -21,7 +21,7 @@ export class Losses {
       this.#timer = setTimeout(() => this.flush(), EVERY).unref()
       return
     }
-    this.#settlements++
+    this.#records++
     this.#tokens += tokens
     this.#reason = reason
   }
@@ -30,11 +30,11 @@ export class Losses {
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#settlements === 0) return
+    if (this.#records === 0) return
     this.#log.critical(
-      `${this.#settlements} further settlements, ${this.#tokens} tokens, are lost: ${this.#reason}`,
+      `${this.#records} further usage records, ${this.#tokens} tokens, are lost: ${this.#reason}`,
     )
-    this.#settlements = 0
+    this.#records = 0
     this.#tokens = 0
   }
 }

@@ -24,16 +24,16 @@ import { NOTHING, type Sample } from './estimate/sample.ts'
 import { hiddenBy } from './hidden.ts'
 import { read } from './read.ts'
 import { serviceLabel } from './service-label.ts'
-import { settlementOf } from './settlement.ts'
 import { NOTE, TAPPED } from './tap/lua.ts'
 import { sampleOf } from './tap/sample.ts'
 import { tappedFrom } from './tap/tapped.ts'
 import { tappedUsage } from './tap/usage.ts'
+import { usageRecordOf } from './usage-record.ts'
 
 /** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
 type Tell = (line: string) => unknown
 
-/** One response on its way to a settlement. */
+/** One response on its way to a usage record. */
 interface Response {
   readonly keyId: string | undefined
   /** The label of alerts, where it is known at no cost. */
@@ -170,8 +170,9 @@ export class Meter {
       await uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    const settlement = settlementOf(this.#settings, this.#configuration, keyId, result, held, clock(), begun)
-    const settled = await settler.settle(settlement, service, label)
+    const facts = { keyId, counted: result, service, reservation: held, answer: begun }
+    const record = usageRecordOf(facts, this.#settings, this.#configuration, clock())
+    const settled = await settler.settle(record, label)
     if (settled.state === 'dropped') {
       if (held !== undefined) await admissions.release(keyId, held)
       await tell(settled.reason)

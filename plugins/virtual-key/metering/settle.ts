@@ -1,5 +1,5 @@
-import { type AlertFacts, alertJson } from '../../../schema/alert.ts'
-import { KEEP_SUM_LUA, RESERVED_LUA, type Reservation, tokensLua } from '../admission/reserve.ts'
+import { alertJson } from '../../../schema/alert.ts'
+import { KEEP_SUM_LUA, RESERVED_LUA, tokensLua } from '../admission/reserve.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import {
   type AskAgain,
@@ -20,6 +20,7 @@ import { answerName, crossedName, noneName, partitionOf, settledName } from '../
 import { SchemaError } from '../redis/schema-version.ts'
 import { type Connection, run, type Script } from '../redis/script.ts'
 import { FORGET_AFTER, FORGET_STEP } from './invented.ts'
+import type { UsageRecord } from './usage-record.ts'
 
 /** Settlements per `seen` bitmap: 32 bytes, which Redis keeps with their name, and few enough to be written anew each time. */
 const BLOCK = 256
@@ -30,31 +31,10 @@ const ANSWER_FOR = 30 * 86_400
 /** Most alerts handed over again to a consumer that may have missed them. */
 const MOST_PENDING = 100
 
-/** Names a settlement for ever: sending it again, in any order, counts it once. */
-export interface RecordId {
-  /** The process. */
-  readonly processId: string
-  /** Counts up from 0 in each partition of each process. */
-  readonly sequence: number
-}
-
-/** The usage of one response, ready to be added to its key's total. */
-export interface Settlement extends KeyPolicy {
-  /** At least 0. */
-  readonly tokens: number
-  /** What the request holds of the budget; released in the same step. */
-  readonly reservation?: Reservation
-  /** Id of an answer that is counted whenever it is fetched: only what it has beyond what was counted of it before is added. */
-  readonly answer?: string
-  /** The tokens are an estimate; the alert says so. */
-  readonly estimated?: true
-  readonly alert: Omit<AlertFacts, 'service'>
-}
-
 export type Settled =
   | {
       readonly state: 'settled'
-      /** The key that it was counted for: that of the settlement, or the overflow id of its partition. */
+      /** The key that it was counted for: that of the record, or the overflow id of its partition. */
       readonly keyId: string
       readonly previous: number
       readonly total: number
@@ -245,25 +225,23 @@ return {'settled', previous_text, epoch_text, webhook, news, budget_text, total_
 
 /**
  * Adds one response's usage to its key's total and appends the alerts of the thresholds it crosses, as one step.
- * @param service undefined = not known yet
- * @param consumer gets the alerts: another process than the one that named the settlement may settle it
+ * @param consumer gets the alerts: another process than the one that made the record may settle it
  * @throws SchemaError where Redis holds a newer schema: nothing was changed. ReplyError or a connection's Error; then it may or may not have been counted, and the same id is safe to send again.
  */
 export async function settle(
   redis: Connection,
-  id: RecordId,
-  settlement: Settlement,
-  service: string | undefined,
+  record: UsageRecord,
   known?: Snapshots,
-  consumer = id.processId,
+  consumer = record.id.processId,
 ): Promise<Settled> {
-  const partition = partitionOf(settlement.keyId)
+  const { id, service } = record
+  const partition = partitionOf(record.keyId)
   const place = id.sequence % BLOCK
   const names = [
     settledName(partition, id.processId, Math.floor(id.sequence / BLOCK)),
     crossedName(partition, id.processId, id.sequence),
   ]
-  for (let asked = settlement; ; ) {
+  for (let asked = record; ; ) {
     // Of an overflow id the alert tells that id: the one that was sent has no total of its own.
     const alert = { ...asked.alert, key_id: asked.keyId }
     const json = service === undefined ? { head: '', middle: '', tail: '' } : alertJson({ ...alert, service })

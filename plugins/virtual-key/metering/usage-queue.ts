@@ -98,7 +98,7 @@ export class UsageQueue {
   }
 
   #enter(one: SpooledRecord): boolean {
-    const partition = partitionOf(one.record.settlement.keyId)
+    const partition = partitionOf(one.record.keyId)
     if (!this.#waiting.enter(partition, one)) return false
     if (!this.#drains.has(partition)) {
       this.#drains.add(partition)

@@ -8,9 +8,10 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { CounterSnapshots } from './counter-snapshots.ts'
 import { LossWatch } from './loss-watch.ts'
 import { Losses } from './losses.ts'
-import { type RecordId, type Settled, type Settlement, settle } from './settle.ts'
+import { type Settled, settle } from './settle.ts'
 import type { SpooledRecord, UsageSpool } from './spool/usage-spool.ts'
 import { UsageQueue } from './usage-queue.ts'
+import type { NewUsageRecord, RecordId, UsageRecord } from './usage-record.ts'
 
 export interface UsageSettlerOptions {
   readonly link: Link
@@ -84,19 +85,14 @@ export class UsageSettler {
   }
 
   /**
-   * @param service the label of alerts where it costs nothing to know
-   * @param label asks for it where not: only before a crossing, or where the record has to wait
+   * @param label asks for the service where the record does not name it: only before a crossing, or where the record has to wait
    */
-  async settle(
-    settlement: Settlement,
-    service: string | undefined,
-    label: () => Promise<string>,
-  ): Promise<SettleResult> {
-    const partition = partitionOf(settlement.keyId)
+  async settle(record: NewUsageRecord, label: () => Promise<string>): Promise<SettleResult> {
+    const partition = partitionOf(record.keyId)
     const id = this.#nextId(partition)
     const { link, spool } = this.#options
     if (link.redis.status !== 'ready') await link.opened
-    const one: SpooledRecord = { record: { id, settlement, ...(service === undefined ? {} : { service }) } }
+    const one: SpooledRecord = { record: { id, ...record } }
     this.#asked.add(one)
     if (this.#ending) spool?.keep(one)
     try {
@@ -133,12 +129,12 @@ export class UsageSettler {
   }
 
   async #first(one: SpooledRecord, partition: number, label: () => Promise<string>): Promise<SettleResult> {
-    const { service } = one.record
     let trouble: unknown = new Error('Redis is away')
     if (this.#options.link.redis.status === 'ready' && this.#queue.isEmpty(partition)) {
       try {
-        let settled = await this.#apply(one, service)
-        if (settled.state === 'unlabelled') settled = await this.#apply(one, await labelOf(label))
+        let settled = await this.#apply(one.record)
+        if (settled.state === 'unlabelled')
+          settled = await this.#apply({ ...one.record, service: await labelOf(label) })
         this.#options.spool?.settled(one)
         return settled
       } catch (error) {
@@ -146,14 +142,14 @@ export class UsageSettler {
       }
     }
     if (isFinal(trouble)) return this.#drop(one, (trouble as Error).message)
-    one.record = { ...one.record, service: service ?? (await labelOf(label)) }
+    one.record = { ...one.record, service: one.record.service ?? (await labelOf(label)) }
     const refused = this.#queue.add(one, trouble as Error)
     return refused === undefined ? { state: 'waiting', trouble: trouble as Error } : this.#drop(one, refused)
   }
 
   async #tryAgain(one: SpooledRecord): Promise<Error | undefined> {
     try {
-      await this.#apply(one, one.record.service ?? '')
+      await this.#apply({ ...one.record, service: one.record.service ?? '' })
       this.#options.spool?.settled(one)
     } catch (error) {
       if (!isFinal(error)) return error as Error
@@ -162,26 +158,25 @@ export class UsageSettler {
     return undefined
   }
 
-  async #apply({ record }: SpooledRecord, service: string | undefined): Promise<Settled> {
+  async #apply(record: UsageRecord): Promise<Settled> {
     const { link, known, metrics, processId, deliver } = this.#options
-    const { id, settlement } = record
-    const settled = await settle(link.redis, id, settlement, service, known, processId)
+    const settled = await settle(link.redis, record, known, processId)
     if (settled.state === 'unlabelled') return settled
     if (settled.state === 'settled') {
       const { window, total } = settled.quota
       const { keyId } = settled
-      if (keyId !== settlement.keyId) metrics.add('overflowed')
+      if (keyId !== record.keyId) metrics.add('overflowed')
       known.set(totalName(keyId, window.label), { keyId, epoch: settled.epoch, total, end: window.end })
     } else {
       metrics.add('duplicates')
     }
-    this.#crossed(settlement.keyId, settled)
+    this.#crossed(record.keyId, settled)
     this.#lastSettled = Date.now()
     metrics.add('settled')
     // Of an answer that was counted before, only what it has beyond that.
-    const added = settled.state === 'settled' ? settled.total - settled.previous : settlement.tokens
+    const added = settled.state === 'settled' ? settled.total - settled.previous : record.tokens
     metrics.add('tokens', added)
-    if (settlement.estimated) {
+    if (record.estimated) {
       metrics.add('estimated')
       metrics.add('tokens_estimated', added)
     }
@@ -204,7 +199,7 @@ export class UsageSettler {
   }
 
   #drop(one: SpooledRecord, reason: string): SettleResult {
-    const { keyId, tokens } = one.record.settlement
+    const { keyId, tokens } = one.record
     this.#options.spool?.settled(one)
     this.#options.metrics.add('uncounted_dropped')
     this.#losses.add(keyId, tokens, reason)

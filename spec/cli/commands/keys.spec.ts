@@ -7,7 +7,7 @@ import { windowAt } from '../../../plugins/virtual-key/policy/window.ts'
 import { keyName, PARTITIONS, schemaName, totalName } from '../../../plugins/virtual-key/redis/names.ts'
 import { writeKey } from '../../../plugins/virtual-key/registry/write.ts'
 import type { KeySettings } from '../../../schema/key.ts'
-import { settlement } from '../../support/usage-record.ts'
+import { usageRecord } from '../../support/usage-record.ts'
 import { ended, vk } from '../../support/vk.ts'
 import { describeVk } from '../../support/vk-on.ts'
 
@@ -234,9 +234,7 @@ describeVk('vk keys', (on) => {
     const crossed = async (key: string) => {
       const settled = await settle(
         redis,
-        { processId: 'spec', sequence: sequence++ },
-        settlement(key, 150),
-        's',
+        { id: { processId: 'spec', sequence: sequence++ }, ...usageRecord(key, 150), service: 's' },
         undefined,
       )
       return settled.state === 'settled' && settled.crossed

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { UsageRecord } from '../usage-record.ts'
 
 /** Of what a line says. A record that this version cannot read waits for the version that wrote it. */
-const FORMAT = 1
+const FORMAT = 2
 const CHECKSUM = 8
 
 /** One usage record as a line of a file: checksum, blank, JSON. The JSON holds no line break. */
@@ -29,9 +29,10 @@ export function linesOf(text: string): Lines {
     const value = contentOf(line)
     if (value === undefined) unreadable++
     else if (value.format !== FORMAT) foreign++
-    else if (isRecord(value))
-      records.push({ id: value.id, settlement: value.settlement, ...serviceOf(value) })
-    else unreadable++
+    else if (isRecord(value)) {
+      const { format: _, ...record } = value
+      records.push(record)
+    } else unreadable++
   }
   return { records, unreadable, foreign }
 }
@@ -48,20 +49,16 @@ function contentOf(line: string): Record<string, unknown> | undefined {
 }
 
 /** The checksum says that virtual-key wrote it; this, that it can be settled at all. */
-function isRecord(value: object): value is UsageRecord {
-  const { id, settlement } = value as Partial<UsageRecord>
+function isRecord(value: object): value is UsageRecord & { readonly format: unknown } {
+  const { id, keyId, tokens, windows } = value as Partial<UsageRecord>
   return (
     typeof id?.processId === 'string' &&
     Number.isSafeInteger(id.sequence) &&
-    typeof settlement?.keyId === 'string' &&
-    Number.isSafeInteger(settlement.tokens) &&
-    Array.isArray(settlement.windows) &&
-    settlement.windows.length > 0
+    typeof keyId === 'string' &&
+    Number.isSafeInteger(tokens) &&
+    Array.isArray(windows) &&
+    windows.length > 0
   )
-}
-
-function serviceOf({ service }: { readonly service?: unknown }): { service?: string } {
-  return typeof service === 'string' ? { service } : {}
 }
 
 function checksum(json: string): string {

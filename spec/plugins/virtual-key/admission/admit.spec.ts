@@ -27,7 +27,7 @@ import type { KeySettings } from '../../../../schema/key.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
 import { until } from '../../../support/until.ts'
-import { keyNames, policy, settlement, silentTarget } from '../../../support/usage-record.ts'
+import { keyNames, policy, silentTarget, usageRecord } from '../../../support/usage-record.ts'
 
 const HOUR = 3_600_000
 
@@ -78,8 +78,8 @@ for (const [name, open] of Object.entries(PLACES))
       own: Parameters<typeof request>[1] = {},
       service: string | undefined = 'openai',
     ): Promise<Admitted> => admit(redis, 'spec', request(keyId, own), service)
-    const spend = async (keyId: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) => {
-      const settled = await settle(redis, id(), settlement(keyId, tokens, own), 'openai')
+    const spend = async (keyId: string, tokens: number, own: Parameters<typeof usageRecord>[2] = {}) => {
+      const settled = await settle(redis, { id: id(), ...usageRecord(keyId, tokens, own), service: 'openai' })
       if (settled.state !== 'settled') throw new Error(settled.state)
       return settled
     }
@@ -420,9 +420,11 @@ for (const [name, open] of Object.entries(PLACES))
         expect(await ask(key, own(reservation))).to.have.nested.property('quota.reserved', 600)
         expect((await ask(key, own(holding(600)))).state).to.equal('budget')
         const once = id()
-        const used = settlement(key, 150, { thresholds: [], reservation })
-        await settle(redis, once, used, 'openai')
-        expect(await settle(redis, once, used, 'openai')).to.include({ state: 'duplicate' })
+        const used = usageRecord(key, 150, { thresholds: [], reservation })
+        await settle(redis, { id: once, ...used, service: 'openai' })
+        expect(await settle(redis, { id: once, ...used, service: 'openai' })).to.include({
+          state: 'duplicate',
+        })
         expect(await held(key)).to.equal(0)
         expect(await ask(key, own(holding(600)))).to.have.nested.property('quota.total', 150)
         expect(await held(key)).to.equal(600)

@@ -13,7 +13,7 @@ import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
-import { keyNames, policy, settlement } from '../../../support/usage-record.ts'
+import { keyNames, policy, usageRecord } from '../../../support/usage-record.ts'
 
 /** Gateways that keep a connection to a server which stopped being the master must find the new one, and not storm the old one. */
 describe('A failover behind the same address', function () {
@@ -66,7 +66,7 @@ describe('A failover behind the same address', function () {
   })
 
   const spend = (key: string, tokens: number) =>
-    settler.settle(settlement(key, tokens), 'openai', async () => 'asked')
+    settler.settle({ ...usageRecord(key, tokens), service: 'openai' }, async () => 'asked')
 
   const ask = (keyId: string, reservation = admissions.newReservation(10)) => {
     const request = { denyUnknown: false, reservation, alert: { key_id: keyId, timestamp: '' } }
@@ -247,7 +247,8 @@ describe('Trouble of Redis that passes', function () {
     const settler = open(link, metrics)
     try {
       const key = newKey()
-      const spend = async () => (await settler.settle(settlement(key, 5), 'openai', async () => '')).state
+      const spend = async () =>
+        (await settler.settle({ ...usageRecord(key, 5), service: 'openai' }, async () => '')).state
       expect(await spend()).to.equal('settled')
       for (const [without, again] of [
         ['-evalsha', '+evalsha'],
@@ -293,7 +294,9 @@ describe('Trouble of Redis that passes', function () {
           ({ message }) => message.startsWith('BUSY'),
         ),
       )
-      expect((await settler.settle(settlement(key, 5), 'openai', async () => '')).state).to.equal('waiting')
+      expect(
+        (await settler.settle({ ...usageRecord(key, 5), service: 'openai' }, async () => '')).state,
+      ).to.equal('waiting')
       await admin.call('SCRIPT', 'KILL')
       await endless
       await until('an empty queue', () => settler.waiting === 0)
@@ -314,8 +317,9 @@ describe('Trouble of Redis that passes', function () {
     try {
       const key = newKey()
       const name = totalName(key, 'total')
-      const spend = async () => (await settler.settle(settlement(key, 5), 'openai', async () => '')).state
-      await settler.settle(settlement(key, 101), 'openai', async () => '')
+      const spend = async () =>
+        (await settler.settle({ ...usageRecord(key, 5), service: 'openai' }, async () => '')).state
+      await settler.settle({ ...usageRecord(key, 101), service: 'openai' }, async () => '')
       const slot = Number(await admins[0]?.cluster('KEYSLOT', name))
       const ids = await Promise.all(admins.map((admin) => admin.cluster('MYID') as Promise<string>))
       const from = Math.floor((slot * admins.length) / 16_384)

@@ -15,7 +15,7 @@ import {
 } from '../../../../plugins/virtual-key/redis/names.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
-import { policy, settlement } from '../../../support/usage-record.ts'
+import { policy, usageRecord } from '../../../support/usage-record.ts'
 
 const PARTITION = 5
 
@@ -44,14 +44,13 @@ describe('Ids that clients may have invented', function () {
     await server?.stop()
   })
 
-  const spend = async (keyId: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) => {
+  const spend = async (keyId: string, tokens: number, own: Parameters<typeof usageRecord>[2] = {}) => {
     const id = { processId: 'spec', sequence: sequence++ }
-    const settled = await settle(
-      connection.redis,
+    const settled = await settle(connection.redis, {
       id,
-      settlement(keyId, tokens, { invented: true, ...own }),
-      'openai',
-    )
+      ...usageRecord(keyId, tokens, { invented: true, ...own }),
+      service: 'openai',
+    })
     if (settled.state !== 'settled') throw new Error(settled.state)
     return settled
   }

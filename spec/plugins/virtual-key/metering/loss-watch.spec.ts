@@ -16,7 +16,7 @@ import { Metrics } from '../../../../plugins/virtual-key/telemetry/metrics.ts'
 import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
 import { until } from '../../../support/until.ts'
-import { keyNames, settlement } from '../../../support/usage-record.ts'
+import { keyNames, usageRecord } from '../../../support/usage-record.ts'
 
 const THRESHOLDS = [100, 200, 300]
 
@@ -41,7 +41,7 @@ class Gateway {
 
   spend(key: string, tokens: number, window?: Window): Promise<SettleResult> {
     const own = { thresholds: THRESHOLDS, ...(window === undefined ? {} : { window }) }
-    return this.settler.settle(settlement(key, tokens, own), 'openai', async () => 'openai')
+    return this.settler.settle({ ...usageRecord(key, tokens, own), service: 'openai' }, async () => 'openai')
   }
 
   /** Thresholds of the alerts that it has to deliver, and their ids. */

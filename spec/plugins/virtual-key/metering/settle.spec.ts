@@ -11,7 +11,7 @@ import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/red
 import type { Connection } from '../../../../plugins/virtual-key/redis/script.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
 import { PLACES, type Place } from '../../../support/place.ts'
-import { keyNames, settlement, silentTarget } from '../../../support/usage-record.ts'
+import { keyNames, silentTarget, usageRecord } from '../../../support/usage-record.ts'
 
 for (const [name, open] of Object.entries(PLACES))
   describe(`settle on ${name}`, function () {
@@ -35,7 +35,11 @@ for (const [name, open] of Object.entries(PLACES))
     })
 
     const spend = async (key: string, tokens: number, ...thresholds: number[]) => {
-      const settled = await settle(redis, id(), settlement(key, tokens, { thresholds }), 'openai')
+      const settled = await settle(redis, {
+        id: id(),
+        ...usageRecord(key, tokens, { thresholds }),
+        service: 'openai',
+      })
       if (settled.state !== 'settled') throw new Error(settled.state)
       return settled
     }
@@ -56,7 +60,11 @@ for (const [name, open] of Object.entries(PLACES))
     it('an answer that is fetched again adds only what it has beyond what was counted of it', async () => {
       const key = newKey()
       const fetched = async (tokens: number, answer: string, of = key) => {
-        const settled = await settle(redis, id(), settlement(of, tokens, { answer }), 'openai')
+        const settled = await settle(redis, {
+          id: id(),
+          ...usageRecord(of, tokens, { answer }),
+          service: 'openai',
+        })
         return settled.state === 'settled' ? settled.total : settled.state
       }
       expect(await fetched(20, 'resp_1')).to.equal(20)
@@ -132,8 +140,8 @@ for (const [name, open] of Object.entries(PLACES))
     it('counts a repetition once, and hands its alerts over again', async () => {
       const key = newKey()
       const once = id()
-      const first = await settle(redis, once, settlement(key, 150), 'openai')
-      const again = await settle(redis, once, settlement(key, 150), 'openai')
+      const first = await settle(redis, { id: once, ...usageRecord(key, 150), service: 'openai' })
+      const again = await settle(redis, { id: once, ...usageRecord(key, 150), service: 'openai' })
       expect(again.state).to.equal('duplicate')
       expect(await redis.get(totalName(key, 'total'))).to.equal('150')
       if (first.state !== 'settled' || again.state !== 'duplicate') throw new Error('impossible')
@@ -144,41 +152,41 @@ for (const [name, open] of Object.entries(PLACES))
       const key = newKey()
       const [below, crossing, silent] = [id(), id(), id()]
       const rules = { thresholds: [100, 120, 300] }
-      const quiet = settlement(key, 150, { ...rules, target: silentTarget() })
-      await settle(redis, below, settlement(key, 90, rules), 'openai')
-      await settle(redis, crossing, settlement(key, 60, rules), 'openai')
-      await settle(redis, silent, quiet, undefined)
+      const quiet = usageRecord(key, 150, { ...rules, target: silentTarget() })
+      await settle(redis, { id: below, ...usageRecord(key, 90, rules), service: 'openai' })
+      await settle(redis, { id: crossing, ...usageRecord(key, 60, rules), service: 'openai' })
+      await settle(redis, { id: silent, ...quiet })
       const again = { state: 'duplicate', claims: [], silent: false }
-      expect(await settle(redis, silent, quiet, undefined)).to.deep.include({
+      expect(await settle(redis, { id: silent, ...quiet })).to.deep.include({
         state: 'duplicate',
         crossed: [300],
         silent: true,
         total: 300,
       })
-      const told = await settle(redis, crossing, settlement(key, 60, rules), 'openai')
+      const told = await settle(redis, { id: crossing, ...usageRecord(key, 60, rules), service: 'openai' })
       expect({ ...told, claims: [] }).to.deep.equal({ ...again, crossed: [100, 120], total: 150 })
-      const nothing = await settle(redis, below, settlement(key, 90, rules), 'openai')
+      const nothing = await settle(redis, { id: below, ...usageRecord(key, 90, rules), service: 'openai' })
       expect({ ...nothing, claims: [] }).to.deep.equal({ ...again, crossed: [] })
     })
 
     it('changes nothing before a crossing whose service it does not know', async () => {
       const key = newKey()
       const once = id()
-      expect(await settle(redis, once, settlement(key, 150), undefined)).to.deep.equal({
+      expect(await settle(redis, { id: once, ...usageRecord(key, 150) })).to.deep.equal({
         state: 'unlabelled',
       })
       expect(await redis.get(totalName(key, 'total'))).to.equal(null)
-      expect(await settle(redis, once, settlement(key, 150), 'openai')).to.include({
+      expect(await settle(redis, { id: once, ...usageRecord(key, 150), service: 'openai' })).to.include({
         state: 'settled',
         total: 150,
       })
-      expect(await settle(redis, id(), settlement(key, 1), undefined)).to.include({ total: 151 })
+      expect(await settle(redis, { id: id(), ...usageRecord(key, 1) })).to.include({ total: 151 })
     })
 
     it('needs no service and keeps no alert where there is no webhook', async () => {
       const key = newKey()
-      const silent = settlement(key, 150, { target: silentTarget() })
-      expect(await settle(redis, id(), silent, undefined)).to.deep.include({
+      const silent = usageRecord(key, 150, { target: silentTarget() })
+      expect(await settle(redis, { id: id(), ...silent })).to.deep.include({
         crossed: [100],
         silent: true,
         claims: [],
@@ -190,11 +198,13 @@ for (const [name, open] of Object.entries(PLACES))
       const key = newKey()
       const end = Math.floor(Date.now() / 1000) * 1000 + 60_000
       const window = { kind: 'hour', label: '2026-11-23T18', end } as const
-      await settle(redis, id(), settlement(key, 150, { window }), 'openai')
+      await settle(redis, { id: id(), ...usageRecord(key, 150, { window }), service: 'openai' })
       const left = await redis.ttl(totalName(key, window.label))
       expect(left).to.be.within(60 + 86_400 - 10, 60 + 86_400)
       const next = { kind: 'hour', label: '2026-11-23T19', end: end + 3_600_000 } as const
-      expect(await settle(redis, id(), settlement(key, 150, { window: next }), 'openai')).to.deep.include({
+      expect(
+        await settle(redis, { id: id(), ...usageRecord(key, 150, { window: next }), service: 'openai' }),
+      ).to.deep.include({
         previous: 0,
         crossed: [100],
       })
@@ -230,7 +240,9 @@ for (const [name, open] of Object.entries(PLACES))
       const key = newKey()
       const schema = schemaName(partitionOf(key))
       await redis.hset(schema, 'version', SCHEMA_VERSION + 1)
-      const failed = await settle(redis, id(), settlement(key, 150), 'openai').catch((error) => error)
+      const failed = await settle(redis, { id: id(), ...usageRecord(key, 150), service: 'openai' }).catch(
+        (error) => error,
+      )
       await redis.del(schema)
       expect(failed).to.be.instanceOf(SchemaError)
       expect(failed.message).to.include(`schema ${SCHEMA_VERSION + 1}, newer than ${SCHEMA_VERSION}`)
@@ -245,9 +257,7 @@ for (const [name, open] of Object.entries(PLACES))
         const { epoch, total } = before
         const after = await settle(
           redis,
-          id(),
-          settlement(key, 10, { thresholds: [100, 200, 300] }),
-          'openai',
+          { id: id(), ...usageRecord(key, 10, { thresholds: [100, 200, 300] }), service: 'openai' },
           new Map([[totalName(key, 'total'), { epoch, total }]]),
         )
         expect(after).to.deep.include({ previous: 250, total: 260, crossed: [] })
@@ -258,7 +268,7 @@ for (const [name, open] of Object.entries(PLACES))
         const key = newKey()
         await redis.set(totalName(key, 'total'), 500)
         const known = new Map([[totalName(key, 'total'), { epoch: 3, total: 120 }]])
-        const settled = await settle(redis, id(), settlement(key, 10), 'openai', known)
+        const settled = await settle(redis, { id: id(), ...usageRecord(key, 10), service: 'openai' }, known)
         expect(settled).to.deep.include({ previous: 120, total: 130, epoch: 3, crossed: [] })
         expect(await redis.get(totalName(key, 'total'))).to.equal('130')
         expect(await redis.hget(keyName(key), 'epoch')).to.equal('3')
@@ -268,7 +278,7 @@ for (const [name, open] of Object.entries(PLACES))
         const key = newKey()
         await redis.hset(keyName(key), 'epoch', 1)
         const known = new Map([[totalName(key, 'total'), { epoch: 0, total: 90 }]])
-        const settled = await settle(redis, id(), settlement(key, 100), 'openai', known)
+        const settled = await settle(redis, { id: id(), ...usageRecord(key, 100), service: 'openai' }, known)
         expect(settled).to.deep.include({ previous: 0, total: 100, crossed: [100] })
       })
     })
@@ -286,11 +296,15 @@ for (const [name, open] of Object.entries(PLACES))
           const key = newKey()
           await redis.rpush(name(key), 'x')
           const once = id()
-          const failed = await settle(redis, once, settlement(key, 150), 'openai').catch((error) => error)
+          const failed = await settle(redis, { id: once, ...usageRecord(key, 150), service: 'openai' }).catch(
+            (error) => error,
+          )
           expect(failed.message).to.include('WRONGTYPE')
           expect(await place.names()).to.deep.equal([name(key)])
           await redis.del(name(key))
-          expect(await settle(redis, once, settlement(key, 150), 'openai')).to.deep.include({
+          expect(
+            await settle(redis, { id: once, ...usageRecord(key, 150), service: 'openai' }),
+          ).to.deep.include({
             crossed: [100],
           })
         })
@@ -299,7 +313,9 @@ for (const [name, open] of Object.entries(PLACES))
       it('the total is no number', async () => {
         const key = newKey()
         await redis.set(totalName(key, 'total'), '1.5e3')
-        const failed = await settle(redis, id(), settlement(key, 150), 'openai').catch((error) => error)
+        const failed = await settle(redis, { id: id(), ...usageRecord(key, 150), service: 'openai' }).catch(
+          (error) => error,
+        )
         expect(failed).to.be.instanceOf(Error)
         expect(await redis.get(totalName(key, 'total'))).to.equal('1.5e3')
       })

@@ -13,9 +13,9 @@ import { type Connected, connected } from '../../../support/connection.ts'
 import { PrivateCluster } from '../../../support/private-cluster.ts'
 import { SwallowingProxy } from '../../../support/swallowing-proxy.ts'
 import { until } from '../../../support/until.ts'
-import { keyNames, settlement } from '../../../support/usage-record.ts'
+import { keyNames, usageRecord } from '../../../support/usage-record.ts'
 
-describe('Settlements', function () {
+describe('The settling of usage records', function () {
   this.timeout(60_000)
 
   let server: PrivateRedis
@@ -56,8 +56,8 @@ describe('Settlements', function () {
     await server.stop()
   })
 
-  const spend = (key: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) =>
-    settler.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
+  const spend = (key: string, tokens: number, own: Parameters<typeof usageRecord>[2] = {}) =>
+    settler.settle({ ...usageRecord(key, tokens, own), service: 'openai' }, async () => 'asked')
   const total = async (key: string) => Number(await plain.get(totalName(key, 'total')))
   const away = () => until('the loss of Redis', async () => !(await settler.available()))
   const empty = () => until('an empty queue', () => settler.waiting === 0)
@@ -114,7 +114,7 @@ describe('Settlements', function () {
     expect(metrics.get('uncounted_dropped')).to.equal(0)
   })
 
-  it('counts once a settlement whose reply was lost, and delivers the alert that the reply named', async () => {
+  it('counts once a usage record whose reply was lost, and delivers the alert that the reply named', async () => {
     const key = newKey()
     await spend(key, 90)
     proxy.swallow = true
@@ -184,7 +184,7 @@ describe('Settlements', function () {
     expect(metrics.get('uncounted_dropped')).to.equal(500)
     const said = () => lines.filter((line) => line.includes('lost'))
     await until('the summary', () =>
-      said().some((line) => line.includes('499 further settlements, 3493 tokens')),
+      said().some((line) => line.includes('499 further usage records, 3493 tokens')),
     )
     expect(said()).to.have.length(2)
     await server.resume()
@@ -225,9 +225,9 @@ describe('Settlements', function () {
       asked++
       throw new Error('no service')
     }
-    await settler.settle(settlement(key, 99), undefined, label)
+    await settler.settle(usageRecord(key, 99), label)
     expect(asked).to.equal(0)
-    expect(await settler.settle(settlement(key, 1), undefined, label)).to.include({
+    expect(await settler.settle(usageRecord(key, 1), label)).to.include({
       state: 'settled',
       total: 100,
     })
@@ -260,7 +260,7 @@ describe('Settlements', function () {
   })
 })
 
-describe('Settlements on a Redis Cluster', function () {
+describe('The settling of usage records on a Redis Cluster', function () {
   this.timeout(60_000)
 
   it('lets a node that is away hold up its own keys only, and loses nothing', async () => {
@@ -277,7 +277,9 @@ describe('Settlements on a Redis Cluster', function () {
     try {
       const keys = Array.from({ length: 60 }, keyNames('cluster'))
       const spendAll = () =>
-        Promise.all(keys.map((key) => settler.settle(settlement(key, 7), 'openai', async () => '')))
+        Promise.all(
+          keys.map((key) => settler.settle({ ...usageRecord(key, 7), service: 'openai' }, async () => '')),
+        )
       expect((await spendAll()).every(({ state }) => state === 'settled')).to.equal(true)
       await cluster.nodes[1]?.halt()
       await spendAll()

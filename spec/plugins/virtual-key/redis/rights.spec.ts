@@ -21,7 +21,7 @@ import { Receiver } from '../../../support/receiver.ts'
 import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../../support/registry-situations.ts'
 import { ROOT } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
-import { policy, settlement, targetAt } from '../../../support/usage-record.ts'
+import { policy, targetAt, usageRecord } from '../../../support/usage-record.ts'
 import { vk } from '../../../support/vk.ts'
 
 /** What is called outside the scripts: to connect, also to a cluster, and to look at signs of life. */
@@ -170,7 +170,9 @@ describe('A Redis user with no other rights than those printed', function () {
       expect((await admit(redis, 'spec', request, 'openai')).state).to.equal('admitted')
       const own = { reservation, window: windowAt('day', Date.now()) }
       const id = { processId: 'spec', sequence: 1 }
-      expect((await settle(redis, id, settlement('vk-abc', 5, own), 'openai')).state).to.equal('settled')
+      expect(
+        (await settle(redis, { id, ...usageRecord('vk-abc', 5, own), service: 'openai' })).state,
+      ).to.equal('settled')
       await gateway.cross('vk-abc', targetAt(receiver.url))
       await until('the alert', () => receiver.received.length === 1)
       await until('its end', async () => (await everything(redis as Connection)).outbox === 0)

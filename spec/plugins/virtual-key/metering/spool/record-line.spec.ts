@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { lineOf, linesOf } from '../../../../../plugins/virtual-key/metering/spool/record-line.ts'
-import { settlement } from '../../../../support/usage-record.ts'
+import { usageRecord } from '../../../../support/usage-record.ts'
 
 describe('Lines of the spool', () => {
   const record = (sequence: number) => ({
     id: { processId: 'aa11', sequence },
-    settlement: settlement('vk-"\n\u2028é', 5, { reservation: 'x 7', estimated: true }),
+    ...usageRecord('vk-"\n\u2028é', 5, { reservation: 'x 7', estimated: true }),
     service: 'openai',
   })
   const lines = [0, 1, 2].map((i) => lineOf(record(i)))
@@ -46,18 +46,14 @@ describe('Lines of the spool', () => {
   })
 
   it('that are no records are left out, whatever they are', () => {
-    const strange = [
-      {},
-      { id: {} },
-      { id: { processId: 'a', sequence: 1 }, settlement: { keyId: 'a', tokens: 'b' } },
-    ]
+    const strange = [{}, { id: {} }, { id: { processId: 'a', sequence: 1 }, keyId: 'a', tokens: 'b' }]
     for (const one of strange) expect(linesOf(lineOf(one as never))).to.include({ unreadable: 1 })
     for (const text of ['null', '[]', '{', 'x'.repeat(100_000)])
       expect(linesOf(`${text}\n`)).to.deep.equal({ records: [], unreadable: 1, foreign: 0 })
   })
 
   it('of another version are told apart', () => {
-    expect(linesOf(lineOf({ ...record(0), format: 2 } as never))).to.deep.equal({
+    expect(linesOf(lineOf({ ...record(0), format: 1 } as never))).to.deep.equal({
       records: [],
       unreadable: 0,
       foreign: 1,

@@ -38,7 +38,7 @@ import { Metrics } from '../../../../../plugins/virtual-key/telemetry/metrics.ts
 import { type Connected, connected, redisConfig } from '../../../../support/connection.ts'
 import { SwallowingProxy } from '../../../../support/swallowing-proxy.ts'
 import { until } from '../../../../support/until.ts'
-import { keyNames, settlement, silentTarget } from '../../../../support/usage-record.ts'
+import { keyNames, silentTarget, usageRecord } from '../../../../support/usage-record.ts'
 
 describe('The spool', function () {
   this.timeout(60_000)
@@ -100,8 +100,8 @@ describe('The spool', function () {
       spool,
     })
     opened.push({ settler, connection })
-    const spend = (key: string, tokens: number, own: Parameters<typeof settlement>[2] = {}) =>
-      settler.settle(settlement(key, tokens, own), 'openai', async () => 'asked')
+    const spend = (key: string, tokens: number, own: Parameters<typeof usageRecord>[2] = {}) =>
+      settler.settle({ ...usageRecord(key, tokens, own), service: 'openai' }, async () => 'asked')
     /** As SIGKILL leaves it: it tries nothing any more, and says nothing. */
     const kill = () => connection.redis.disconnect()
     return { settler, spend, metrics, lines, delivered, kill, processId }
@@ -270,7 +270,7 @@ describe('The spool', function () {
     await before.spend(newKey(), 1)
     before.kill()
     const [file = ''] = files().map((name) => join(path, name))
-    const json = '{"format":2}'
+    const json = '{"format":1}'
     const { createHash } = await import('node:crypto')
     appendFileSync(file, `${createHash('sha256').update(json).digest('hex').slice(0, 8)} ${json}\n`)
     const after = await life()
