@@ -45,12 +45,14 @@ describe('vk behind Redis Sentinel', function () {
       [3, 'is unreachable', ['--sentinel-master', 'llm', '--sentinel-nodes', '127.0.0.1:1']],
       [3, 'is unreachable', ['--sentinel-master', 'nobody', '--sentinel-nodes', nodes]],
     ]
-    for (const [code, text, args] of cases) {
+    // At once, for one that gets no answer waits five seconds for it.
+    const look = async ([code, text, args]: (typeof cases)[number]) => {
       const found = await vk(['usage', 'vk-abc', ...args], {})
       expect([found.code, found.stderr], args.join(' ')).to.satisfy(
         ([got, stderr]: [number, string]) => got === code && stderr.includes(text),
         `exit code ${found.code}: ${found.stderr}`,
       )
     }
+    await Promise.all(cases.map(look))
   })
 })
