@@ -19,6 +19,12 @@ export async function listen(
   return server
 }
 
+/** The port that a server listens on. */
+export function portOf(server: Server): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
 export function taken(error: NodeJS.ErrnoException, port: number, what: string, cure: string): Error {
   if (error.code !== 'EADDRINUSE') return error
   return new Error(`port ${port} for ${what} is taken: ${cure}`)

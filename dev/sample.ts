@@ -31,6 +31,15 @@ export interface Sample {
   readonly otherKey: string
   readonly threshold: number
   readonly secret: string
+  /** The port of each, as the file names them. */
+  readonly upstreamPort: number
+  readonly inboxPort: number
+}
+
+/** Where things really are, on loopback. */
+export interface Places {
+  /** By the names of the plugin's configuration. */
+  readonly redis: object
   readonly upstreamPort: number
   readonly inboxPort: number
 }
@@ -56,22 +65,34 @@ export function readSample(): Sample {
   }
 }
 
-/** The same declaration with every virtual-key at this Redis: the one thing that `npm start` cannot know before. */
-export function withRedis({ declaration }: Sample, redis: object): Declaration {
+/** The same declaration with everything where it really is, which the file cannot know. */
+export function declarationAt(
+  { declaration }: Sample,
+  { redis, upstreamPort, inboxPort }: Places,
+): Declaration {
   const moved = (plugins: PluginEntry[]) =>
-    plugins.map((plugin) =>
-      plugin.name === 'virtual-key' ? { ...plugin, config: { ...plugin.config, redis } } : plugin,
-    )
+    plugins.map((plugin) => {
+      if (plugin.name !== 'virtual-key') return plugin
+      const alert_webhook = withPort(String(plugin.config?.alert_webhook), inboxPort)
+      return { ...plugin, config: { ...plugin.config, alert_webhook, redis } }
+    })
   return {
     ...declaration,
     services: declaration.services.map((service) => ({
       ...service,
+      url: withPort(service.url, upstreamPort),
       routes: service.routes.map((route) => ({ ...route, plugins: moved(route.plugins) })),
     })),
     consumers: declaration.consumers.map((consumer) =>
       consumer.plugins === undefined ? consumer : { ...consumer, plugins: moved(consumer.plugins) },
     ),
   }
+}
+
+function withPort(url: string, port: number): string {
+  const moved = new URL(url)
+  moved.port = String(port)
+  return moved.href
 }
 
 function virtualKey(plugins: readonly PluginEntry[]): PluginEntry | undefined {

@@ -1,17 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { stringify } from 'yaml'
 import { outboxNames, partitionOf, totalName } from '../plugins/virtual-key/redis/names.ts'
+import { AdminApi, serveAdminApi } from './gateway/admin-api.ts'
 import { startGateway } from './gateway/gateway.ts'
 import { queryPlugin } from './gateway/plugin-query.ts'
 import { startPluginServer } from './gateway/plugin-server.ts'
 import { type Received, startInbox } from './inbox.ts'
-import { taken } from './listen.ts'
+import { portOf, taken } from './listen.ts'
 import { PrivateRedis } from './redis.ts'
-import { ROOT, readSample, type Sample, withRedis } from './sample.ts'
+import { declarationAt, type Places, ROOT, readSample, type Sample } from './sample.ts'
 import { startUpstream } from './upstream.ts'
 import { walkThrough } from './walk-through.ts'
 
@@ -23,7 +24,7 @@ import { walkThrough } from './walk-through.ts'
 const USAGE = `npm start [-- --once]
 
   --once      end after the alert: exit code 0 if it came exactly once and was verified, 1 if not
-  PORT        of the gateway, 8000 unless set
+  PORT        of the gateway, 8000 unless set; its Admin API has the next one. 0: free ports for everything
   REDIS_URL   a Redis to use instead of a private one, such as redis://127.0.0.1:6379/5`
 
 const closing: Array<() => unknown> = []
@@ -61,11 +62,12 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
   )
   await redis.del(totalName(sample.keyId, 'total'))
 
-  opened(await startUpstream(sample.upstreamPort), (server) => server.close())
-  say(`Sample upstream  http://127.0.0.1:${sample.upstreamPort}`)
+  const preset = (named: number) => (port === 0 ? 0 : named)
+  const upstream = opened(await startUpstream(preset(sample.upstreamPort)), (server) => server.close())
+  say(`Sample upstream  http://127.0.0.1:${portOf(upstream)}`)
   const inbox: Received[] = []
-  opened(
-    await startInbox(sample.inboxPort, sample.secret, (received) => {
+  const inboxServer = opened(
+    await startInbox(preset(sample.inboxPort), sample.secret, (received) => {
       inbox.push(received)
       say(
         `\n  ALERT ${received.verified ? 'verified' : 'NOT VERIFIED'}, webhook-id ${received.id}\n  ${received.body}\n`,
@@ -73,9 +75,15 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
     }),
     (server) => server.close(),
   )
-  say(`Webhook inbox    http://127.0.0.1:${sample.inboxPort}/alerts`)
-  const gateway = await start(sample, url, port)
-  say(`Gateway          ${gateway} (development stand-in for Kong, reads kong.yml)\n`)
+  say(`Webhook inbox    http://127.0.0.1:${portOf(inboxServer)}/alerts`)
+  const places = {
+    redis: redisConfig(new URL(url)),
+    upstreamPort: portOf(upstream),
+    inboxPort: portOf(inboxServer),
+  }
+  const { gateway, admin } = await start(sample, places, port)
+  say(`Gateway          ${gateway} (development stand-in for Kong, reads kong.yml)`)
+  say(`Admin API        ${admin} (what it changes takes effect at once, and is gone at the end)\n`)
 
   const state = {
     total: async () => Number(await redis.get(totalName(sample.keyId, 'total'))),
@@ -93,6 +101,10 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
     -d '{"model":"sample","stream":true,"messages":[{"role":"user","content":"What is a token?"}]}'
 
   redis-cli -u ${url} get '${totalName(sample.keyId, 'total')}'
+
+A virtual key of your own, which works at once:
+
+  node dist/cli/main.js keys create vk-mine --admin-url ${admin}
 `)
   await interrupted
   return 0
@@ -114,8 +126,12 @@ async function connected(url: string): Promise<Redis> {
   return redis
 }
 
-/** The plugin server and the gateway, as Kong would run them. Returns the gateway's URL. */
-async function start(sample: Sample, redisUrl: string, port: number): Promise<string> {
+/** The plugin server and the gateway, as Kong would run them, and its Admin API. Returns the URLs of both. */
+async function start(
+  sample: Sample,
+  places: Places,
+  port: number,
+): Promise<{ readonly gateway: string; readonly admin: string }> {
   const prefix = opened(mkdtempSync(join(tmpdir(), 'virtual-key-')), (folder) =>
     rmSync(folder, { recursive: true, force: true }),
   )
@@ -127,12 +143,17 @@ async function start(sample: Sample, redisUrl: string, port: number): Promise<st
   const info = await queryPlugin(`${program} --dump`)
   const command = `${program} --kong-prefix ${prefix}`
   opened(await startPluginServer({ command, socket, log }), (server) => server.close())
-  const config = stringify(withRedis(sample, redisConfig(new URL(redisUrl))))
+  const config = stringify(declarationAt(sample, places))
   const cure = 'stop what listens there, or choose another port with PORT=8010 npm start'
   const gateway = await startGateway({ config, plugin: { info, socket }, port, log }).catch((error) => {
     throw taken(error, port, 'the gateway', cure)
   })
-  return opened(gateway, (running) => running.close()).url
+  opened(gateway, (running) => running.close())
+  const adminPort = port === 0 ? 0 : port + 1
+  const admin = await serveAdminApi(new AdminApi(gateway.entities, hostname()), adminPort).catch((error) => {
+    throw taken(error, adminPort, 'the Admin API', cure)
+  })
+  return { gateway: gateway.url, admin: opened(admin, (server) => server.close()).url }
 }
 
 /** A Redis URL in the words of the plugin's configuration. */

@@ -1,5 +1,4 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { kongFields } from '../../schema/fields.ts'
 import {
   DEFINITIONS,
@@ -9,6 +8,7 @@ import {
   type Parent,
 } from '../../schema/kong/entities.ts'
 import { newestVersion } from '../../schema/kong/releases.ts'
+import { portOf } from '../listen.ts'
 import { type Answer, notFound, Refused, unsupported } from './admin-answers.ts'
 import { whole } from './body.ts'
 import { checkTtl, type Entity, type EntityStore, UUID } from './entity-store.ts'
@@ -145,7 +145,7 @@ export async function serveAdminApi(api: AdminApi, port: number): Promise<AdminS
     server.listen(port, '127.0.0.1', resolve)
   })
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${portOf(server)}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeAllConnections()
