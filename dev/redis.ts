@@ -10,7 +10,10 @@ import { freePort } from './free-port.ts'
 /** Unit: milliseconds. */
 const START_TIMEOUT = 15_000
 
-/** A Redis of one's own: on a free loopback port, in a temporary folder that goes with it. Never one that was running before. */
+/**
+ * A Redis of one's own: on a free loopback port, in a temporary folder that goes with it. Never one that was running before. It ends with
+ * this process, and does not keep it from ending.
+ */
 export class PrivateRedis {
   readonly port: number
   readonly #folder: string
@@ -66,6 +69,7 @@ export class PrivateRedis {
       ],
       { stdio: 'ignore' },
     )
+    child.unref()
     this.#process = child
     const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => 20 })
     client.on('error', () => undefined)
@@ -98,6 +102,7 @@ export class PrivateRedis {
     this.#process = undefined
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise((resolve) => child.once('exit', resolve))
+    child.ref()
     child.kill('SIGCONT')
     child.kill(signal)
     await gone

@@ -37,7 +37,7 @@ async function single(): Promise<Place> {
 }
 
 async function cluster(): Promise<Place> {
-  const servers = await PrivateCluster.start()
+  const servers = await PrivateCluster.borrow()
   const { cluster_nodes } = servers
   const plain = new Cluster(cluster_nodes.map(({ ip, port }) => ({ host: ip, port })))
   plain.on('error', () => undefined)
@@ -53,7 +53,7 @@ async function cluster(): Promise<Place> {
     },
     async stop() {
       plain.disconnect()
-      await servers.stop()
+      await servers.giveBack()
     },
   }
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
 import type { RedisConfig } from '../../schema/config.ts'
@@ -10,12 +11,55 @@ const OPTIONS = [
   '--cluster-require-full-coverage no',
 ].flatMap((option) => option.split(' '))
 
-/** A Redis Cluster of one's own: masters on free loopback ports, without replicas. */
+/**
+ * A Redis Cluster of one's own: masters on free loopback ports, without replicas. The masters of a new one refuse writes for two seconds,
+ * so a spec that only needs a cluster borrows one and gives it back, and the next spec of the same process gets it, empty.
+ */
 export class PrivateCluster {
+  static readonly #idle: PrivateCluster[] = []
   readonly nodes: readonly PrivateRedis[]
+  /** Of each node, when it was new. */
+  #untouched: readonly string[] = []
 
   private constructor(nodes: readonly PrivateRedis[]) {
     this.nodes = nodes
+  }
+
+  /** An empty cluster that nobody else uses until it is given back. */
+  static async borrow(): Promise<PrivateCluster> {
+    const cluster = PrivateCluster.#idle.pop() ?? (await PrivateCluster.start())
+    if (cluster.#untouched.length === 0) cluster.#untouched = await cluster.#states()
+    return cluster
+  }
+
+  /**
+   * Lends it to nobody else, and ends it, where the spec left it changed: a server that was restarted, another setting or user, a connection
+   * that is still open and may write.
+   */
+  async giveBack(): Promise<void> {
+    const states = await this.#states().catch(() => undefined)
+    if (isDeepStrictEqual(states, this.#untouched)) PrivateCluster.#idle.push(this)
+    else await this.stop()
+  }
+
+  /** Empties every node and tells what else a spec can change in it. */
+  async #states(): Promise<string[]> {
+    return Promise.all(
+      this.nodes.map(async ({ port }) => {
+        const client = new Redis({ port, retryStrategy: () => null })
+        client.on('error', () => undefined)
+        try {
+          // Connections that have just been closed are still listed for a moment.
+          await until('the end of all connections', async () => (await connections(client)) === 1, 500)
+          await client.flushall()
+          await client.script('FLUSH')
+          const run = /run_id:(\w+)/.exec(await client.info('server'))?.[1]
+          return JSON.stringify([run, await client.config('GET', '*'), await client.acl('LIST')])
+        } finally {
+          client.disconnect()
+        }
+      }),
+    )
   }
 
   static async start(size = 3): Promise<PrivateCluster> {
@@ -55,4 +99,10 @@ export class PrivateCluster {
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()))
   }
+}
+
+async function connections(client: Redis): Promise<number> {
+  return String(await client.client('LIST'))
+    .trim()
+    .split('\n').length
 }
