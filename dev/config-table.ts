@@ -38,7 +38,7 @@ function typeOf(field: Field | (Field & { type: 'array' })['elements']): string 
   return field.type
 }
 
-if (require.main === module) {
-  const file = join(__dirname, '..', '..', 'docs', 'configuration.md')
+if (process.argv[1] === import.meta.filename) {
+  const file = join(import.meta.dirname, '..', '..', 'docs', 'configuration.md')
   writeFileSync(file, withConfigTable(readFileSync(file, 'utf8')))
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 
 /** The project's root, seen from dist/dev. */
-export const ROOT = join(__dirname, '..', '..')
+export const ROOT = join(import.meta.dirname, '..', '..')
 
 interface PluginEntry {
   readonly name: string

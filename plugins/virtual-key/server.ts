@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as description from './description.ts'
@@ -31,26 +30,12 @@ const { values: options } = parseArgs({
   },
 })
 
-/**
- * The plugin is loaded when Kong can connect already. The compiled one is required: Node 20, when it is busy, now and then gives import()
- * of CommonJS an empty namespace for good (seen with undici), and such a plugin server would serve nobody. undefined: Deno, which runs the
- * sources as modules.
- */
-const nodeRequire = typeof __filename === 'string' ? createRequire(__filename) : undefined
-
-async function loadRuntime(): Promise<typeof import('./process.ts')> {
-  return nodeRequire ? nodeRequire('./process.js') : await import('./process.ts')
-}
-
-async function loadPlugin(): Promise<typeof import('./index.ts')> {
-  return nodeRequire ? nodeRequire('./index.js') : await import('./index.ts')
-}
-
 async function start(): Promise<void> {
+  // The plugin is loaded when Kong can connect already.
   const load = async () => {
-    const { spoolBelow } = await loadRuntime()
+    const { spoolBelow } = await import('./process.ts')
     spoolBelow(options['kong-prefix'])
-    return (await loadPlugin()).Plugin
+    return (await import('./index.ts')).Plugin
   }
   const server = new PluginServer(description.Name, load, log)
   const path = join(options['kong-prefix'], options['sock-name'])
@@ -69,7 +54,7 @@ async function start(): Promise<void> {
     stopping = true
     setTimeout(() => process.exit(1), 3 * TIMEOUT).unref()
     try {
-      const { closeRuntimes, secureRuntimes } = await loadRuntime()
+      const { closeRuntimes, secureRuntimes } = await import('./process.ts')
       secureRuntimes()
       await serving.stop(TIMEOUT, unused)
       await closeRuntimes(TIMEOUT)

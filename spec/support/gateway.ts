@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { startKong } from './real-kong.ts'
 import { ROOT } from './root.ts'
@@ -41,7 +42,8 @@ export function pluginServerCommand(): PluginServerCommand {
 
 /** npm's deno package brings the binary; asking it for the path puts the binary in place the first time. */
 function denoBinary(): string {
-  return (require('deno/install_api.cjs') as { runInstall(): string }).runInstall()
+  const { runInstall } = createRequire(import.meta.url)('deno/install_api.cjs') as { runInstall(): string }
+  return runInstall()
 }
 
 /** GATEWAY=kong: a real one; else the stand-in. `declaration`: a kong.yml. */

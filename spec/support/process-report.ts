@@ -1,8 +1,9 @@
 /**
- * Preloaded into a plugin server (`NODE_OPTIONS=--require`): at its end it tells on stderr what it loaded and took, and signals make it
+ * Preloaded into a plugin server (`NODE_OPTIONS=--import`): at its end it tells on stderr what it loaded and took, and signals make it
  * fail in ways that its own code should not.
  */
 import { writeSync } from 'node:fs'
+import { Session } from 'node:inspector'
 
 export interface ProcessReport {
   /** npm packages of which at least one file was loaded. */
@@ -15,11 +16,17 @@ export interface ProcessReport {
 
 const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/
 
+// Both kinds of modules pass the debugger when they are parsed; no list of Node's holds both.
+const found = new Set<string | undefined>()
+const session = new Session()
+session.connect()
+session.on('Debugger.scriptParsed', ({ params }) => found.add(PACKAGE.exec(params.url)?.[1]))
+session.post('Debugger.enable')
+
 process.on('exit', () => {
-  const found = Object.keys(require.cache).map((file) => PACKAGE.exec(file)?.[1])
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
   const report: ProcessReport = {
-    packages: [...new Set(found)].filter((name) => name !== undefined).sort(),
+    packages: [...found].filter((name) => name !== undefined).sort(),
     cpu: (userCPUTime + systemCPUTime) / 1000,
     memory: maxRSS / 1024,
   }

@@ -24,7 +24,7 @@ interface Client {
 /** Sends webhook requests over kept connections. Redirects are not followed. */
 export class Sender {
   /** Made by the first attempt: a start that loads undici takes 50 ms longer, in which Kong finds nobody. */
-  #client: Promise<Client> | undefined
+  #client: Client | undefined
   readonly #clock: () => number
 
   constructor(clock: () => number) {
@@ -63,7 +63,7 @@ export class Sender {
   async #request(post: Post, target: URL, authorization: string | undefined): Promise<Undici.ResponseData> {
     const { headers, body, timeout, allowPrivateNetworks } = post
     this.#client ??= newClient()
-    const { request, open, guarded } = await this.#client
+    const { request, open, guarded } = this.#client
     return await request(target, {
       method: 'POST',
       headers: {
@@ -82,21 +82,18 @@ export class Sender {
 
   /** Breaks off what is still on its way. */
   async close(): Promise<void> {
-    const client = await this.#client
-    await Promise.all([client?.open.destroy(), client?.guarded.destroy()])
+    await Promise.all([this.#client?.open.destroy(), this.#client?.guarded.destroy()])
   }
 }
 
 /**
- * Node 20, when it is busy, now and then gives import() of a CommonJS package a namespace without anything in it, for good; no attempt
- * could be made then. The compiled plugin therefore requires it; Deno, which runs the sources as modules, imports it.
+ * undici is loaded with the first attempt, for many plugin servers never send one. It is required: Node 20, when it is busy, now and then
+ * gave import() of this CommonJS package a namespace without anything in it, for good; no attempt could be made then.
  */
-async function undici(): Promise<typeof import('undici')> {
-  return typeof __filename === 'string' ? createRequire(__filename)('undici') : await import('undici')
-}
+const nodeRequire = createRequire(import.meta.url)
 
-async function newClient(): Promise<Client> {
-  const { Agent, buildConnector, request } = await undici()
+function newClient(): Client {
+  const { Agent, buildConnector, request } = nodeRequire('undici') as typeof import('undici')
   const connect = guarded(buildConnector({ lookup: publicLookup }))
   return {
     request,

@@ -1,8 +1,11 @@
-import { dirname, join } from 'node:path'
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Estimate } from './estimate.ts'
 import { guess } from './guess.ts'
 import { boundedSample, type Sample, sizeOf } from './sample.ts'
+
+/** It lies beside this file: compiled in the build, as source under Deno. */
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
 /** Estimates that wait, and the bytes that they hold together. More would be a sign that the thread cannot keep up. */
 const MOST = 256
@@ -100,7 +103,7 @@ export class Estimator {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker
-    const worker = new Worker(workerFile(), { resourceLimits: { maxOldGenerationSizeMb: MEMORY } })
+    const worker = new Worker(WORKER, { resourceLimits: { maxOldGenerationSizeMb: MEMORY } })
     worker.on('message', (estimate: Estimate) => {
       if (this.#worker === worker) this.#done(estimate)
     })
@@ -112,11 +115,4 @@ export class Estimator {
     this.#worker = worker
     return worker
   }
-}
-
-/** The build is CommonJS and knows where it lies; Deno runs the source, whose main file is server.ts. */
-function workerFile(): string {
-  return typeof __dirname === 'string'
-    ? join(__dirname, 'worker.js')
-    : join(dirname(process.argv[1] ?? ''), 'estimate', 'worker.ts')
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encode } from '@msgpack/msgpack'
@@ -207,7 +208,10 @@ describe('PluginServer', () => {
     if (files.length === 0) it(`skipped: there are no recordings in ${RECORDINGS}`)
     for (const file of files) {
       it(file, async () => {
-        const probe = require(join(RECORDINGS, 'probe.js')) as { Name: string; Plugin: PluginClass }
+        const probe = createRequire(import.meta.url)(join(RECORDINGS, 'probe.js')) as {
+          Name: string
+          Plugin: PluginClass
+        }
         const path = join(folder, 'probe.sock')
         const probed = await serve(new PluginServer(probe.Name, async () => probe.Plugin, QUIET), path, QUIET)
         const kong = await Wire.open(path)

@@ -9,7 +9,7 @@ import { Receiver } from '../../../support/receiver.ts'
 import { ROOT } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
 
-const REPORTING = { NODE_OPTIONS: `--require ${join(ROOT, 'dist', 'spec', 'support', 'process-report.js')}` }
+const REPORTING = { NODE_OPTIONS: `--import ${join(ROOT, 'dist', 'spec', 'support', 'process-report.js')}` }
 const SERVER = join(ROOT, 'dist', 'plugins', 'virtual-key', 'server.js')
 
 /** What a plugin server loads before a request comes. */

@@ -12,7 +12,7 @@ import { ROOT } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
 
 /** Lets signals make the process fail. */
-const FAILING = { NODE_OPTIONS: `--require ${join(ROOT, 'dist', 'spec', 'support', 'process-report.js')}` }
+const FAILING = { NODE_OPTIONS: `--import ${join(ROOT, 'dist', 'spec', 'support', 'process-report.js')}` }
 
 describe('A plugin server in which something fails that nobody handles', function () {
   this.timeout(60_000)

@@ -1,3 +1,4 @@
+import { syncBuiltinESMExports } from 'node:module'
 import threads from 'node:worker_threads'
 import { expect } from 'chai'
 import sinon from 'sinon'
@@ -39,11 +40,13 @@ describe('Estimator', function () {
   it('where the system gives no thread it guesses, and has one again when there is one', async () => {
     const estimator = newEstimator()
     const none = sinon.stub(threads, 'Worker').throws(new Error('ERR_WORKER_INIT_FAILED'))
+    syncBuiltinESMExports()
     try {
       const guessed = await Promise.all([estimator.estimate(small), estimator.estimate(small)])
       expect(guessed).to.deep.equal([guess(small), guess(small)])
     } finally {
       none.restore()
+      syncBuiltinESMExports()
     }
     expect(await estimator.estimate(small)).to.deep.equal(hello)
   })
