@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import type { CommandContext } from '../context.ts'
-import { counted } from '../doctor/wording.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
-import { secondsFrom } from '../options/duration.ts'
+import { secondsFrom } from '../options/time.ts'
+import { counted } from '../output/text.ts'
 import { findAlert } from './alert-find.ts'
 
 /** `vk alerts discard`: one alert that nobody wants. */

@@ -5,9 +5,9 @@ import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
-import { json } from '../output/json.ts'
 import { type KeyView, keyView, LIST_HEAD, listRow } from '../output/key-view.ts'
 import { PagedTable, table } from '../output/table.ts'
+import { json } from '../output/text.ts'
 
 interface ShowOptions extends ConnectionOptions {
   readonly json?: boolean

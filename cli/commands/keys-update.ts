@@ -13,11 +13,11 @@ import {
   withKeySettings,
   withUnset,
 } from '../options/key-options.ts'
-import { budgetOf, percentNotes } from '../options/percents.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 import type { AdminApi } from '../provisioning/admin-api.ts'
 import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
 import { applying } from '../provisioning/applying.ts'
+import { budgetOf, percentNotes } from '../provisioning/percents.ts'
 import { carryOut } from '../provisioning/provisioning.ts'
 import { noRateLimitPlan, rateCounter, rateLimitPlan } from '../provisioning/rate-limit-plan.ts'
 import { readConsumer, readGateway } from '../provisioning/reading.ts'

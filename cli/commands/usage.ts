@@ -5,8 +5,8 @@ import { readKey, spentBy } from '../../plugins/virtual-key/registry/read.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
-import { json } from '../output/json.ts'
 import { table } from '../output/table.ts'
+import { json } from '../output/text.ts'
 import { type UsageView, usageView } from '../output/usage-view.ts'
 
 /** `vk usage`: what a key has spent and what remains. Keys that are not registered have totals too. */

@@ -1,8 +1,8 @@
+import { routesOf, several } from '../output/text.ts'
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { routesOf, several } from './wording.ts'
 
 /** A configuration, with the plugins that authenticate on each route that it applies to. */
 export interface AuthFacts {

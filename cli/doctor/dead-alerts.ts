@@ -1,8 +1,8 @@
 import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
+import { counted } from '../output/text.ts'
 import { check } from './check.ts'
 import { type Judged, ok, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { counted } from './wording.ts'
 
 export interface DeadFacts {
   readonly dead: number

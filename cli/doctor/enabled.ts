@@ -1,7 +1,7 @@
+import { several } from '../output/text.ts'
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
-import { several } from './wording.ts'
 
 export interface EnabledFacts {
   readonly configurations: ReadonlyArray<Pick<Configuration, 'scope' | 'enabled' | 'refusal'>>

@@ -1,8 +1,8 @@
 import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import { counted, lasting } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import { GRACE, type OutboxView } from './outbox-view.ts'
-import { counted, lasting } from './wording.ts'
 
 export function judgeOutbox({
   fresh,

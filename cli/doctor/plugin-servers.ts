@@ -1,11 +1,11 @@
 import { type KnownProcess, SILENT } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
 import { placeOf, samePlace } from '../options/redis-place.ts'
+import { counted, lasting, several } from '../output/text.ts'
 import { AdminError } from '../provisioning/admin-api.ts'
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import { Away, type Seat } from './seat.ts'
-import { counted, lasting, several } from './wording.ts'
 
 export interface PluginServerFacts {
   /** Plugin servers of which this Redis has heard within a day. */

@@ -1,9 +1,9 @@
 import { config } from '../../schema/config.ts'
 import type { Fields } from '../../schema/fields.ts'
+import { several } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { several } from './wording.ts'
 
 /** A record of Kong's schema: every field a table of its own with one member. */
 interface KongRecord {

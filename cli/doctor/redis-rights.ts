@@ -2,10 +2,10 @@ import { Cluster } from 'ioredis'
 import { noneName } from '../../plugins/virtual-key/redis/names.ts'
 import { PLUGIN_SERVER_RIGHTS } from '../../plugins/virtual-key/redis/rights.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import { several } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { several } from './wording.ts'
 
 export interface RightsFacts {
   /** The name of the Redis user that this command is; undefined: the user may not ask for it. */

@@ -1,10 +1,10 @@
 import { Cluster } from 'ioredis'
 import { placeOf } from '../options/redis-place.ts'
+import { counted } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import { infoFrom, type RedisNode } from './redis-node.ts'
 import { Away, type Seat } from './seat.ts'
-import { counted } from './wording.ts'
 
 export interface RedisFacts {
   readonly address: string

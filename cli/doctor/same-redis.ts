@@ -1,10 +1,10 @@
 import { SILENT } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
 import { placeOf, type RedisPlace, samePlace } from '../options/redis-place.ts'
+import { several } from '../output/text.ts'
 import { check } from './check.ts'
 import type { Configuration } from './configuration.ts'
 import { type Judged, ok, skipped, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { several } from './wording.ts'
 
 export interface SameRedisFacts {
   readonly here: RedisPlace

@@ -1,9 +1,9 @@
 import { indexName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import { SCHEMA_VERSION, schemaVersion } from '../../plugins/virtual-key/redis/schema-version.ts'
+import { counted } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import type { Seat } from './seat.ts'
-import { counted } from './wording.ts'
 
 export interface SchemaFacts {
   /** Of each partition. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { counted, several } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped } from './finding.ts'
 import { Away, type Seat } from './seat.ts'
@@ -11,7 +12,6 @@ import {
   registeredWebhooks,
   type Webhook,
 } from './webhook-list.ts'
-import { counted, several } from './wording.ts'
 
 export interface WebhookFacts {
   readonly called: ReadonlyArray<

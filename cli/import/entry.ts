@@ -1,7 +1,7 @@
 import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/record.ts'
 import { type KeyField, key } from '../../schema/key.ts'
-import { unusableId } from '../options/key-id.ts'
 import type { KeyChanges } from '../options/key-options.ts'
+import { unusableId } from '../options/key-options.ts'
 import { fromDatabase } from '../options/time.ts'
 import type { BadRow, Row } from './row.ts'
 

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander'
 import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/record.ts'
+import { LONGEST_ID, usable } from '../../plugins/virtual-key/request/identity.ts'
 import type { Field } from '../../schema/fields.ts'
 import { type KeyField, type KeySettings, key } from '../../schema/key.ts'
 import { Failure } from '../failure.ts'
-import { secondsFrom } from './duration.ts'
 import { inputFrom, OR_STDIN, type Stdin } from './input-file.ts'
-import { fromRfc3339 } from './time.ts'
-import { hasCredentials } from './url-credentials.ts'
+import { fromRfc3339, secondsFrom } from './time.ts'
+import { hasCredentials } from './webhook-url.ts'
 
 /** What `vk keys disable` and a request write: no options. */
 type Written = 'disabled' | 'used_at'
@@ -140,4 +140,20 @@ async function webhook(
   }
   if (url !== undefined) throw new Failure('give --alert-webhook or --alert-webhook-file, not both', 2)
   return (await inputFrom('--alert-webhook-file', file, context)).trim()
+}
+
+/** Why the plugin would never count under this id, so that no command makes a key of that name; undefined: it would. */
+export function unusableId(id: string): string | undefined {
+  if (id === '') return 'it is empty'
+  // Redis would take half a character for another one, and two ids for the same.
+  if (/\p{Cs}/u.test(id)) return 'it holds half a character'
+  if (usable(id) === undefined)
+    return `its ${id.length} characters are more than the ${LONGEST_ID} of a key id`
+  return undefined
+}
+
+/** @throws Failure with exit code 2 for an id that names no key */
+export function checkId(id: string): void {
+  const problem = unusableId(id)
+  if (problem !== undefined) throw new Failure(`the key id cannot be used: ${problem}`, 2)
 }

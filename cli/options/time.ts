@@ -1,5 +1,25 @@
-/** The first instant that RFC 3339 cannot write. Unit: milliseconds since 1970. */
-const YEAR_10000 = Date.UTC(10_000, 0, 1)
+import { Failure } from '../failure.ts'
+import { json, shownSeconds, UNITS, YEAR_10000 } from '../output/text.ts'
+
+/** The longest time that Kong keeps for a credential. Unit: seconds. Source: Kong 3.9, `ttl must be an integer between 0 and 100000000`. */
+const LONGEST_TTL = 100_000_000
+
+/**
+ * `90d`, `12h`, `30m` or `45s` as seconds. A number alone could be meant as days as well, so a unit is asked for; 0 needs none.
+ * @param least, most in seconds @throws Failure that names the option, with exit code 2
+ */
+export function secondsFrom(option: string, text: string, least = 1, most = LONGEST_TTL): number {
+  const [, count, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
+  const factor = UNITS[unit ?? ''] ?? (Number(count) === 0 ? 0 : undefined)
+  if (unit === '' && factor === undefined)
+    throw new Failure(`${option}: ${text} has no unit: write ${text}d, ${text}h, ${text}m or ${text}s`, 2)
+  const seconds = Number(count) * (factor ?? Number.NaN)
+  if (seconds >= least && seconds <= most) return seconds
+  throw new Failure(
+    `${option}: ${json(text)} is no time such as 90d, 12h or 30m, from ${shownSeconds(least)} to ${shownSeconds(most)}`,
+    2,
+  )
+}
 
 const SHAPE =
   /^(\d{4})-(\d\d)-(\d\d)(?:([T ])(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i
@@ -30,11 +50,6 @@ export function fromDatabase(text: string): number | undefined {
   if (/^\d+(?:\.\d+)?$/.test(text)) return fromNumber(Number(text))
   const parts = partsOf(text)
   return parts && instant(parts)
-}
-
-/** Milliseconds as RFC 3339 in UTC, or the number where that has no word for it. `at`: milliseconds since 1970. */
-export function shownTime(at: number): string {
-  return at >= 0 && at < YEAR_10000 ? new Date(at).toISOString().replace('.000Z', 'Z') : String(at)
 }
 
 /** Seconds reach the year 5138 before they look like milliseconds, and milliseconds start in 1973. */

@@ -1,7 +1,6 @@
 import { callable } from '../../plugins/virtual-key/outbox/target.ts'
 import { Failure } from '../failure.ts'
 import { inputFrom, type Stdin } from './input-file.ts'
-import { hasCredentials } from './url-credentials.ts'
 
 /**
  * A webhook's URL as an option gives it, `-` = stdin. The path of a chat webhook is a secret too, but one that operators paste;
@@ -19,4 +18,11 @@ export async function webhookUrl(option: string, value: string, context: Stdin):
     throw new Failure(`${option}: credentials do not belong among the arguments: use - and stdin`, 2)
   }
   return url
+}
+
+/** Whether a text is a URL that carries a user or a password, which is a token as often. */
+export function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username !== '' || password !== ''
 }

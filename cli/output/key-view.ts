@@ -3,7 +3,7 @@ import { WINDOW_KINDS } from '../../plugins/virtual-key/policy/window.ts'
 import type { Spent } from '../../plugins/virtual-key/registry/read.ts'
 import { KEY_FIELDS, type RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
-import { shownTime } from '../options/time.ts'
+import { shownTime } from './text.ts'
 
 /** `used`: a one-shot key that was used. */
 export type KeyState = 'active' | 'disabled' | 'expired' | 'used'

@@ -1,7 +1,7 @@
 import { type WindowKind, windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import type { Spent } from '../../plugins/virtual-key/registry/read.ts'
 import type { KeySettings } from '../../schema/key.ts'
-import { shownTime } from '../options/time.ts'
+import { shownTime } from './text.ts'
 
 /** A key's totals as `--json` prints them. All counts are tokens. */
 export interface UsageView {

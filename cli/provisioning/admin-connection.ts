@@ -3,8 +3,8 @@ import { Agent } from 'undici'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { VariableOption } from '../options/environment.ts'
-import { hasCredentials } from '../options/url-credentials.ts'
-import { json } from '../output/json.ts'
+import { hasCredentials } from '../options/webhook-url.ts'
+import { json } from '../output/text.ts'
 import { AdminApi } from './admin-api.ts'
 
 export interface AdminOptions {

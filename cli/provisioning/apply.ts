@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 import type { AdminApi } from './admin-api.ts'
 import { AdminError } from './admin-api.ts'
 import { type Act, type Change, type Scope, scopeText } from './changes.ts'

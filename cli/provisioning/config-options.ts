@@ -1,7 +1,7 @@
 import type { Field, Fields } from '../../schema/fields.ts'
 import { Failure } from '../failure.ts'
-import { hasCredentials } from '../options/url-credentials.ts'
-import { json } from '../output/json.ts'
+import { hasCredentials } from '../options/webhook-url.ts'
+import { json } from '../output/text.ts'
 import type { PluginConfig } from './entities.ts'
 import { fieldAt, isReference, isSecret } from './shown.ts'
 

@@ -1,7 +1,7 @@
 import type { KeySettings } from '../../schema/key.ts'
-import { type BudgetKnown, budgetOf, percentNotes } from '../options/percents.ts'
 import type { KongState, RegistryState } from './create-plan.ts'
 import type { PluginConfig } from './entities.ts'
+import { type BudgetKnown, budgetOf, percentNotes } from './percents.ts'
 import { elsewhere, shownPlace } from './plugin-redis.ts'
 
 /** What a new key is made from. */

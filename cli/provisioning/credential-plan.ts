@@ -1,7 +1,6 @@
 import { Failure } from '../failure.ts'
-import { shownSeconds } from '../options/duration.ts'
 import type { KeySecret } from '../options/key-secret.ts'
-import { shownTime } from '../options/time.ts'
+import { shownSeconds, shownTime } from '../output/text.ts'
 import type { Change, Plan } from './changes.ts'
 import { type Credential, ROTATING, TAG, tagged } from './entities.ts'
 import type { ConsumerState } from './reading.ts'

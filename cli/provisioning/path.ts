@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 
 /**
  * A path of the Admin API, of which every value is one segment: `path`/consumers/${name}/plugins``. URLs take `.` and `..` for steps,

@@ -1,10 +1,10 @@
 import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
-import { percentNotes } from '../options/percents.ts'
 import { type Gateway, pluginFor } from './applying.ts'
 import { type Plan, type Scope, scopeText } from './changes.ts'
 import { configChanges, fieldChanges } from './config-changes.ts'
 import { type Plugin, type PluginConfig, type Route, type Service, TAG } from './entities.ts'
 import { joined } from './joined.ts'
+import { percentNotes } from './percents.ts'
 import { isLocal, namesRedis, redisOf, shownPlace, withRedis } from './plugin-redis.ts'
 
 /** Where the plugin goes, with what it is called there. */

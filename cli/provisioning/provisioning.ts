@@ -1,7 +1,7 @@
 import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
 import { Failure } from '../failure.ts'
 import type { KeySecret } from '../options/key-secret.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 import { type Applied, apply, type Means, type State } from './apply.ts'
 import { type Change, lineOf, oneLine, type Plan } from './changes.ts'
 import { kongYml } from './kong-yml.ts'

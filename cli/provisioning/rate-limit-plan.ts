@@ -1,5 +1,5 @@
 import type { KeySettings } from '../../schema/key.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 import type { Applying } from './applying.ts'
 import type { Plan, Scope } from './changes.ts'
 import { configChanges } from './config-changes.ts'

@@ -1,6 +1,6 @@
 import { consumerKey } from '../../plugins/virtual-key/request/identity.ts'
 import { Failure } from '../failure.ts'
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 import type { AdminApi } from './admin-api.ts'
 import type { Gateway } from './applying.ts'
 import type { Consumer, Credential, Plugin, Route, Service } from './entities.ts'

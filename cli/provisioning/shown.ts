@@ -2,7 +2,7 @@ import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { config } from '../../schema/config.ts'
 import type { Field, Fields } from '../../schema/fields.ts'
 import type { KeyField } from '../../schema/key.ts'
-import { shownTime } from '../options/time.ts'
+import { shownTime } from '../output/text.ts'
 
 /** Kong resolves it when the plugin starts; it names a secret and is none. */
 export function isReference(value: unknown): boolean {

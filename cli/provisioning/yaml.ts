@@ -1,4 +1,4 @@
-import { json } from '../output/json.ts'
+import { json } from '../output/text.ts'
 
 /**
  * One item of a list, as lines of YAML. Texts are written as JSON, which YAML 1.2 reads as it is; so no text can become a number, a
