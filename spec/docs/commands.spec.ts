@@ -3,6 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { parse, stringify } from 'yaml'
+import { loadDeclaration } from '../../dev/gateway/declarative.ts'
+import { EntityStore } from '../../dev/gateway/entity-store.ts'
+import { INSTALLED } from '../support/admin-api.ts'
 import { ROOT } from '../support/root.ts'
 import { type Block, blocksOf, PAGES, proseOf, readPage } from './pages.ts'
 import { Reader } from './reader.ts'
@@ -30,6 +34,15 @@ const MARKS = {
   elsewhere: /^run by (spec\/\S+\.spec\.ts)\b/,
   ends: /^ends with (\d+): \S.*/,
 } as const
+
+/** Plugins of Kong that stand on the pages and that the double does not have. */
+const texts = { type: 'array', elements: { type: 'string' } } as const
+const headers = { type: 'record', fields: { headers: texts } } as const
+const OTHERS = {
+  'request-transformer': { version: '3.9.1', priority: 801, fields: { remove: headers, add: headers } },
+  'pre-function': { version: '3.9.1', priority: 1_000_000, fields: { access: texts } },
+} as const
+const store = () => new EntityStore({ plugins: { ...INSTALLED, ...OTHERS } })
 
 const shellBlocks = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh')
 const trimmed = (text: string) => text.replace(/ +$/gm, '').trim()
@@ -76,6 +89,23 @@ describe('Commands on pages for readers', function () {
     for (const { language, text } of PAGES.flatMap((page) => blocksOf(page)))
       if (language === 'json') expect(() => JSON.parse(text), text).not.to.throw()
   })
+
+  for (const { page, line, text } of PAGES.flatMap((one) => blocksOf(one)).filter(
+    ({ language }) => language === 'yaml',
+  ))
+    it(`the YAML of ${page}, line ${line}, is what Kong takes`, () => {
+      const value = parse(text)
+      if (value.kind === 'KongPlugin')
+        loadDeclaration(
+          stringify({
+            _format_version: '3.0',
+            plugins: [{ name: value.plugin, config: value.config }],
+          }),
+          store(),
+        )
+      else if (value._format_version !== undefined) loadDeclaration(text, store())
+      else expect(value).to.be.an('object')
+    })
 
   it('shell on them is what a shell understands, whether it is run or not', async () => {
     for (const { page, line, text } of PAGES.flatMap(shellBlocks)) {
