@@ -1,8 +1,7 @@
 import type { Kong } from '../pdk.ts'
 import { LONGEST } from '../server/messages.ts'
 import type { Uncounted } from '../telemetry/metrics.ts'
-import { inspectUsage } from '../usage/index.ts'
-import type { Answer, Hints, Reading, Usage } from '../usage/usage.ts'
+import { type Answer, type Hints, inspectUsage, type Reading, type Usage } from '../usage/index.ts'
 
 /** A buffered response. */
 export interface Read {

@@ -5,7 +5,7 @@ import {
   TOO_MANY_HEADERS,
   UNDERSCORED,
 } from '../admission/denial.ts'
-import { isDecodable } from '../usage/encoding.ts'
+import { isDecodable } from '../usage/framing/encoding.ts'
 
 /** As many header values as Kong can be made to show. What lies beyond is sent upstream unseen. */
 export const MOST_HEADERS = 1000

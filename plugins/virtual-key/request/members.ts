@@ -10,8 +10,7 @@ import {
   SPACE,
   WORD,
 } from '../usage/json/bytes.ts'
-import { Chunk } from '../usage/json/chunk.ts'
-import { Skip } from '../usage/json/skip.ts'
+import { Haystack, skip } from '../usage/json/search.ts'
 
 /** A character as \uXXXX. Unit: bytes. */
 const LONGEST_ESCAPE = 6
@@ -44,13 +43,13 @@ export interface Members {
  * @param names of the members of interest
  */
 export function membersAt(bytes: Buffer, open: number, names: Names): Members | undefined {
-  const chunk = new Chunk(bytes)
+  const haystack = new Haystack(bytes)
   const found = new Map<string, Member[]>()
   if (bytes[open] !== OPEN_OBJECT) return undefined
   let at = afterSpace(bytes, open + 1)
   if (bytes[at] === CLOSE_OBJECT) return { empty: true, end: at + 1, found }
   for (let count = 0; count < MOST_MEMBERS; count++) {
-    const nameEnd = bytes[at] === QUOTE ? valueEnd(chunk, at) : undefined
+    const nameEnd = bytes[at] === QUOTE ? valueEnd(haystack, at) : undefined
     if (nameEnd === undefined) return undefined
     const written = names.mayBe(bytes, at, nameEnd) ? nameAt(bytes, at, nameEnd) : ''
     if (written === undefined) return undefined
@@ -58,7 +57,7 @@ export function membersAt(bytes: Buffer, open: number, names: Names): Members | 
     at = afterSpace(bytes, nameEnd)
     if (bytes[at] !== COLON) return undefined
     const from = afterSpace(bytes, at + 1)
-    const to = valueEnd(chunk, from)
+    const to = valueEnd(haystack, from)
     if (to === undefined) return undefined
     if (name !== undefined) {
       const earlier = found.get(name)
@@ -139,15 +138,13 @@ export function afterSpace(bytes: Buffer, from: number): number {
   return at
 }
 
-function valueEnd(chunk: Chunk, from: number): number | undefined {
-  const { bytes } = chunk
+function valueEnd(haystack: Haystack, from: number): number | undefined {
+  const { bytes } = haystack
   const first = bytes[from]
   if (first === undefined) return undefined
   if (first === QUOTE || KIND[first] === OPEN) {
-    const skip = new Skip()
-    skip.begin(first)
-    const end = skip.run(chunk, from + 1, bytes.length)
-    return skip.done ? end : undefined
+    const end = skip(haystack, from, bytes.length)
+    return end < 0 ? undefined : end
   }
   let at = from
   while (at < bytes.length && KIND[bytes[at] as number] === WORD) at++

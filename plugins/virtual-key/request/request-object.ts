@@ -6,8 +6,7 @@ import {
   UNREADABLE_BODY_ENCODING,
   UNREADABLE_BODY_TYPE,
 } from '../admission/denial.ts'
-import { leading } from '../usage/framing/sniff.ts'
-import { OPEN_OBJECT } from '../usage/json/bytes.ts'
+import { leading, OPEN_OBJECT } from '../usage/json/bytes.ts'
 import type { RequestFacts } from './guard.ts'
 import { afterSpace, membersAt, Names } from './members.ts'
 

@@ -1,4 +1,9 @@
-import type { Usage } from './usage.ts'
+/** Tokens that one upstream response reports. Unit: tokens. A side that the response does not report is absent, never 0. */
+export interface Usage {
+  readonly promptTokens?: number
+  readonly completionTokens?: number
+  readonly totalTokens: number
+}
 
 /**
  * Token counts in the parts that providers report apart. Unit: tokens. Which parts a provider's own prompt count
@@ -57,9 +62,25 @@ export function usageOf(counts: Counts): Usage | undefined {
   }
 }
 
-/** Whether any part is reported. */
-export function any(counts: Counts): boolean {
-  return Object.values(counts).some((value) => value !== undefined)
+/**
+ * The counts that response headers report, for the APIs whose bodies do not.
+ * @param names in lower case, of the headers of each API
+ */
+export function headerCounts(
+  headers: Readonly<Record<string, string>>,
+  names: readonly Readonly<Partial<Record<keyof Counts, string>>>[],
+): Counts | undefined {
+  const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  for (const api of names) {
+    const found = Object.entries(api).map(([part, name]) => [part, headerCount(lower.get(name))] as const)
+    const counts = Object.fromEntries(found.filter(([, count]) => count !== undefined))
+    if (Object.keys(counts).length > 0) return counts
+  }
+  return undefined
+}
+
+function headerCount(value: string | undefined): number | undefined {
+  return value !== undefined && /^\s*\d+\s*$/.test(value) ? tokens(Number(value)) : undefined
 }
 
 function promptOf(counts: Counts): number | undefined {

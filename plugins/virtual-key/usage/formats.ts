@@ -1,31 +1,19 @@
-import type { Format } from './format.ts'
-import { alephAlpha } from './formats/aleph-alpha.ts'
-import { ANSWER_PATHS } from './formats/answer.ts'
-import { anthropic } from './formats/anthropic.ts'
-import { anthropicIterations } from './formats/anthropic-iterations.ts'
+import type { Format, KeptAnswer } from './format.ts'
+import { anthropic, anthropicIterations } from './formats/anthropic.ts'
+import { converse, invocationMetrics, llama, titan } from './formats/bedrock.ts'
 import { cohere } from './formats/cohere.ts'
-import { converse } from './formats/converse.ts'
-import { gemini } from './formats/gemini.ts'
-import { interactions } from './formats/interactions.ts'
-import { invocationMetrics } from './formats/invocation-metrics.ts'
-import { llama } from './formats/llama.ts'
-import { lmStudio } from './formats/lm-studio.ts'
-import { oci } from './formats/oci.ts'
+import { gemini, interactions, vertexPredict } from './formats/google.ts'
+import { tgi } from './formats/huggingface.ts'
 import { ollama } from './formats/ollama.ts'
-import { openai } from './formats/openai.ts'
-import { responses } from './formats/responses.ts'
-import { sglang } from './formats/sglang.ts'
-import { STORED_PATHS } from './formats/stored.ts'
-import { tgi } from './formats/tgi.ts'
-import { titan } from './formats/titan.ts'
-import { vertexPredict } from './formats/vertex-predict.ts'
+import { openai, responses } from './formats/openai.ts'
+import { alephAlpha, lmStudio, oci, sglang } from './formats/others.ts'
 import { watsonx } from './formats/watsonx.ts'
-import { pathsOf } from './json/paths.ts'
-import { markersOf, nameOf } from './markers.ts'
+import { type Paths, pathsOf } from './json/paths.ts'
 
 /**
  * All formats, in order of precedence: where a response speaks several, the first one counts. A sum over all that was sampled
- * comes before what leaves a part of it out; Bedrock's own metrics come before the model's, which they repeat; the Interactions API before OpenAI's, whose name for the total it shares.
+ * comes before what leaves a part of it out; Bedrock's own metrics come before the model's, which they repeat; the Interactions API
+ * before OpenAI's, whose name for the total it shares.
  */
 export const FORMATS: readonly Format[] = [
   anthropicIterations,
@@ -49,16 +37,57 @@ export const FORMATS: readonly Format[] = [
   sglang,
 ]
 
-const COUNTS = FORMATS.flatMap((format) => format.counts)
+/** Nearly every count has one of these in its name: prompt_tokens, promptTokenCount, outputTokens, eval_count. */
+const COMMON = ['_token', 'Token', '_count']
 
-/** Texts without which nothing that arrives in pieces, such as a stream's line, reports any count. */
-export const USAGE_MARKERS = markersOf(COUNTS)
+/** What a list of formats has a reader look at in a body. */
+export interface FormatTable {
+  readonly formats: readonly Format[]
+  /** Every place in a document that any of them looks at. */
+  readonly paths: Paths
+  /** By the paths' numbers: the formats that look there for usage, as bits in the order of the list. Most documents concern one. */
+  readonly lookers: readonly number[]
+  /** Texts without which nothing, such as a stream's line, reports any count. */
+  readonly markers: readonly Buffer[]
+  /** Names of all members that stand for counts. */
+  readonly names: readonly string[]
+  /** Names, in lower case, of the response headers that report counts. */
+  readonly headers: readonly string[]
+}
 
-/** Names of all members that stand for counts. */
-export const USAGE_NAMES: readonly string[] = [...new Set(COUNTS.map(nameOf))]
+/** Derives the table of a list of at most 31 formats. */
+export function tableOf(formats: readonly Format[]): FormatTable {
+  const names = [...new Set(formats.flatMap(({ usage }) => usage.counts).map(nameOf))]
+  const kept = formats.flatMap((format) => format.kept ?? [])
+  const read = formats.flatMap(({ stored, usage }) => [...(stored?.paths ?? []), ...usage.paths])
+  const paths = pathsOf(
+    [...read, ...kept.flatMap(keptPaths)],
+    kept.map(({ event }) => event),
+  )
+  return {
+    formats,
+    paths,
+    lookers: [...paths.slots.keys()].map((path) =>
+      formats.reduce((bits, { usage }, index) => bits | (usage.paths.includes(path) ? 1 << index : 0), 0),
+    ),
+    markers: markersOf(names).map((marker) => Buffer.from(marker)),
+    names,
+    headers: formats.flatMap(({ headers }) => Object.values(headers ?? {})),
+  }
+}
 
-/** Every place in a document that anything looks at. `response`: OpenAI's last event repeats the whole response. */
-export const PATHS = pathsOf(
-  [...STORED_PATHS, ...ANSWER_PATHS, ...FORMATS.flatMap((format) => format.paths)],
-  'response',
-)
+/** A count whose name has none of the common texts is a marker itself. */
+function markersOf(names: readonly string[]): readonly string[] {
+  return [...COMMON, ...names.filter((name) => !COMMON.some((marker) => name.includes(marker)))]
+}
+
+/** The name of the member at the end of a path. */
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1)
+}
+
+function keptPaths({ event, names }: KeptAnswer): string[] {
+  return ['', `${event}.`].flatMap((place) => names.map((name) => `${place}${name}`))
+}
+
+export const TABLE: FormatTable = tableOf(FORMATS)

@@ -1,4 +1,4 @@
-import { codings, decode, isDecodable, signature } from '../../usage/encoding.ts'
+import { codings, decode, isDecodable, signature } from '../../usage/framing/encoding.ts'
 import { type Answer, answerOf } from './answers.ts'
 import { LOOKED_AT, type Sample } from './sample.ts'
 import { type Prompt, promptOf } from './texts.ts'

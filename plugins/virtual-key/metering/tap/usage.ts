@@ -1,5 +1,5 @@
 import type { Uncounted } from '../../telemetry/metrics.ts'
-import { type Answer, type Usage, UsageReader } from '../../usage/index.ts'
+import { type Answer, inspectUsage, type Usage } from '../../usage/index.ts'
 import type { Tapped } from './tapped.ts'
 
 /** What a tapped response reports. */
@@ -11,12 +11,6 @@ export interface TappedUsage {
 }
 
 export function tappedUsage({ hints, head, tail, ended }: Tapped): TappedUsage {
-  const reader = new UsageReader(hints)
-  reader.feed(head)
-  if (tail !== undefined) {
-    reader.gap()
-    reader.feed(tail)
-  }
-  const { usage, reason, answer } = reader.inspect()
+  const { usage, reason, answer } = inspectUsage(tail ? { head, tail } : head, hints)
   return { reported: usage ?? (ended ? reason : 'cut_off'), answer }
 }

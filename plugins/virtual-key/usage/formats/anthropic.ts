@@ -1,12 +1,19 @@
+import { usageOf } from '../counts.ts'
 import type { Format } from '../format.ts'
 import { firstOf, reportAt, reportIf } from '../format.ts'
 
-export const ANTHROPIC_NAMES = {
+const NAMES = {
   prompt: 'input_tokens',
   cacheWrite: 'cache_creation_input_tokens',
   cacheRead: 'cache_read_input_tokens',
   completion: 'output_tokens',
 }
+
+const TOP = reportAt('usage', NAMES)
+const EACH = reportAt('usage.iterations[]', NAMES)
+
+/** Who states a total in OpenAI's way has added everything up. */
+const TOTAL = 'usage.total_tokens'
 
 /**
  * Anthropic Messages (also on Vertex, Azure and Bedrock). No total is stated and `input_tokens` excludes both cache
@@ -15,16 +22,44 @@ export const ANTHROPIC_NAMES = {
  */
 export const anthropic: Format = {
   name: 'anthropic',
-  ...firstOf(
-    reportIf(
-      ['type'],
-      (facts) => facts.get('type') === 'message_start',
-      reportAt('message.usage', ANTHROPIC_NAMES),
-    ),
-    reportIf(
-      ['usage.total_tokens'],
-      (facts) => facts.get('usage.total_tokens') === undefined,
-      reportAt('usage', ANTHROPIC_NAMES),
-    ),
+  usage: firstOf(
+    reportIf(['type'], (facts) => facts.get('type') === 'message_start', reportAt('message.usage', NAMES)),
+    reportIf([TOTAL], (facts) => facts.get(TOTAL) === undefined, TOP),
   ),
+  answer: {
+    text: ['text', 'partial_json', 'thinking', 'completion'],
+    objects: ['input'],
+    sealed: ['signature'],
+    call: /"type"\s*:\s*"(?:server_|mcp_)?tool_use"/,
+    marks: ['stop_reason', 'completion'],
+  },
+  request: {
+    text: ['content', 'text', 'prompt', 'system'],
+    input: ['input', 'thinking'],
+    schemas: ['tools', 'output_format'],
+    turns: ['messages'],
+    media: ['url', 'data'],
+  },
+  bounds: { path: /\/messages\/*$/, most: ['max_tokens'] },
+  free: ['/count_tokens', '/batches', '/files', '/cancel'],
+}
+
+/**
+ * What Anthropic's models sampled for one answer, each time with usage of its own: before a compaction, by an advisor, by a model
+ * that another one stood in for. The top level leaves some of these out ("To calculate total tokens consumed and billed for a
+ * request, sum across all entries in the `usage.iterations` array", platform.claude.com, Compaction, Understanding usage), so that
+ * the sum counts wherever it is the larger one. Bedrock's own metrics, which know nothing of iterations, come after it.
+ */
+export const anthropicIterations: Format = {
+  name: 'anthropic-iterations',
+  usage: reportIf([TOTAL], (facts) => facts.get(TOTAL) === undefined, {
+    paths: [...TOP.paths, ...EACH.paths],
+    counts: EACH.counts,
+    read: (facts) => {
+      const each = EACH.read(facts)
+      const top = TOP.read(facts)
+      const used = (each && usageOf(each)?.totalTokens) ?? 0
+      return used > ((top && usageOf(top)?.totalTokens) ?? 0) ? each : undefined
+    },
+  }),
 }

@@ -15,11 +15,20 @@ const OLD_NAMES = { prompt: 'prompt_tokens', completion: 'response_tokens', tota
  */
 export const cohere: Format = {
   name: 'cohere',
-  ...firstOf(
+  usage: firstOf(
     ...PLACES.flatMap((place) => [
       reportAt(`${place}.tokens`, NAMES),
       reportAt(`${place}.billed_units`, NAMES),
     ]),
     ...OLD_PLACES.map((place) => reportAt(place, OLD_NAMES)),
   ),
+  answer: { text: ['text', 'arguments'], marks: ['generations', 'finish_reason', 'embeddings'] },
+  request: {
+    text: ['content', 'text', 'prompt'],
+    input: ['message', 'query', 'documents', 'texts'],
+    schemas: ['tools'],
+    turns: ['messages'],
+    media: ['images', 'url'],
+  },
+  bounds: { most: ['max_tokens'] },
 }

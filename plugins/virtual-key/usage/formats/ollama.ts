@@ -1,10 +1,23 @@
 import type { Format } from '../format.ts'
 import { reportAt, reportIf } from '../format.ts'
 
-const NAMES = { prompt: 'prompt_eval_count', completion: 'eval_count' }
+const REPORT = reportAt('', { prompt: 'prompt_eval_count', completion: 'eval_count' })
 
 /** Ollama's own API: the object with `done: true`. A prompt count that is zero or cached is absent (api/types.go, omitempty). */
 export const ollama: Format = {
   name: 'ollama',
-  ...reportIf(['done'], (facts) => facts.get('done') !== false, reportAt('', NAMES)),
+  usage: reportIf(['done'], (facts) => facts.get('done') !== false, REPORT),
+  answer: {
+    text: ['content', 'response', 'thinking'],
+    objects: ['arguments'],
+    marks: ['done_reason', 'embedding', 'embeddings'],
+  },
+  request: {
+    text: ['content', 'prompt', 'system'],
+    input: ['input', 'suffix'],
+    schemas: ['tools'],
+    turns: ['messages'],
+    media: ['images'],
+  },
+  bounds: { path: /\/api\/(chat|generate)\/*$/, most: ['options.num_predict'] },
 }

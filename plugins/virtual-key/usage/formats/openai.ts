@@ -1,11 +1,23 @@
 import type { Format } from '../format.ts'
-import { firstOf, reportAt, reportIf } from '../format.ts'
+import { firstOf, type Report, reportAt, reportIf, startsAs } from '../format.ts'
 import type { Facts } from '../json/facts.ts'
 
-const NAMES = { prompt: 'prompt_tokens', completion: 'completion_tokens', total: 'total_tokens' }
+const COMPLETION_NAMES = { prompt: 'prompt_tokens', completion: 'completion_tokens', total: 'total_tokens' }
+const RESPONSE_NAMES = { prompt: 'input_tokens', completion: 'output_tokens', total: 'total_tokens' }
 
 /** Other APIs share the name of the total. */
 const OTHERS = ['usage.input_tokens', 'usage.output_tokens']
+
+function isOwn(facts: Facts): boolean {
+  const named = facts.get('usage.prompt_tokens') ?? facts.get('usage.completion_tokens')
+  return named !== undefined || OTHERS.every((path) => facts.get(path) === undefined)
+}
+
+/**
+ * `batch`: the sum over many earlier requests, given again at each poll. `thread.run.step`: a part of its run, which
+ * reports the whole.
+ */
+const STORED = new Set(['batch', 'thread.run.step'])
 
 /**
  * OpenAI chat completions, completions, embeddings and thread runs, and what is shaped like them: Azure, Groq, Mistral,
@@ -15,11 +27,77 @@ const OTHERS = ['usage.input_tokens', 'usage.output_tokens']
  */
 export const openai: Format = {
   name: 'openai',
+  usage: firstOf(
+    reportIf(OTHERS, isOwn, reportAt('usage', COMPLETION_NAMES)),
+    reportAt('x_groq.usage', COMPLETION_NAMES),
+  ),
   statesTotal: true,
-  ...firstOf(reportIf(OTHERS, isOwn, reportAt('usage', NAMES)), reportAt('x_groq.usage', NAMES)),
+  stored: { paths: ['object'], holds: (facts) => STORED.has(String(facts.get('object'))) },
+  answer: {
+    text: ['content', 'text', 'arguments', 'reasoning_content', 'reasoning', 'refusal', 'transcript'],
+    call: /"function"\s*:\s*\{[^{}]*"name"\s*:\s*"[^"]/,
+    marks: ['choices', 'finish_reason', 'embedding'],
+    // The o series, and gpt-5 and later but for those named chat; their streams report usage only when asked. Other vendors' thinking
+    // models show their thoughts, or report usage in every stream. Recorded answers took 64 tokens in the middle, and one in fifteen
+    // took more than 256. Source: OpenAI's model pages and its guide to reasoning models.
+    unseen: { model: /(?:[\w.:-]+\/)*(?:o\d|gpt-(?:[5-9]|\d\d))(?![\w.-]*chat)[\w.:-]*/, tokens: 256 },
+  },
+  request: {
+    text: ['content', 'text', 'prompt', 'instructions'],
+    input: ['input', 'arguments', 'suffix', 'description'],
+    schemas: ['tools', 'functions', 'response_format'],
+    turns: ['messages'],
+    tokens: ['prompt'],
+    media: ['url', 'image_url', 'data', 'file_data'],
+  },
+  bounds: {
+    path: /\/completions\/*$/,
+    most: ['max_tokens', 'max_completion_tokens'],
+    answers: ['n', 'best_of'],
+  },
+  free: ['/moderations', '/files', '/uploads', '/batches', '/vector_stores', '/cancel'],
 }
 
-function isOwn(facts: Facts): boolean {
-  const named = facts.get('usage.prompt_tokens') ?? facts.get('usage.completion_tokens')
-  return named !== undefined || OTHERS.every((path) => facts.get(path) === undefined)
+/**
+ * OpenAI Responses (also Azure, xAI, DeepSeek, OpenRouter, LM Studio, Bedrock Mantle), images and transcriptions: the
+ * total is always stated, which tells these from Anthropic's. In a stream, usage is in the terminal `response.*` event.
+ */
+export const responses: Format = {
+  name: 'openai-responses',
+  usage: firstOf(
+    reportIf(['type'], (facts) => startsAs(facts, 'type', 'response.'), stated('response.usage')),
+    stated('usage'),
+  ),
+  // API reference, The response object.
+  kept: {
+    event: 'response',
+    names: ['object', 'id', 'background'],
+    read: (member) => {
+      const id = member('id')
+      if (member('object') !== 'response' || typeof id !== 'string') return undefined
+      return { id, background: member('background') === true }
+    },
+  },
+  answer: {
+    text: ['text', 'arguments', 'refusal', 'transcript'],
+    pieces: ['delta'],
+    call: /"type"\s*:\s*"function_call"/,
+  },
+  request: {
+    text: ['content', 'text', 'instructions'],
+    input: ['input', 'arguments', 'output'],
+    schemas: ['tools'],
+    turns: ['input'],
+    media: ['image_url', 'file_data'],
+  },
+  bounds: { path: /\/responses\/*$/, most: ['max_output_tokens'] },
+  free: ['/input_tokens', '/cancel'],
+}
+
+function stated(place: string): Report {
+  return reportIf(
+    [],
+    (facts) => facts.get(`${place}.total_tokens`) !== undefined,
+    reportAt(place, RESPONSE_NAMES),
+  )
 }

@@ -1,9 +1,10 @@
 import type { Format } from '../format.ts'
 import { reportAt } from '../format.ts'
 
-const NAMES = { prompt: 'results[].input_token_count', completion: 'results[].generated_token_count' }
-
-const REPORT = reportAt('', NAMES)
+const REPORT = reportAt('', {
+  prompt: 'results[].input_token_count',
+  completion: 'results[].generated_token_count',
+})
 
 /**
  * IBM watsonx text generation. Streamed: the input count stands in the first event and is 0 in all later ones, which
@@ -11,12 +12,16 @@ const REPORT = reportAt('', NAMES)
  */
 export const watsonx: Format = {
   name: 'watsonx',
-  paths: REPORT.paths,
-  counts: REPORT.counts,
-  read: (facts) => {
-    const counts = REPORT.read(facts)
-    return counts?.prompt === 0 && counts.completion !== undefined
-      ? { completion: counts.completion }
-      : counts
+  usage: {
+    ...REPORT,
+    read: (facts) => {
+      const counts = REPORT.read(facts)
+      return counts?.prompt === 0 && counts.completion !== undefined
+        ? { completion: counts.completion }
+        : counts
+    },
   },
+  answer: { text: ['generated_text'], marks: ['generated_text', 'stop_reason'] },
+  request: { input: ['input'] },
+  bounds: { most: ['parameters.max_new_tokens'] },
 }

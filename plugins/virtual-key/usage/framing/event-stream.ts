@@ -1,10 +1,6 @@
+import { crc32 } from 'node:zlib'
 import { QUOTE } from '../json/bytes.ts'
-import { Chunk } from '../json/chunk.ts'
-import type { JsonDocument } from '../json/document.ts'
-import type { Frame } from './frame.ts'
-import { claimedLength, PRELUDE, preludeHolds, readFrame } from './frame.ts'
-import type { Framing } from './framing.ts'
-import { Pending } from './pending.ts'
+import type { Documents } from '../json/documents.ts'
 
 /**
  * After so many broken frames the rest is given up. A cut body has one; each may cost a checksum over the largest
@@ -15,41 +11,43 @@ const BROKEN_MAX = 8
 /** Likewise for the places between frames that look like the start of one until their checksum is taken. */
 const FALSE_STARTS_MAX = 100_000
 
+/** Whether the bytes start with a frame of an AWS event stream. */
+export function isEventStream(bytes: Buffer): boolean {
+  return bytes.length >= PRELUDE && claimedLength(bytes, 0) !== undefined && preludeHolds(bytes, 0)
+}
+
 /**
  * AWS event stream: one JSON document in each frame. Bedrock's InvokeModelWithResponseStream wraps the model's own
  * JSON in base64 (`{"bytes":"…"}`, event type `chunk`). After a broken frame reading goes on at the next one.
  */
-export class EventStream implements Framing {
-  private readonly document: JsonDocument
-  private readonly pending = new Pending()
+export class EventStream {
+  private readonly documents: Documents
   private broken = 0
   private falseStarts = 0
-  /** No frame started at the last position that was tried. */
-  private lost = false
 
-  constructor(document: JsonDocument) {
-    this.document = document
+  constructor(documents: Documents) {
+    this.documents = documents
   }
 
-  feed(chunk: Chunk): void {
-    if (this.hopeless) return
-    const bytes = this.pending.with(chunk.bytes)
-    this.pending.keep(bytes, this.frames(bytes, false))
+  /**
+   * @param from position of the first frame
+   * @param tail the body's end, where its middle is missing
+   * @returns false where a frame is broken or its end is missing
+   */
+  read(body: Buffer, from: number, tail?: Buffer): boolean {
+    const end = this.frames(body, from, tail === undefined, false)
+    if (tail === undefined) return end === body.length && this.broken === 0
+    return this.frames(tail, 0, true, true) === tail.length && this.broken === 0
   }
 
-  gap(): void {
-    this.pending.clear()
-    this.lost = true
-  }
-
-  end(): boolean {
-    const rest = this.pending.bytes
-    return this.frames(rest, true) === rest.length && this.broken === 0
-  }
-
-  /** Reads all whole frames; returns where the first incomplete one starts. */
-  private frames(bytes: Buffer, last: boolean): number {
-    let at = 0
+  /**
+   * Reads the frames. @param last the bytes are the body's end @param torn the beginning of the first frame is missing
+   * @returns where the first frame starts whose end is missing
+   */
+  private frames(bytes: Buffer, from: number, last: boolean, torn: boolean): number {
+    let at = from
+    /** No frame started at the last position that was tried. */
+    let lost = torn
     while (at + PRELUDE <= bytes.length && !this.hopeless) {
       const length = this.lengthAt(bytes, at)
       if (length !== undefined && at + length > bytes.length && !last) break
@@ -58,8 +56,8 @@ export class EventStream implements Framing {
         if (frame.messageType === 'event') this.event(frame)
         at += length
       } else at++
-      if (!frame && (length !== undefined || !this.lost)) this.broken++
-      this.lost = !frame
+      if (!frame && (length !== undefined || !lost)) this.broken++
+      lost = !frame
     }
     return at
   }
@@ -77,10 +75,79 @@ export class EventStream implements Framing {
 
   private event(frame: Frame): void {
     const json = frame.eventType === 'chunk' ? unwrapped(frame.payload) : frame.payload
-    if (!this.document.markers.some((marker) => json.includes(marker))) return
-    this.document.feed(new Chunk(json), 0, json.length)
-    this.document.end()
+    if (!this.documents.markers.some((marker) => json.includes(marker))) return
+    this.documents.only(json)
   }
+}
+
+/** Sizes in bytes (AWS event stream encoding; "smithy-eventstream" has the same limits). */
+const PRELUDE = 12
+const CRC = 4
+const HEADERS_MAX = 128 * 1024
+/** Also bounds what a stream can make this process keep while a frame is incomplete. */
+const FRAME_MAX = 16 * 1024 * 1024
+
+/** Bytes of each header value type but the two with a length of their own; index: type (0 true, 1 false, 2 byte, …). */
+const FIXED = [0, 0, 1, 2, 4, 8, -1, -1, 8, 16]
+const STRING_TYPE = 7
+
+/** One frame of `application/vnd.amazon.eventstream`. */
+interface Frame {
+  readonly eventType: string | undefined
+  /** `event`, or `exception` and `error` for failures in the middle of a stream. */
+  readonly messageType: string | undefined
+  readonly payload: Buffer
+}
+
+/**
+ * Length in bytes that a frame starting at `at` would have: total length u32, headers length u32 (big endian), both
+ * within the limits; undefined when these bytes cannot start a frame. Needs PRELUDE bytes.
+ */
+function claimedLength(bytes: Buffer, at: number): number | undefined {
+  if (bytes[at] !== 0 && bytes[at] !== 1) return undefined
+  const length = bytes.readUInt32BE(at)
+  const headers = bytes.readUInt32BE(at + 4)
+  const possible = length <= FRAME_MAX && headers <= HEADERS_MAX && length >= PRELUDE + headers + CRC
+  return possible ? length : undefined
+}
+
+/** Whether the prelude's CRC-32, over the two lengths, is right. */
+function preludeHolds(bytes: Buffer, at: number): boolean {
+  return crc32(bytes.subarray(at, at + 8)) === bytes.readUInt32BE(at + 8)
+}
+
+/** The frame in exactly these bytes; undefined when its end is missing, or its checksum or headers are wrong. */
+function readFrame(bytes: Buffer): Frame | undefined {
+  if (bytes.readUInt32BE(0) !== bytes.length) return undefined
+  const body = bytes.subarray(0, bytes.length - CRC)
+  if (crc32(body) !== bytes.readUInt32BE(body.length)) return undefined
+  const headersEnd = PRELUDE + body.readUInt32BE(4)
+  const headers = readHeaders(body.subarray(PRELUDE, headersEnd))
+  if (!headers) return undefined
+  return {
+    eventType: headers.get(':event-type'),
+    messageType: headers.get(':message-type'),
+    payload: body.subarray(headersEnd),
+  }
+}
+
+/** Headers whose value is a string, by name; undefined when they do not fill exactly these bytes. */
+function readHeaders(bytes: Buffer): Map<string, string> | undefined {
+  const headers = new Map<string, string>()
+  let at = 0
+  while (at < bytes.length) {
+    const nameEnd = at + 1 + (bytes[at] as number)
+    const type = bytes[nameEnd] ?? FIXED.length
+    const fixed = FIXED[type]
+    if (fixed === undefined || nameEnd + 3 > bytes.length + (fixed < 0 ? 0 : 2)) return undefined
+    const valueAt = nameEnd + 1 + (fixed < 0 ? 2 : 0)
+    const valueEnd = valueAt + (fixed < 0 ? bytes.readUInt16BE(nameEnd + 1) : fixed)
+    if (type === STRING_TYPE) {
+      headers.set(bytes.toString('utf8', at + 1, nameEnd), bytes.toString('utf8', valueAt, valueEnd))
+    }
+    at = valueEnd
+  }
+  return at === bytes.length ? headers : undefined
 }
 
 /** How Bedrock begins the payload of each chunk. */

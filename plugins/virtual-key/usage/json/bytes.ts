@@ -1,4 +1,4 @@
-/** The bytes that JSON's grammar names (RFC 8259, 2). */
+/** The bytes that JSON's grammar names (RFC 8259, 2), and those that end a line. */
 export const QUOTE = 0x22
 export const COMMA = 0x2c
 export const COLON = 0x3a
@@ -7,6 +7,8 @@ export const OPEN_ARRAY = 0x5b
 export const CLOSE_ARRAY = 0x5d
 export const OPEN_OBJECT = 0x7b
 export const CLOSE_OBJECT = 0x7d
+export const LF = 0x0a
+export const CR = 0x0d
 
 /** What a byte can be outside of a string. `WORD`: a byte of a number or of true, false, null (NaN and Infinity occur). */
 export const ILLEGAL = 0
@@ -28,4 +30,20 @@ for (const [kind, bytes] of [
   [STRING, '"'],
 ] as const) {
   for (const byte of Buffer.from(bytes)) KIND[byte] = kind
+}
+
+/** Position of the first byte at or after `from` that is no white space; else `end`. */
+export function afterSpace(bytes: Uint8Array, from: number, end = bytes.length): number {
+  let at = from
+  while (at < end && KIND[bytes[at] as number] === SPACE) at++
+  return at
+}
+
+const MARK = Buffer.from('\uFEFF')
+
+/** Number of bytes to leave out at the start of a body: byte order mark, and blank lines sent to keep it alive. */
+export function leading(bytes: Buffer): number {
+  let at = afterSpace(bytes, 0)
+  while (bytes.subarray(at, at + MARK.length).equals(MARK)) at = afterSpace(bytes, at + MARK.length)
+  return at
 }

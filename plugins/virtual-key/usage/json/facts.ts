@@ -6,8 +6,6 @@ export type Fact = number | string | boolean
 /** What was found in one JSON document: path → scalar. Strings are cut at 256 bytes: they only tell formats apart. */
 export interface Facts {
   get(path: string): Fact | undefined
-  /** The paths of what was found, in the order of the document. */
-  paths(): string[]
 }
 
 /** Facts that are collected in one document after the other. Held by a number for each path, since this runs per event. */
@@ -21,16 +19,18 @@ export class FactSheet implements Facts {
   /** `slots`: path → its number, counted from 0. */
   constructor(slots: ReadonlyMap<string, number>) {
     this.slots = slots
-    this.values = Array.from({ length: slots.size }, () => undefined)
+    this.values = new Array(slots.size).fill(undefined)
   }
 
   get(path: string): Fact | undefined {
     return this.values[this.slots.get(path) ?? -1]
   }
 
-  paths(): string[] {
-    const names = [...this.slots.keys()]
-    return this.order.slice(0, this.count).map((slot) => names[slot] as string)
+  /** All bits of the paths of what was found. @param bits by the paths' numbers */
+  bitsOf(bits: readonly number[]): number {
+    let all = 0
+    for (let at = 0; at < this.count; at++) all |= bits[this.order[at] as number] ?? 0
+    return all
   }
 
   clear(): void {

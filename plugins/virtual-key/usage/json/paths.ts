@@ -17,12 +17,12 @@ export interface Paths {
   readonly root: PathNode
   /** Path → its number, counted from 0. */
   readonly slots: ReadonlyMap<string, number>
-  /** The object below the document that can be so large that its name is cut out while its end is there. */
-  readonly large: PathNode | undefined
+  /** The objects below the document that can be so large that their name is cut out while their end is there. */
+  readonly large: readonly PathNode[]
 }
 
-/** The paths, and the name of the large object among their first steps. */
-export function pathsOf(paths: Iterable<string>, large: string): Paths {
+/** @param large names of large objects among the first steps of the paths */
+export function pathsOf(paths: Iterable<string>, large: readonly string[] = []): Paths {
   const root = node('', false)
   const slots = new Map<string, number>()
   for (const path of new Set(paths)) {
@@ -31,8 +31,7 @@ export function pathsOf(paths: Iterable<string>, large: string): Paths {
     at.slot = slots.size
     slots.set(path, at.slot)
   }
-  const name = Buffer.from(large)
-  return { root, slots, large: memberOf(root, name, 0, name.length) }
+  return { root, slots, large: large.map((name) => descend(root, name)) }
 }
 
 /** The member of interest whose name these bytes are. */

@@ -1,6 +1,4 @@
 import {
-  BACKSLASH,
-  CLOSE,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
   COLON,
@@ -14,238 +12,221 @@ import {
   STRING,
   WORD,
 } from './bytes.ts'
-import { Capture } from './capture.ts'
-import type { Chunk } from './chunk.ts'
-import type { Fact } from './facts.ts'
-import { FactSheet } from './facts.ts'
-import { Inside } from './inside.ts'
-import { literalOf } from './literal.ts'
-import { members } from './members.ts'
-import type { PathNode, Paths } from './paths.ts'
-import { memberOf } from './paths.ts'
-import { Skip } from './skip.ts'
-import { Texts } from './texts.ts'
+import { type Fact, FactSheet } from './facts.ts'
+import { memberOf, type PathNode, type Paths } from './paths.ts'
+import { Haystack, skip, stringEnd } from './search.ts'
 
-/** What the next byte belongs to. */
-const VALUE = 0
-const NAME = 1
-const IN_NAME = 2
-const AFTER_NAME = 3
-const IN_SKIP = 4
-const IN_WORD = 5
-const IN_TEXT = 6
-const AFTER_VALUE = 7
-const DONE = 8
-const BROKEN = 9
+/** Integers of so many digits are safe, and need no parser. */
+const DIGITS = 15
+
+/** Longest literal that is looked at, in bytes; no count is longer. */
+const LITERAL_MAX = 256
+
+/** Longest string that is looked at, in bytes; what is longer is cut there. */
+const TEXT_MAX = 256
+
+/** Texts kept for the next time. */
+const KEPT_MAX = 16
+
+const NOTHING = new Haystack(Buffer.alloc(0))
 
 /**
- * Reads the scalars of interest out of one JSON document without building the rest of it. The bytes may come in
- * pieces of any size: all state is a few numbers and the open containers of interest.
+ * Reads the scalars of interest out of JSON documents without building the rest of them. Calls are nested only as deep as the paths of
+ * interest. Positions that are returned negative, ~p, say that the bytes stop to be JSON at p; p = end: the rest is missing.
  */
 export class Scan {
-  /** Reused for the next document. */
+  /** What was found in the document, or in its last element where it is an array of documents. */
   readonly facts: FactSheet
-  /** An opening bracket was read. */
-  begun = false
   /** The last object of interest that was opened directly below the document. */
   parent: PathNode | undefined
-
   private readonly root: PathNode
   private readonly element: (facts: FactSheet) => void
-  private readonly capture = new Capture()
   private readonly texts = new Texts()
-  private readonly skip = new Skip()
-  private readonly inside = new Inside()
-  private state = VALUE
-  /** What the next value is, where it is of interest. */
-  private target: PathNode | undefined
-  private escaped = false
+  private haystack = NOTHING
+  private end = 0
 
-  /** `element` receives the facts of each element of a document that is an array; those of an object stay in `facts`. */
+  /** @param element receives the facts of each element of a document that is an array. They are its to read, not to keep. */
   constructor({ root, slots }: Paths, element: (facts: FactSheet) => void) {
     this.root = root
     this.facts = new FactSheet(slots)
     this.element = element
-    this.target = root
   }
 
-  /** The document is whole. */
-  get done(): boolean {
-    return this.state === DONE
+  /** Reads the document at `from`, where no white space stands. */
+  document(haystack: Haystack, from: number, end: number): number {
+    this.begin(haystack, end)
+    const first = haystack.bytes[from]
+    if (first === OPEN_OBJECT) return this.members(this.root, from + 1)
+    return first === OPEN_ARRAY ? this.list(from + 1) : ~from
   }
 
-  get broken(): boolean {
-    return this.state === BROKEN
+  /** Reads the rest of a document from where a name is expected in its root object, or in the member `parent` of that. */
+  rest(haystack: Haystack, from: number, end: number, parent?: PathNode): number {
+    this.begin(haystack, end)
+    if (parent === undefined) return this.members(this.root, from)
+    const after = this.members(parent, from)
+    if (after < 0) return after
+    const at = this.space(after)
+    if (at === end) return ~end
+    if (this.haystack.bytes[at] === CLOSE_OBJECT) return at + 1
+    return this.haystack.bytes[at] === COMMA ? this.members(this.root, at + 1) : ~at
   }
 
-  /** A document has begun and is neither whole nor broken. */
-  get open(): boolean {
-    return this.inside.level > 0 && this.state !== BROKEN
-  }
-
-  /** Starts anew, before a document, or inside of its root object and of a member of it, where a name is expected. */
-  restart(inside: readonly PathNode[] = []): void {
-    this.inside.clear()
-    this.state = VALUE
-    this.target = this.root
-    for (const node of inside) this.enter(node, false)
+  private begin(haystack: Haystack, end: number): void {
+    this.haystack = haystack
+    this.end = end
     this.facts.clear()
     this.parent = undefined
-    this.begun = inside.length > 0
-    this.escaped = false
   }
 
-  /** A line ended inside of the document, which JSON allows between tokens only. */
-  newline(): void {
-    if (this.state === IN_NAME || this.state === IN_TEXT) this.state = BROKEN
-    else if (this.state === IN_SKIP && this.skip.inString) this.state = BROKEN
-    else if (this.state === IN_WORD) this.endWord()
-  }
-
-  /** Reads up to `end`; returns the position of the first byte that is not part of the document, else `end`. */
-  run(chunk: Chunk, from: number, end: number): number {
-    const { bytes } = chunk
+  /** Where a name is expected, or the end of an object. */
+  private members(node: PathNode, from: number): number {
+    const { haystack, end } = this
+    const { bytes } = haystack
     let at = from
-    while (at < end) {
-      if (this.state === IN_SKIP) at = this.skipped(chunk, at, end)
-      else if (this.state === IN_NAME || this.state === IN_TEXT) at = this.string(bytes, at, end)
-      else if (this.state === IN_WORD) at = this.word(bytes, at, end)
-      else {
-        const byte = bytes[at] as number
-        if (KIND[byte] === SPACE) at++
-        else if (this.state >= DONE) return at
-        else if (this.state === NAME && byte === QUOTE) at = this.name(bytes, at, end)
-        else {
-          this.structure(byte)
-          if (this.state !== IN_WORD) at++
-        }
+    for (;;) {
+      while (at < end && KIND[bytes[at] as number] === SPACE) at++
+      if (at >= end) return ~end
+      if (bytes[at] === CLOSE_OBJECT) return at + 1
+      if (bytes[at] !== QUOTE) return ~at
+      const nameEnd = stringEnd(haystack, at + 1, end)
+      if (nameEnd < 0) return nameEnd
+      const member = memberOf(node, bytes, at + 1, nameEnd)
+      at = nameEnd + 1
+      if (bytes[at] !== COLON || at >= end) {
+        at = this.space(at)
+        if (at === end || bytes[at] !== COLON) return ~at
       }
+      at = this.value(member, at + 1, node === this.root)
+      if (at < 0) return at
+      if (bytes[at] !== COMMA || at >= end) {
+        at = this.space(at)
+        if (at === end) return ~end
+        if (bytes[at] === CLOSE_OBJECT) return at + 1
+        if (bytes[at] !== COMMA) return ~at
+      }
+      at++
     }
-    return at
   }
 
-  private skipped(chunk: Chunk, from: number, end: number): number {
-    const at = this.skip.run(chunk, from, end)
-    if (this.skip.done) this.state = AFTER_VALUE
-    else if (this.skip.broken) this.state = BROKEN
-    return at
-  }
-
-  private string(bytes: Buffer, from: number, end: number): number {
-    let { escaped } = this
-    let at = from
-    for (; at < end; at++) {
-      const byte = bytes[at]
-      if (escaped) escaped = false
-      else if (byte === QUOTE) break
-      else escaped = byte === BACKSLASH
+  /** The elements of a document that is an array: those that are objects are documents of their own. */
+  private list(from: number): number {
+    let at = this.space(from)
+    for (;;) {
+      const { bytes } = this.haystack
+      if (bytes[at] === CLOSE_ARRAY && at < this.end) return at + 1
+      const isDocument = bytes[at] === OPEN_OBJECT && at < this.end
+      at = isDocument ? this.members(this.root, at + 1) : this.value(undefined, at, false)
+      if (at < 0) return at
+      if (isDocument) {
+        this.element(this.facts)
+        this.facts.clear()
+      }
+      at = this.next(at)
+      if (at < 0) return at
     }
-    this.escaped = escaped
-    const { capture } = this
-    capture.take(bytes, from, at)
-    if (at === end) return end
-    if (this.state === IN_TEXT) this.keep(this.texts.of(capture.bytes, 0, capture.kept))
-    else this.named(capture.bytes, 0, capture.kept)
-    return at + 1
   }
 
-  /** At the quote of a name. The fast ways are for members and names that are whole, which is almost every one. */
-  private name(bytes: Buffer, from: number, end: number): number {
-    const start = this.members(bytes, from, end)
-    if (start > from) return start
-    let at = from + 1
-    while (at < end && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at++
-    if (at < end && bytes[at] === QUOTE) {
-      this.named(bytes, from + 1, at)
-      return at + 1
+  /** The elements of an array of interest. */
+  private elements(node: PathNode, from: number): number {
+    let at = this.space(from)
+    for (;;) {
+      if (this.haystack.bytes[at] === CLOSE_ARRAY && at < this.end) return at + 1
+      at = this.value(node, at, false)
+      if (at >= 0) at = this.next(at)
+      if (at < 0) return at
     }
-    this.beginString(IN_NAME)
-    return from + 1
   }
 
-  private members(bytes: Buffer, from: number, end: number): number {
-    const { node } = this.inside
-    return node ? members(bytes, from, end, node, this.facts, this.texts) : from
+  /** After an element: where the next one starts, or its array's end. */
+  private next(from: number): number {
+    const at = this.space(from)
+    if (at === this.end) return ~at
+    const byte = this.haystack.bytes[at]
+    return byte === COMMA ? this.space(at + 1) : byte === CLOSE_ARRAY ? at : ~at
   }
 
-  private named(bytes: Uint8Array, from: number, to: number): void {
-    const { node } = this.inside
-    this.target = node && memberOf(node, bytes, from, to)
-    this.state = AFTER_NAME
-  }
-
-  private word(bytes: Buffer, from: number, end: number): number {
-    let at = from
-    while (at < end && KIND[bytes[at] as number] === WORD) at++
-    if (this.target?.slot !== undefined) this.capture.take(bytes, from, at)
-    if (at < end) this.endWord()
-    return at
-  }
-
-  private endWord(): void {
-    const { bytes, length } = this.capture
-    this.keep(this.target?.slot === undefined ? undefined : literalOf(bytes, 0, length))
-  }
-
-  private structure(byte: number): void {
-    if (this.state === AFTER_NAME) this.state = byte === COLON ? VALUE : BROKEN
-    else if (KIND[byte] === CLOSE) this.close(byte)
-    else if (this.state === AFTER_VALUE) {
-      const { isArray, node } = this.inside
-      this.state = byte !== COMMA ? BROKEN : isArray ? VALUE : NAME
-      if (isArray) this.target = node
-    } else if (this.state === VALUE) this.value(byte)
-    else this.state = BROKEN
-  }
-
-  private value(byte: number): void {
-    const { target } = this
-    const isRoot = this.inside.level === 0
+  /** @param top the value is a member of the document itself */
+  private value(node: PathNode | undefined, from: number, top: boolean): number {
+    const { haystack, end } = this
+    const { bytes } = haystack
+    const at = this.space(from)
+    if (at === end) return ~end
+    const byte = bytes[at] as number
     const kind = KIND[byte]
-    if (byte === OPEN_OBJECT && target && target.members.size > 0) {
-      if (this.inside.level === 1 && !this.inside.isArray) this.parent = target
-      this.enter(target, false)
-    } else if (byte === OPEN_ARRAY && (isRoot || target?.items)) this.enter(target?.items ?? this.root, true)
-    else if (isRoot) this.state = BROKEN
-    else if (kind === STRING && target?.slot !== undefined) this.beginString(IN_TEXT)
-    else if (kind === OPEN || kind === STRING) {
-      this.skip.begin(byte)
-      this.state = IN_SKIP
-    } else if (kind === WORD) {
-      this.capture.clear()
-      this.state = IN_WORD
-    } else this.state = BROKEN
-  }
-
-  private enter(node: PathNode, isArray: boolean): void {
-    this.inside.enter(node, isArray)
-    this.begun = true
-    this.target = node
-    this.state = isArray ? VALUE : NAME
-  }
-
-  private close(byte: number): void {
-    const { inside } = this
-    if (byte !== (inside.isArray ? CLOSE_ARRAY : CLOSE_OBJECT) || inside.level === 0) {
-      this.state = BROKEN
-      return
+    if (kind === WORD) {
+      let to = at + 1
+      while (to < end && KIND[bytes[to] as number] === WORD) to++
+      if (to === end) return ~end
+      if (node?.slot !== undefined) this.facts.put(node, literalOf(bytes, at, to))
+      return to
     }
-    inside.leave()
-    this.state = inside.level > 0 ? AFTER_VALUE : DONE
-    if (byte === CLOSE_OBJECT && inside.inList && inside.node === this.root) {
-      this.element(this.facts)
-      this.facts.clear()
+    if (kind === STRING) {
+      const to = stringEnd(haystack, at + 1, end)
+      if (to < 0) return to
+      if (node?.slot !== undefined) this.facts.put(node, this.texts.of(bytes, at + 1, to))
+      return to + 1
     }
+    if (byte === OPEN_OBJECT && node && node.members.size > 0) {
+      if (top) this.parent = node
+      return this.members(node, at + 1)
+    }
+    if (byte === OPEN_ARRAY && node?.items) return this.elements(node.items, at + 1)
+    return kind === OPEN ? skip(haystack, at, end) : ~at
   }
 
-  private beginString(state: number): void {
-    this.capture.clear()
-    this.escaped = false
-    this.state = state
+  private space(from: number): number {
+    const { end } = this
+    const { bytes } = this.haystack
+    let at = from
+    while (at < end && KIND[bytes[at] as number] === SPACE) at++
+    return at
   }
+}
 
-  private keep(value: Fact | undefined): void {
-    this.state = AFTER_VALUE
-    if (this.target) this.facts.put(this.target, value)
+/** The value of a number or literal; undefined for null and for what is neither. */
+function literalOf(bytes: Uint8Array, from: number, to: number): Fact | undefined {
+  return to - from > LITERAL_MAX ? undefined : (integerOf(bytes, from, to) ?? wordOf(bytes, from, to))
+}
+
+function integerOf(bytes: Uint8Array, from: number, to: number): number | undefined {
+  if (to - from > DIGITS) return undefined
+  let value = 0
+  for (let at = from; at < to; at++) {
+    const digit = (bytes[at] as number) - 0x30
+    if (digit < 0 || digit > 9) return undefined
+    value = value * 10 + digit
   }
+  return value
+}
+
+function wordOf(bytes: Uint8Array, from: number, to: number): Fact | undefined {
+  const text = String.fromCharCode(...bytes.subarray(from, to))
+  if (text === 'null') return undefined
+  if (text === 'true' || text === 'false') return text === 'true'
+  const value = Number(text)
+  return Number.isFinite(value) ? value : undefined
+}
+
+/** Makes strings of bytes. Those that tell formats apart recur in each event, so the first ones are kept. */
+class Texts {
+  private readonly kept = new Map<number, string>()
+
+  /** The bytes as Latin-1, without their escapes being resolved. */
+  of(bytes: Buffer, from: number, to: number): string {
+    const end = Math.min(to, from + TEXT_MAX)
+    const key =
+      end - from > 0 ? ((end - from) << 16) | ((bytes[from] as number) << 8) | (bytes[end - 1] as number) : 0
+    const known = this.kept.get(key)
+    if (known !== undefined && isText(known, bytes, from, end)) return known
+    const text = bytes.toString('latin1', from, end)
+    if (this.kept.size < KEPT_MAX) this.kept.set(key, text)
+    return text
+  }
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) !== bytes[from + at]) return false
+  return true
 }

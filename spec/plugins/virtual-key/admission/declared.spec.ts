@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { declaredMost } from '../../../../plugins/virtual-key/admission/declared.ts'
-import { leading } from '../../../../plugins/virtual-key/usage/framing/sniff.ts'
+import { leading } from '../../../../plugins/virtual-key/usage/json/bytes.ts'
 
 const DEFAULT = 1234
 

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Denial } from '../../../../plugins/virtual-key/admission/denial.ts'
 import { isCompletion, spliced, usageWish } from '../../../../plugins/virtual-key/request/include-usage.ts'
-import { leading } from '../../../../plugins/virtual-key/usage/framing/sniff.ts'
+import { leading } from '../../../../plugins/virtual-key/usage/json/bytes.ts'
 
 function withUsageAsked(request: Buffer): Buffer | Denial | undefined {
   const wish = usageWish({ bytes: request, open: leading(request) })

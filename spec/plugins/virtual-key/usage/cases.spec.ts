@@ -3,15 +3,11 @@ import { join } from 'node:path'
 import type { Hints } from '../../../../plugins/virtual-key/usage/index.ts'
 import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
 import type { Expected } from '../../../fixtures/usage/fixture.ts'
-import { randomPositions } from './random.ts'
-import { bytewise, expectUsage, readPieces, splitAt } from './reading.ts'
+import { amongEvents } from './among-events.ts'
+import { expectUsage } from './expected.ts'
 
 /** Recorded bodies, beside the project; clones elsewhere name the folder. */
 const FOLDER = join(process.env.VIRTUAL_KEY_SHARED ?? join(process.cwd(), '..', 'shared'), 'usage-cases')
-
-/** Larger bodies are cut at random instead of byte by byte, to keep the whole spec within seconds. In bytes. */
-const BYTEWISE_MAX = 40_000
-const RANDOM_CUTS = 8
 
 interface Case {
   readonly body?: string
@@ -46,11 +42,10 @@ describe('usage: recorded bodies', () => {
       }
       const expected = expectedOf(recorded)
       expectUsage(readUsage(body, hints), expected, 'whole')
-      if (body.length <= BYTEWISE_MAX)
-        expectUsage(readPieces(bytewise(body), hints), expected, 'byte by byte')
-      for (let seed = 0; seed < RANDOM_CUTS; seed++) {
-        const cuts = randomPositions(seed, body.length)
-        expectUsage(readPieces(splitAt(body, cuts), hints), expected, `random cuts, seed ${seed}`)
+      if (recorded.content_encoding !== undefined) return
+      for (const { how, whole, cut } of amongEvents(body)) {
+        expectUsage(readUsage(whole, hints), expected, `events without usage ${how}`)
+        expectUsage(readUsage(cut, hints), expected, `events without usage ${how}, their middle missing`)
       }
     })
   }

@@ -1,14 +1,15 @@
 import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
 import { fixtures } from '../../../fixtures/usage/fixtures.ts'
-import { bytewise, expectUsage, readPieces, splitAt } from './reading.ts'
+import { amongEvents } from './among-events.ts'
+import { expectUsage } from './expected.ts'
 
 describe('usage: every API', () => {
   for (const { name, body, hints, expected } of fixtures) {
     it(name, () => {
       expectUsage(readUsage(body, hints), expected, 'whole')
-      expectUsage(readPieces(bytewise(body), hints), expected, 'byte by byte')
-      for (let at = 0; at <= body.length; at++) {
-        expectUsage(readPieces(splitAt(body, [at]), hints), expected, `split at ${at}`)
+      for (const { how, whole, cut } of amongEvents(body)) {
+        expectUsage(readUsage(whole, hints), expected, `20 events without usage ${how}`)
+        expectUsage(readUsage(cut, hints), expected, `events without usage ${how}, their middle missing`)
       }
     })
   }

@@ -8,11 +8,3 @@ export function random(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
-
-/** Up to 20 positions within `length`, ascending. */
-export function randomPositions(seed: number, length: number): number[] {
-  const next = random(seed)
-  return Array.from({ length: Math.ceil(next() * 20) }, () => Math.floor(next() * length)).sort(
-    (a, b) => a - b,
-  )
-}

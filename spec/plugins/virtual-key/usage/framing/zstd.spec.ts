@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { isDecodable } from '../../../../plugins/virtual-key/usage/encoding.ts'
-import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
-import { unzstd } from '../../../../plugins/virtual-key/usage/zstd.ts'
-import { bytewise, expectUsage, readPieces } from './reading.ts'
+import { isDecodable } from '../../../../../plugins/virtual-key/usage/framing/encoding.ts'
+import { unzstd } from '../../../../../plugins/virtual-key/usage/framing/zstd.ts'
+import { readUsage } from '../../../../../plugins/virtual-key/usage/index.ts'
+import { expectUsage } from '../expected.ts'
 
 /** `{"usage":{"prompt_tokens":1,"total_tokens":1}}` as the reference encoder writes it. */
 const small = Buffer.from(
@@ -39,7 +39,6 @@ describe('usage: zstd', () => {
     expect(isDecodable('zstd')).to.equal(true)
     for (const hints of [{}, { contentEncoding: 'zstd' }]) {
       expectUsage(readUsage(small, hints), [1, undefined, 1], 'whole')
-      expectUsage(readPieces(bytewise(small), hints), [1, undefined, 1], 'byte by byte')
     }
   })
 

@@ -1,0 +1,23 @@
+import type { Format } from '../format.ts'
+import { reportAt, reportIf } from '../format.ts'
+
+/**
+ * Hugging Face Text Generation Inference, /generate and its stream's last event. Newer servers add the prompt's length
+ * to the stream; else only the header `x-prompt-tokens` has it (server.rs, compat_generate).
+ */
+export const tgi: Format = {
+  name: 'tgi',
+  usage: reportIf(
+    [],
+    (facts) => facts.get('details.generated_tokens') !== undefined,
+    reportAt('details', { prompt: 'input_length', completion: 'generated_tokens' }),
+  ),
+  headers: { prompt: 'x-prompt-tokens', completion: 'x-generated-tokens' },
+  answer: { text: ['generated_text'], marks: ['generated_text', 'finish_reason'] },
+  request: { input: ['inputs'] },
+  bounds: {
+    most: ['max_new_tokens', 'parameters.max_new_tokens'],
+    answers: ['parameters.num_return_sequences', 'parameters.best_of'],
+  },
+  free: ['/tokenize', '/detokenize'],
+}

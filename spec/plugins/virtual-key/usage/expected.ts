@@ -1,0 +1,8 @@
+import { expect } from 'chai'
+import type { Usage } from '../../../../plugins/virtual-key/usage/index.ts'
+import type { Expected } from '../../../fixtures/usage/fixture.ts'
+
+export function expectUsage(usage: Usage | undefined, expected: Expected, how: string): void {
+  const actual = usage && [usage.promptTokens, usage.completionTokens, usage.totalTokens]
+  expect(actual, how).to.deep.equal(expected)
+}
