@@ -8,7 +8,7 @@ import { signedHeaders, signingKey } from '../../plugins/virtual-key/outbox/sign
 import { isPrivate } from '../../plugins/virtual-key/outbox/target.ts'
 import { windowAt } from '../../plugins/virtual-key/policy/window.ts'
 import { outboxNames, partitionOf } from '../../plugins/virtual-key/redis/names.ts'
-import { examine } from '../../plugins/virtual-key/request/guard.ts'
+import { requestFacts } from '../../plugins/virtual-key/request/guard.ts'
 import { isObject, requestObject } from '../../plugins/virtual-key/request/request-object.ts'
 import { readUsage } from '../../plugins/virtual-key/usage/index.ts'
 import { alertJson, rfc3339 } from '../../schema/alert.ts'
@@ -75,7 +75,7 @@ Deno.test('decides windows, names, encodings, outcomes and the schema', () => {
   })
   assert.equal(partitionOf('foo'), 12182 % 16)
   assert.equal(outboxNames(3).retry, 'vk:{3}:retry')
-  assert.equal(examine({ 'accept-encoding': ['*'] }).acceptEncoding, 'identity')
+  assert.equal(requestFacts({ 'accept-encoding': ['*'] }).acceptEncoding, 'identity')
   const attempt = { at: 0, duration: 1, status: 503 }
   assert.deepEqual(outcomeOf({ attempt }, 1, SCHEDULE, 0.5), { state: 'retry', delay: 5000 })
   assert.ok(Schema.length > 10)
