@@ -21,7 +21,6 @@ import { budgetOf, percentNotes } from '../provisioning/percents.ts'
 import { carryOut } from '../provisioning/provisioning.ts'
 import { noRateLimitPlan, rateCounter, rateLimitPlan } from '../provisioning/rate-limit-plan.ts'
 import { readConsumer, readGateway } from '../provisioning/reading.ts'
-import { unknownKey } from './keys-list.ts'
 
 /** Without a registry a key's settings are in a plugin of its consumer. */
 const NOT_REGISTERED = '; vk keys create registers it, or without a registry changes what Kong has of it'
@@ -126,4 +125,8 @@ async function change(redis: Connection, id: string, changes: KeyChanges): Promi
   const written = await writeKey(redis, id, changes, 'update', Date.now())
   if (written === 'absent') throw unknownKey(id)
   return written === 'updated'
+}
+
+export function unknownKey(id: string): Failure {
+  return new Failure(`no key ${json(id)} is registered`)
 }

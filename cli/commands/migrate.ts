@@ -6,7 +6,7 @@ import { PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import { rfc3339 } from '../../schema/alert.ts'
 import type { CommandContext } from '../context.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
-import { count, throttled } from '../output/migrate-news.ts'
+import { count, throttled } from '../output/migration-progress.ts'
 import { table } from '../output/table.ts'
 
 interface MigrateOptions extends ConnectionOptions {

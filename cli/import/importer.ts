@@ -1,9 +1,6 @@
-import { COLUMNS, type Entry, entryFrom } from './entry.ts'
+import { COLUMNS, type Entry, entryFrom, type Outcome } from './entry.ts'
 import { type BadRow, type Row, UnreadableFile } from './row.ts'
 import { SeenIds } from './seen-ids.ts'
-
-/** What became of one key. */
-export type Outcome = 'created' | 'updated' | 'unchanged'
 
 /** Rows by what became of them; `duplicates` are among the others. */
 export type Tally = Record<Outcome | 'bad' | 'duplicates', number>

@@ -5,7 +5,7 @@ import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { readKey, registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
-import { throttled } from '../output/migrate-news.ts'
+import { throttled } from '../output/migration-progress.ts'
 import type { RegistryWrites } from './apply.ts'
 import type { RegistryState } from './create-plan.ts'
 

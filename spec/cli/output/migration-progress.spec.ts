@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { throttled } from '../../../cli/output/migrate-news.ts'
+import { throttled } from '../../../cli/output/migration-progress.ts'
 
 describe('News of vk migrate', () => {
   let now: number

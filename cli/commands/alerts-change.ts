@@ -1,0 +1,123 @@
+import type { Command } from 'commander'
+import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
+import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import { requeue, type Whereabouts } from '../../plugins/virtual-key/outbox/requeue.ts'
+import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
+import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
+import type { CommandContext } from '../context.ts'
+import { Failure } from '../failure.ts'
+import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
+import { OR_STDIN } from '../options/input-file.ts'
+import { secondsFrom } from '../options/time.ts'
+import { webhookUrl } from '../options/webhook-url.ts'
+import { counted } from '../output/text.ts'
+
+interface ReplayOptions extends ConnectionOptions {
+  readonly allDead?: boolean
+  readonly url?: string
+  readonly configuration?: string
+}
+
+/** `vk alerts replay`: a dead or waiting alert, or one from the history, is due now. */
+export function addAlertReplay(alerts: Command, context: CommandContext): void {
+  withConnection(alerts.command('replay'))
+    .description('sends an alert again, with a fresh schedule; its earlier attempts stay on record')
+    .argument('[id]', 'the webhook-id')
+    .option('--all-dead', 'every dead alert')
+    .option('--url <url>', `to this webhook instead of the one that is configured, ${OR_STDIN}`)
+    .option('--configuration <plugin id>', 'as alerts of this plugin configuration, if their own was removed')
+    .action(async (id: string | undefined, options: ReplayOptions) => {
+      if ((id === undefined) !== (options.allDead === true)) {
+        throw new Failure('give either the id of an alert or --all-dead', 2)
+      }
+      const { configuration } = options
+      const override = options.url === undefined ? undefined : await webhookUrl('--url', options.url, context)
+      const changes = {
+        ...(override === undefined ? {} : { override }),
+        ...(configuration === undefined ? {} : { configuration }),
+      }
+      await connected(options, context, async (redis) => {
+        const chosen =
+          id === undefined
+            ? (await listAlerts(redis)).filter(({ state }) => state === 'dead')
+            : [await findAlert(redis, id)]
+        let replayed = 0
+        for (const one of chosen) if (await replay(redis, one, changes)) replayed++
+        context.print(`${replayed} of ${chosen.length} alerts will be sent again`)
+        if (replayed < chosen.length)
+          throw new Failure('the others were replayed or removed by somebody else')
+      })
+    })
+}
+
+async function replay(
+  redis: Connection,
+  { id, partition, state, record, entry }: ListedAlert,
+  changes: Partial<AlertRecord>,
+): Promise<boolean> {
+  if (state === 'new') throw new Failure(`alert ${id} is being delivered`)
+  const { since: _, parked, ...rest } = record
+  const fresh: AlertRecord = { ...rest, earlier: record.attempts.length, ...changes }
+  const at = state === 'dead' ? entry : parked?.entry
+  const from: Whereabouts =
+    state === 'delivered' ? { state: 'none' } : { state, ...(at === undefined ? {} : { entry: at }) }
+  return requeue(redis, partition, id, fresh, from)
+}
+
+/** `vk alerts discard`: one alert that nobody wants. */
+export function addAlertDiscard(alerts: Command, context: CommandContext): void {
+  withConnection(alerts.command('discard'))
+    .description('removes an alert that waits or is dead; it is never delivered')
+    .argument('<id>', 'the webhook-id')
+    .action((id: string, options: ConnectionOptions) =>
+      connected(options, context, async (redis) => {
+        const { state, partition, record, entry } = await findAlert(redis, id)
+        if (state === 'new') throw new Failure(`alert ${id} is being delivered: try again when it waits`)
+        if (state === 'delivered') throw new Failure(`alert ${id} was delivered`)
+        const at = state === 'dead' ? entry : record.parked?.entry
+        if (!(await discard(redis, partition, id, state, at))) {
+          throw new Failure(`alert ${id} was replayed, removed or taken by somebody else`)
+        }
+        context.print(`alert ${id} of key ${JSON.stringify(record.keyId)} is discarded`)
+      }),
+    )
+}
+
+/** `vk alerts purge`: dead alerts, of which an outbox keeps every one until somebody does something about it. */
+export function addAlertPurge(alerts: Command, context: CommandContext): void {
+  withConnection(alerts.command('purge'))
+    .description('removes dead alerts for ever')
+    .option('--older-than <time>', 'only those given up longer ago than, such as 30d; else all')
+    .option('--yes', 'does it; else only their number is told')
+    .action((options: ConnectionOptions & { readonly olderThan?: string; readonly yes?: boolean }) => {
+      const seconds = options.olderThan === undefined ? 0 : secondsFrom('--older-than', options.olderThan)
+      return connected(options, context, async (redis) => {
+        // By Redis's clock, as the entries' ids: they begin with when an alert was given up.
+        const [now = 0] = (await redis.time()).map(Number)
+        const before = (now - seconds + (options.olderThan === undefined ? 1 : 0)) * 1000
+        let count = 0
+        for (let partition = 0; partition < PARTITIONS; partition++) {
+          const { dead } = outboxNames(partition)
+          count += options.yes
+            ? await redis.xtrim(dead, 'MINID', before)
+            : (await redis.xrange(dead, '-', `(${before}-0`)).length
+        }
+        const alerts = counted(count, 'dead alert')
+        if (options.yes) return context.print(`${alerts} removed`)
+        context.print(`${alerts} would be removed`)
+        if (count > 0) throw new Failure('nothing was removed: --yes does it', 2)
+      })
+    })
+}
+
+/**
+ * The same alert can be in the history more than once, if it was replayed: the state that needs somebody comes first.
+ * @throws Failure where there is none, ReplyError or a connection's Error
+ */
+export async function findAlert(redis: Connection, id: string): Promise<ListedAlert> {
+  const found = (await listAlerts(redis)).filter((one) => one.id === id)
+  const one = found.find(({ state }) => state !== 'delivered') ?? found.at(-1)
+  if (one === undefined) throw new Failure(`there is no alert ${JSON.stringify(id)}`)
+  return one
+}
