@@ -1,76 +1,93 @@
 import { type Member, membersAt, Names } from '../request/members.ts'
 import type { RequestObject } from '../request/request-object.ts'
 import { pathOf } from '../request/target.ts'
+import type { Format } from '../usage/format.ts'
+import { FORMATS } from '../usage/formats.ts'
 import { OPEN_OBJECT } from '../usage/json/bytes.ts'
 
-/** Members that bound what an answer may cost, by API: the members of the request, then those of objects in it. */
-const BOUNDS = [
-  'max_tokens',
-  'max_completion_tokens',
-  'max_output_tokens',
-  'max_tokens_to_sample',
-  'max_gen_len',
-  'max_new_tokens',
-]
-const NESTED: Readonly<Record<string, readonly string[]>> = {
-  generation_config: ['max_output_tokens'],
-  inference_config: ['max_tokens', 'max_new_tokens'],
-  text_generation_config: ['max_token_count'],
-  options: ['num_predict'],
-  parameters: ['max_new_tokens', 'max_output_tokens'],
-}
-/** The bounds that an API obeys, by its path's end; others are decoys there. Where no API is known, each may be obeyed. */
-const OBEYED: ReadonlyArray<readonly [path: RegExp, bounds: readonly string[]]> = [
-  [/\/completions\/*$/, ['max_tokens', 'max_completion_tokens']],
-  [/\/responses\/*$/, ['max_output_tokens']],
-  [/\/messages\/*$/, ['max_tokens']],
-  [/:(stream)?generatecontent\/*$/, ['generation_config']],
-  [/\/converse(-stream)?\/*$/, ['inference_config']],
-  [/\/api\/(chat|generate)\/*$/, ['options']],
-]
-/** How many answers are asked for at once; each may cost as much as the bound. */
-const ANSWERS = ['n', 'best_of']
-const NESTED_ANSWERS = ['candidate_count', 'num_return_sequences', 'best_of']
 /** No client names a member so often; to read a bound that is there 200,000 times would keep everybody waiting. */
 const MOST_SAME = 4
 /** Longer text is no number that anybody means, but a server that reads it may find any. Unit: bytes. */
 const LONGEST_NUMBER = 1024
 
-const ALL_BOUNDS = [...BOUNDS, ...Object.keys(NESTED)]
-const TOP = new Names([...ALL_BOUNDS, ...ANSWERS])
-const INSIDE = new Map(
-  Object.entries(NESTED).map(([name, bounds]) => [name, new Names([...bounds, ...NESTED_ANSWERS])]),
-)
+/** By which members requests bound what their answers may cost; `object.member` for a member of an object. */
+export interface BoundTable {
+  /** Members of the request: bounds, numbers of answers, and objects that hold some. */
+  readonly top: Names
+  /** Members of those objects. */
+  readonly inside: ReadonlyMap<string, Names>
+  readonly answers: ReadonlySet<string>
+  /** Where no API is known, each bound may be obeyed. */
+  readonly all: ReadonlySet<string>
+  /** The bounds that an API obeys, by the end of its path; others are decoys there. */
+  readonly obeyed: ReadonlyArray<readonly [path: RegExp, bounds: ReadonlySet<string>]>
+}
+
+export function boundsOf(formats: readonly Format[]): BoundTable {
+  const apis = formats
+    .flatMap(({ bounds }) => bounds ?? [])
+    .map(({ path, most, answers = [] }) => ({ path, most: most.map(snake), answers: answers.map(snake) }))
+  const all = new Set(apis.flatMap(({ most }) => most))
+  const answers = new Set(apis.flatMap((api) => api.answers))
+  const places = [...all, ...answers].map((name) => name.split('.'))
+  const objects = new Set(places.flatMap(([object = '', member]) => (member === undefined ? [] : [object])))
+  const inside = [...objects].map((object) => {
+    const names = places.flatMap(([name, member]) =>
+      name === object && member !== undefined ? [member] : [],
+    )
+    return [object, new Names(names)] as const
+  })
+  return {
+    top: new Names([...new Set(places.map(([name = '']) => name))]),
+    inside: new Map(inside),
+    answers,
+    all,
+    obeyed: apis.flatMap(({ path, most }) => (path === undefined ? [] : [[path, new Set(most)] as const])),
+  }
+}
+
+/** As protobuf names a member, which takes camelCase for the same. */
+function snake(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+const BOUNDS = boundsOf(FORMATS)
 
 /**
  * The most tokens that a request lets its answer have, all of its answers together; `byDefault` where it sets no bound, or one that is
  * no number. Of several bounds, and of several readings of one, it is the largest, because which one the upstream obeys is not known here;
  * where a member is named very often, it is more than any budget. The prompt is not part of it.
  * @param target path and query as they stand in the request line
- * Source: API references of OpenAI (chat, completions, responses), Anthropic, Gemini, Bedrock (Converse, Titan, Llama), Ollama, TGI.
  */
-export function declaredMost({ bytes, open }: RequestObject, target: string, byDefault: number): number {
+export function declaredMost(
+  { bytes, open }: RequestObject,
+  target: string,
+  byDefault: number,
+  table = BOUNDS,
+): number {
   const path = pathOf(target)
-  const obeyed = OBEYED.find(([api]) => api.test(path))?.[1] ?? ALL_BOUNDS
-  const top = membersAt(bytes, open, TOP)?.found ?? new Map<string, readonly Member[]>()
+  const apis = table.obeyed.filter(([api]) => api.test(path))
+  const obeyed = apis.length > 0 ? new Set(apis.flatMap(([, bounds]) => [...bounds])) : table.all
+  const top = membersAt(bytes, open, table.top)?.found ?? new Map<string, readonly Member[]>()
   let bound: number | undefined
   let answers = 1
-  const read = (found: ReadonlyMap<string, readonly Member[]>): void => {
+  const read = (found: ReadonlyMap<string, readonly Member[]>, object = ''): void => {
     for (const [name, members] of found) {
       if (members.length > MOST_SAME) bound = Number.MAX_SAFE_INTEGER
-      else if (ANSWERS.includes(name) || NESTED_ANSWERS.includes(name)) {
+      else if (table.answers.has(object + name)) {
         for (const reading of readings(bytes, members)) answers = Math.max(answers, reading ?? 1)
-      } else if (!(name in NESTED) && (found !== top || obeyed.includes(name))) {
+      } else if (obeyed.has(object + name)) {
         for (const reading of readings(bytes, members)) bound = Math.max(bound ?? 0, reading ?? byDefault)
       }
     }
   }
   read(top)
-  for (const [name, names] of INSIDE) {
-    if (!obeyed.includes(name)) continue
-    for (const { from } of (top.get(name) ?? []).slice(0, MOST_SAME)) {
+  for (const [object, names] of table.inside) {
+    const members = top.get(object)
+    if (!members || ![...obeyed].some((name) => name.startsWith(`${object}.`))) continue
+    for (const { from } of members.slice(0, MOST_SAME)) {
       const inside = membersAt(bytes, from, names)
-      if (inside) read(inside.found)
+      if (inside) read(inside.found, `${object}.`)
       // It has more members than are looked at.
       else if (bytes[from] === OPEN_OBJECT) bound = Number.MAX_SAFE_INTEGER
     }

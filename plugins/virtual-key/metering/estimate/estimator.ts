@@ -1,7 +1,6 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Estimate } from './estimate.ts'
-import { guess } from './guess.ts'
+import { type Estimate, guess } from './estimate.ts'
 import { boundedSample, type Sample, sizeOf } from './sample.ts'
 
 /** It lies beside this file: compiled in the build, as source under Deno. */

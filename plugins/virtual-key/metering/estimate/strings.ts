@@ -93,6 +93,6 @@ function afterSpace(text: string, from: number): number {
 }
 
 /** As Go compares member names: U+017F is an s, and the Kelvin sign a k. */
-function folded(name: string): string {
+export function folded(name: string): string {
   return name.toUpperCase().toLowerCase()
 }

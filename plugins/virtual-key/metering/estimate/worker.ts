@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { type Estimate, estimateOf } from './estimate.ts'
-import { readSample } from './read.ts'
+import { readSample } from './read-sample.ts'
 import type { Sample } from './sample.ts'
 import { tokensOf } from './tokens.ts'
 

@@ -1,4 +1,4 @@
-import { asksModel } from '../estimate/asked.ts'
+import { asksModel } from '../estimate/prompt.ts'
 import { NOTHING, type Sample } from '../estimate/sample.ts'
 import type { Tapped } from './tapped.ts'
 

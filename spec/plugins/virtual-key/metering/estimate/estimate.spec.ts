@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import { type Estimate, estimateOf } from '../../../../../plugins/virtual-key/metering/estimate/estimate.ts'
-import { readSample } from '../../../../../plugins/virtual-key/metering/estimate/read.ts'
+import { readSample } from '../../../../../plugins/virtual-key/metering/estimate/read-sample.ts'
 import {
   boundedSample,
   LOOKED_AT,

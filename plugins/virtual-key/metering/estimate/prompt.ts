@@ -1,42 +1,31 @@
-import { type Visitor, visitStrings } from './strings.ts'
+import type { Format, RequestTexts } from '../../usage/format.ts'
+import { FORMATS } from '../../usage/formats.ts'
+import { folded, type Visitor, visitStrings } from './strings.ts'
 
-/** Members of LLM requests whose strings the model reads, in any API. Settings, ids, URLs and encoded files are not among them. */
-const READ = new Set([
-  'content',
-  'text',
-  'texts',
-  'prompt',
-  'input',
-  'inputs',
-  'inputtext',
-  'system',
-  'instructions',
-  'message',
-  'query',
-  'documents',
-  'arguments',
-  'description',
-  'output',
-  'suffix',
-  'thinking',
-])
-/** What lies below these is read as it stands: names, descriptions and schemas of tools and answers. */
-const SCHEMAS = new Set([
-  'tools',
-  'functions',
-  'response_format',
-  'output_format',
-  'tool_config',
-  'toolconfig',
-])
-/** Lists with an entry for each turn, and what a turn costs besides its text (OpenAI cookbook, How to count tokens). */
-const TURNS = new Set(['messages', 'contents', 'input'])
+/** What a turn costs besides its text (OpenAI cookbook, How to count tokens). Unit: tokens. */
 const PER_TURN = 3
 
-/** Members whose string is a picture, a sound or a file, or says where it is; and what one costs about, in any API. Unit: tokens. */
-const MEDIA = new Set(['url', 'image_url', 'data', 'bytes', 'file_data', 'fileuri', 'file_uri', 'images'])
+/** What a picture, a sound or a file costs about, in any API. Unit: tokens. */
 const PER_MEDIUM = 1000
 const ENCODED = /^data:(image|audio|video|application)\/[\w.+-]+;base64,[\w+/=-]*$/
+
+/** Names of members of requests in any API, folded. Settings, ids, URLs and encoded files are in none of the lists of text. */
+export type PromptRules = { readonly [kind in keyof RequestTexts]-?: ReadonlySet<string> }
+
+export function promptRulesOf(formats: readonly Format[]): PromptRules {
+  const named = (kind: keyof RequestTexts) =>
+    new Set(formats.flatMap(({ request }) => request?.[kind] ?? []).map(folded))
+  return {
+    text: named('text'),
+    input: named('input'),
+    schemas: named('schemas'),
+    turns: named('turns'),
+    tokens: named('tokens'),
+    media: named('media'),
+  }
+}
+
+const RULES = promptRulesOf(FORMATS)
 
 /** What a request gives the model to read. */
 export interface Prompt {
@@ -47,17 +36,14 @@ export interface Prompt {
   readonly media: boolean
 }
 
-/** Members of a request whose string is always read as text, whatever it looks like. */
-const PLAIN = new Set(['content', 'text', 'prompt', 'system', 'instructions'])
-
 /** Parts of another kind than the fields and files of a form. */
 const PARTS = /^\s*multipart\/(?!form-data)/i
 
 /** @param type Content-Type @returns undefined where the text is an upload, or a document that prompts no model */
-export function promptOf(request: string, type = ''): Prompt | undefined {
+export function promptOf(request: string, type = '', rules = RULES): Prompt | undefined {
   const start = request.trimStart()
   if (!/^[{["]/.test(start)) return plainPrompt(start, PARTS.test(type))
-  const found = new PromptFinder()
+  const found = new PromptFinder(rules)
   visitStrings(start, found)
   return found.prompt
 }
@@ -77,6 +63,7 @@ function plainPrompt(text: string, parts: boolean): Prompt | undefined {
 }
 
 class PromptFinder implements Visitor {
+  readonly #rules: PromptRules
   readonly #texts: string[] = []
   /** Open containers since the outermost one that describes a schema; 0 = in none. */
   #schema = 0
@@ -85,6 +72,10 @@ class PromptFinder implements Visitor {
   #media = false
   #prompts = false
 
+  constructor(rules: PromptRules) {
+    this.#rules = rules
+  }
+
   get prompt(): Prompt | undefined {
     if (!this.#prompts) return undefined
     const turns = this.#turns > 0 ? PER_TURN * (this.#turns + 1) : 0
@@ -92,7 +83,7 @@ class PromptFinder implements Visitor {
   }
 
   open(name: string): void {
-    if (this.#schema > 0 || SCHEMAS.has(name)) this.#schema++
+    if (this.#schema > 0 || this.#rules.schemas.has(name)) this.#schema++
   }
 
   close(): void {
@@ -104,8 +95,8 @@ class PromptFinder implements Visitor {
   }
 
   element(name: string): void {
-    if (TURNS.has(name)) this.#turns++
-    else if (name === 'prompt') this.#extra++
+    if (this.#rules.turns.has(name)) this.#turns++
+    else if (this.#rules.tokens.has(name)) this.#extra++
     else return
     this.#prompts = true
   }
@@ -115,11 +106,23 @@ class PromptFinder implements Visitor {
       this.#texts.push(value)
       return
     }
-    if (MEDIA.has(name) || (!PLAIN.has(name) && ENCODED.test(value))) {
+    const { text, input, media } = this.#rules
+    if (media.has(name) || (!text.has(name) && ENCODED.test(value))) {
       this.#extra += PER_MEDIUM
       this.#media = true
-    } else if (READ.has(name)) this.#texts.push(value)
+    } else if (text.has(name) || input.has(name)) this.#texts.push(value)
     else return
     this.#prompts = true
   }
 }
+
+/**
+ * Whether a request to this path can have spent tokens though nothing of its answer was seen: there are endpoints that only count,
+ * judge or store what they are sent. No endpoint of a model ends so, so that nobody can make one pass for another.
+ */
+export function asksModel(path: string): boolean {
+  const end = path.endsWith('/') ? path.slice(0, -1) : path
+  return !FREE.some((free) => end.endsWith(free))
+}
+
+const FREE = FORMATS.flatMap(({ free }) => free ?? [])

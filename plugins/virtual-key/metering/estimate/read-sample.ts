@@ -1,8 +1,7 @@
 import { codings, decode, isDecodable, signature } from '../../usage/framing/encoding.ts'
-import { type Answer, answerOf } from './answers.ts'
+import { type Answer, answerOf, unseenThoughts } from './answer.ts'
+import { type Prompt, promptOf } from './prompt.ts'
 import { LOOKED_AT, type Sample } from './sample.ts'
-import { type Prompt, promptOf } from './texts.ts'
-import { unseenThoughts } from './thoughts.ts'
 
 /** What a sample shows, and what of it is missing. */
 export interface ReadSample {
@@ -60,7 +59,7 @@ export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
     promptRest: JSON_STARTS.test(request.text) && !prompt?.media ? Math.max(0, sent - request.read) : 0,
     answer,
     answerScale: scale(sample.seen, head.read + (tail?.read ?? 0)),
-    thoughts: sample.later ? 0 : unseenThoughts(request.text, head.text),
+    thoughts: sample.later ? 0 : unseenThoughts([request.text, head.text]),
     answerUnread: unread ? sample.seen : 0,
     other: !silent ? undefined : isFile ? { bytes: sample.seen } : words ? { text } : undefined,
   }
