@@ -1,4 +1,4 @@
-import { readUsage } from '../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../plugins/virtual-key/usage/read-usage.ts'
 import { bodies } from './usage-bodies.ts'
 import { parseJson, parseStream } from './usage-parsers.ts'
 

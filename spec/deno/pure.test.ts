@@ -10,7 +10,7 @@ import { windowAt } from '../../plugins/virtual-key/policy/window.ts'
 import { outboxNames, partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import { requestFacts } from '../../plugins/virtual-key/request/guard.ts'
 import { isObject, requestObject } from '../../plugins/virtual-key/request/request-object.ts'
-import { readUsage } from '../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../plugins/virtual-key/usage/read-usage.ts'
 import { alertJson, rfc3339 } from '../../schema/alert.ts'
 
 /** The pure parts under Deno: the same files, not a build of them. */

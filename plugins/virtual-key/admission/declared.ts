@@ -1,7 +1,7 @@
 import { type Member, membersAt, Names } from '../request/members.ts'
 import type { RequestObject } from '../request/request-object.ts'
 import { pathOf } from '../request/target.ts'
-import type { Format } from '../usage/format.ts'
+import type { ApiFormat } from '../usage/api-format.ts'
 import { FORMATS } from '../usage/formats.ts'
 import { OPEN_OBJECT } from '../usage/json/bytes.ts'
 
@@ -23,7 +23,7 @@ export interface BoundTable {
   readonly obeyed: ReadonlyArray<readonly [path: RegExp, bounds: ReadonlySet<string>]>
 }
 
-export function boundsOf(formats: readonly Format[]): BoundTable {
+export function boundsOf(formats: readonly ApiFormat[]): BoundTable {
   const apis = formats
     .flatMap(({ bounds }) => bounds ?? [])
     .map(({ path, most, answers = [] }) => ({ path, most: most.map(snake), answers: answers.map(snake) }))

@@ -1,7 +1,7 @@
 import type { Kong } from '../pdk.ts'
 import { LONGEST } from '../server/messages.ts'
 import type { Uncounted } from '../telemetry/metrics.ts'
-import { type Answer, type Hints, inspectUsage, type Reading, type Usage } from '../usage/index.ts'
+import { type Answer, type Hints, inspectUsage, type Reading, type Usage } from '../usage/read-usage.ts'
 
 /** A buffered response. */
 export interface Read {

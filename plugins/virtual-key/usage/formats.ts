@@ -1,4 +1,4 @@
-import type { Format, KeptAnswer } from './format.ts'
+import type { ApiFormat, KeptAnswer } from './api-format.ts'
 import { anthropic, anthropicIterations } from './formats/anthropic.ts'
 import { converse, invocationMetrics, llama, titan } from './formats/bedrock.ts'
 import { cohere } from './formats/cohere.ts'
@@ -15,7 +15,7 @@ import { type Paths, pathsOf } from './json/paths.ts'
  * comes before what leaves a part of it out; Bedrock's own metrics come before the model's, which they repeat; the Interactions API
  * before OpenAI's, whose name for the total it shares.
  */
-export const FORMATS: readonly Format[] = [
+export const FORMATS: readonly ApiFormat[] = [
   anthropicIterations,
   invocationMetrics,
   interactions,
@@ -42,7 +42,7 @@ const COMMON = ['_token', 'Token', '_count']
 
 /** What a list of formats has a reader look at in a body. */
 export interface FormatTable {
-  readonly formats: readonly Format[]
+  readonly formats: readonly ApiFormat[]
   /** Every place in a document that any of them looks at. */
   readonly paths: Paths
   /** By the paths' numbers: the formats that look there for usage, as bits in the order of the list. Most documents concern one. */
@@ -56,7 +56,7 @@ export interface FormatTable {
 }
 
 /** Derives the table of a list of at most 31 formats. */
-export function tableOf(formats: readonly Format[]): FormatTable {
+export function tableOf(formats: readonly ApiFormat[]): FormatTable {
   const names = [...new Set(formats.flatMap(({ usage }) => usage.counts).map(nameOf))]
   const kept = formats.flatMap((format) => format.kept ?? [])
   const read = formats.flatMap(({ stored, usage }) => [...(stored?.paths ?? []), ...usage.paths])

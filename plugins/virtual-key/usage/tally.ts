@@ -1,5 +1,5 @@
+import type { Answer } from './api-format.ts'
 import { type Counts, type Mutable, replace } from './counts.ts'
-import type { Answer } from './format.ts'
 import type { FormatTable } from './formats.ts'
 import { FactSheet, type Facts } from './json/facts.ts'
 

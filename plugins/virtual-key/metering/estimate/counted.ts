@@ -1,5 +1,5 @@
 import type { Uncounted } from '../../telemetry/metrics.ts'
-import type { Usage } from '../../usage/index.ts'
+import type { Usage } from '../../usage/read-usage.ts'
 import type { Estimate } from './estimate.ts'
 
 /** What a response is counted as. */

@@ -1,5 +1,5 @@
+import { NOTHING, type Sample } from './bounded-sample.ts'
 import { type ReadSample, readSample } from './read-sample.ts'
-import { NOTHING, type Sample } from './sample.ts'
 
 /** Unit: tokens. */
 export interface Estimate {

@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { boundedSample, type Sample, sizeOf } from './bounded-sample.ts'
 import { type Estimate, guess } from './estimate.ts'
-import { boundedSample, type Sample, sizeOf } from './sample.ts'
 
 /** It lies beside this file: compiled in the build, as source under Deno. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)

@@ -1,4 +1,4 @@
-import type { Format, RequestTexts } from '../../usage/format.ts'
+import type { ApiFormat, RequestTexts } from '../../usage/api-format.ts'
 import { FORMATS } from '../../usage/formats.ts'
 import { folded, type Visitor, visitStrings } from './strings.ts'
 
@@ -12,7 +12,7 @@ const ENCODED = /^data:(image|audio|video|application)\/[\w.+-]+;base64,[\w+/=-]
 /** Names of members of requests in any API, folded. Settings, ids, URLs and encoded files are in none of the lists of text. */
 export type PromptRules = { readonly [kind in keyof RequestTexts]-?: ReadonlySet<string> }
 
-export function promptRulesOf(formats: readonly Format[]): PromptRules {
+export function promptRulesOf(formats: readonly ApiFormat[]): PromptRules {
   const named = (kind: keyof RequestTexts) =>
     new Set(formats.flatMap(({ request }) => request?.[kind] ?? []).map(folded))
   return {

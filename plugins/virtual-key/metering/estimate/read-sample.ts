@@ -1,7 +1,7 @@
 import { codings, decode, isDecodable, signature } from '../../usage/framing/encoding.ts'
-import { type Answer, answerOf, unseenThoughts } from './answer.ts'
+import { type Answer, answerOf, unseenThoughts } from './answer-text.ts'
+import { LOOKED_AT, type Sample } from './bounded-sample.ts'
 import { type Prompt, promptOf } from './prompt.ts'
-import { LOOKED_AT, type Sample } from './sample.ts'
 
 /** What a sample shows, and what of it is missing. */
 export interface ReadSample {

@@ -1,7 +1,7 @@
 import type { Kong } from '../../pdk.ts'
 import { LARGEST } from '../../request/body.ts'
 import { MOST_HEADERS, requestFacts } from '../../request/guard.ts'
-import { NOTHING, type Sample } from './sample.ts'
+import { NOTHING, type Sample } from './bounded-sample.ts'
 
 /** The part of a sample that is the request's. */
 export type RequestSample = Pick<Sample, 'request' | 'sent' | 'requestType' | 'requestEncoding'>

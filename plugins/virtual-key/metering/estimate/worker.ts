@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
+import type { Sample } from './bounded-sample.ts'
 import { type Estimate, estimateOf } from './estimate.ts'
 import { readSample } from './read-sample.ts'
-import type { Sample } from './sample.ts'
 import { tokensOf } from './tokens.ts'
 
 /** A thread of its own: loading the tokenizer takes half a second, and counting a long prompt some ten milliseconds. */

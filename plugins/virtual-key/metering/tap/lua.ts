@@ -4,8 +4,8 @@ import { HIDING, hidingDenial, OVERRIDING } from '../../request/hiding.ts'
 import { LOOKUPS } from '../../request/methods.ts'
 import { SESSIONS } from '../../request/sessions.ts'
 import { KEPT_ANSWER_LUA } from '../../request/stored-answer.ts'
-import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../../usage/index.ts'
-import { LOOKED_AT } from '../estimate/sample.ts'
+import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../../usage/read-usage.ts'
+import { LOOKED_AT } from '../estimate/bounded-sample.ts'
 
 /** The start of a body: framing, and usage that some APIs report there. Unit: bytes. */
 const HEAD = 16 * 1024

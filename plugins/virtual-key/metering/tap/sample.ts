@@ -1,5 +1,5 @@
+import { NOTHING, type Sample } from '../estimate/bounded-sample.ts'
 import { asksModel } from '../estimate/prompt.ts'
-import { NOTHING, type Sample } from '../estimate/sample.ts'
 import type { Tapped } from './tapped.ts'
 
 /** What a tapped exchange is estimated by. undefined: it asked no model, so that there is nothing to estimate. */

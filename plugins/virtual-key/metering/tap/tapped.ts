@@ -1,5 +1,5 @@
 import type { Consumer } from '../../pdk.ts'
-import type { Hints } from '../../usage/index.ts'
+import type { Hints } from '../../usage/read-usage.ts'
 
 /** What the tap left of one response, answered with 2xx or hung up on: of a POST, or of a GET that fetches an answer. Format: lua.ts. */
 export interface Tapped {

@@ -1,5 +1,5 @@
 import type { Uncounted } from '../../telemetry/metrics.ts'
-import { type Answer, inspectUsage, type Usage } from '../../usage/index.ts'
+import { type Answer, inspectUsage, type Usage } from '../../usage/read-usage.ts'
 import type { Tapped } from './tapped.ts'
 
 /** What a tapped response reports. */

@@ -1,6 +1,6 @@
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, reportAt, reportIf } from '../api-format.ts'
 import { usageOf } from '../counts.ts'
-import type { Format } from '../format.ts'
-import { firstOf, reportAt, reportIf } from '../format.ts'
 
 const NAMES = {
   prompt: 'input_tokens',
@@ -20,7 +20,7 @@ const TOTAL = 'usage.total_tokens'
  * counts (anthropic-sdk-python, types/raw_message_delta_event.py: "Total input tokens ... is the summation"). In a
  * stream `message_delta` is cumulative and replaces, field by field, what `message_start` reported.
  */
-export const anthropic: Format = {
+export const anthropic: ApiFormat = {
   name: 'anthropic',
   usage: firstOf(
     reportIf(['type'], (facts) => facts.get('type') === 'message_start', reportAt('message.usage', NAMES)),
@@ -50,7 +50,7 @@ export const anthropic: Format = {
  * request, sum across all entries in the `usage.iterations` array", platform.claude.com, Compaction, Understanding usage), so that
  * the sum counts wherever it is the larger one. Bedrock's own metrics, which know nothing of iterations, come after it.
  */
-export const anthropicIterations: Format = {
+export const anthropicIterations: ApiFormat = {
   name: 'anthropic-iterations',
   usage: reportIf([TOTAL], (facts) => facts.get(TOTAL) === undefined, {
     paths: [...TOP.paths, ...EACH.paths],

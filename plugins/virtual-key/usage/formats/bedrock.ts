@@ -1,5 +1,5 @@
-import type { Format } from '../format.ts'
-import { firstOf, reportAt } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, reportAt } from '../api-format.ts'
 
 const CONVERSE_NAMES = {
   prompt: 'inputTokens',
@@ -13,7 +13,7 @@ const CONVERSE_NAMES = {
  * Bedrock Converse and ConverseStream, and Amazon Nova's own JSON (whose stream has `metadata.usage`). Cache counts are
  * not in `inputTokens`, but in `totalTokens` (Bedrock API reference, TokenUsage).
  */
-export const converse: Format = {
+export const converse: ApiFormat = {
   name: 'bedrock-converse',
   usage: firstOf(reportAt('usage', CONVERSE_NAMES), reportAt('metadata.usage', CONVERSE_NAMES)),
   answer: {
@@ -41,7 +41,7 @@ export const converse: Format = {
  * What Bedrock itself adds to the last event of InvokeModelWithResponseStream, for every family of models, and to the headers of
  * InvokeModel (API reference, InvokeModel).
  */
-export const invocationMetrics: Format = {
+export const invocationMetrics: ApiFormat = {
   name: 'bedrock-invocation-metrics',
   usage: reportAt('amazon-bedrock-invocationMetrics', {
     prompt: 'inputTokenCount',
@@ -61,7 +61,7 @@ export const invocationMetrics: Format = {
 }
 
 /** Meta Llama on Bedrock InvokeModel. Streamed: the prompt in the first chunk, the generation as a running count. */
-export const llama: Format = {
+export const llama: ApiFormat = {
   name: 'bedrock-llama',
   usage: reportAt('', { prompt: 'prompt_token_count', completion: 'generation_token_count' }),
   answer: { text: ['generation'], marks: ['stop_reason'] },
@@ -70,7 +70,7 @@ export const llama: Format = {
 }
 
 /** Amazon Titan on Bedrock InvokeModel: text (a count for each result), its stream, and embeddings (prompt only). */
-export const titan: Format = {
+export const titan: ApiFormat = {
   name: 'bedrock-titan',
   usage: reportAt('', {
     prompt: 'inputTextTokenCount',

@@ -1,5 +1,5 @@
-import type { Format } from '../format.ts'
-import { firstOf, reportAt } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, reportAt } from '../api-format.ts'
 
 /** v2 chat, its stream's `message-end`; v1 chat, generate and embed, their stream's `stream-end`. */
 const PLACES = ['usage', 'delta.usage', 'meta', 'response.meta']
@@ -13,7 +13,7 @@ const OLD_NAMES = { prompt: 'prompt_tokens', completion: 'response_tokens', tota
  * Cohere. `tokens` is what the model processed, chat template included; `billed_units`, what is charged, counts only
  * where `tokens` is absent. Search units are no tokens.
  */
-export const cohere: Format = {
+export const cohere: ApiFormat = {
   name: 'cohere',
   usage: firstOf(
     ...PLACES.flatMap((place) => [

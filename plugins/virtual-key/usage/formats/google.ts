@@ -1,5 +1,5 @@
-import type { Format } from '../format.ts'
-import { firstOf, reportAt, reportIf, startsAs } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, reportAt, reportIf, startsAs } from '../api-format.ts'
 import type { Facts } from '../json/facts.ts'
 
 const GEMINI_NAMES = {
@@ -17,7 +17,7 @@ const CACHED_CONTENT = /(^|\/)cachedContents\//
  * Gemini and Vertex AI generateContent, streamGenerateContent and embedContent: thoughts are not in the candidates and
  * tool-use prompts not in the prompt, while cached content is in the prompt (ai.google.dev, UsageMetadata).
  */
-export const gemini: Format = {
+export const gemini: ApiFormat = {
   name: 'gemini',
   usage: reportAt('usageMetadata', GEMINI_NAMES),
   statesTotal: true,
@@ -59,7 +59,7 @@ function isOwn(facts: Facts): boolean {
 }
 
 /** Gemini Interactions: the stream's events carry running usage in `metadata`, the last one the final usage. */
-export const interactions: Format = {
+export const interactions: ApiFormat = {
   name: 'gemini-interactions',
   usage: firstOf(
     reportIf([], isOwn, reportAt('usage', INTERACTION_NAMES)),
@@ -76,7 +76,7 @@ export const interactions: Format = {
 }
 
 /** Vertex AI :predict of text embedding models: a count for each instance, which together are the prompt. */
-export const vertexPredict: Format = {
+export const vertexPredict: ApiFormat = {
   name: 'vertex-predict',
   usage: reportAt('', { prompt: 'predictions[].embeddings.statistics.token_count' }),
   answer: { text: ['content'], marks: ['embeddings'] },

@@ -1,11 +1,11 @@
-import type { Format } from '../format.ts'
-import { reportAt, reportIf } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { reportAt, reportIf } from '../api-format.ts'
 
 /**
  * Hugging Face Text Generation Inference, /generate and its stream's last event. Newer servers add the prompt's length
  * to the stream; else only the header `x-prompt-tokens` has it (server.rs, compat_generate).
  */
-export const tgi: Format = {
+export const tgi: ApiFormat = {
   name: 'tgi',
   usage: reportIf(
     [],

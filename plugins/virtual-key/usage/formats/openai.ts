@@ -1,5 +1,5 @@
-import type { Format } from '../format.ts'
-import { firstOf, type Report, reportAt, reportIf, startsAs } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, type Report, reportAt, reportIf, startsAs } from '../api-format.ts'
 import type { Facts } from '../json/facts.ts'
 
 const COMPLETION_NAMES = { prompt: 'prompt_tokens', completion: 'completion_tokens', total: 'total_tokens' }
@@ -25,7 +25,7 @@ const STORED = new Set(['batch', 'thread.run.step'])
  * total is needed: xAI, Mistral and Gemini count tokens in it that neither side has. Groq repeats its usage in
  * `x_groq`; older models of it report it only there.
  */
-export const openai: Format = {
+export const openai: ApiFormat = {
   name: 'openai',
   usage: firstOf(
     reportIf(OTHERS, isOwn, reportAt('usage', COMPLETION_NAMES)),
@@ -62,7 +62,7 @@ export const openai: Format = {
  * OpenAI Responses (also Azure, xAI, DeepSeek, OpenRouter, LM Studio, Bedrock Mantle), images and transcriptions: the
  * total is always stated, which tells these from Anthropic's. In a stream, usage is in the terminal `response.*` event.
  */
-export const responses: Format = {
+export const responses: ApiFormat = {
   name: 'openai-responses',
   usage: firstOf(
     reportIf(['type'], (facts) => startsAs(facts, 'type', 'response.'), stated('response.usage')),

@@ -1,8 +1,8 @@
-import type { Format } from '../format.ts'
-import { firstOf, reportAt } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { firstOf, reportAt } from '../api-format.ts'
 
 /** Aleph Alpha completions and embeddings. */
-export const alephAlpha: Format = {
+export const alephAlpha: ApiFormat = {
   name: 'aleph-alpha',
   usage: reportAt('', { prompt: 'num_tokens_prompt_total', completion: 'num_tokens_generated' }),
   answer: { text: ['completion'], marks: ['completion', 'finish_reason', 'embeddings'] },
@@ -13,7 +13,7 @@ export const alephAlpha: Format = {
 const STATS = { prompt: 'input_tokens', completion: 'total_output_tokens' }
 
 /** LM Studio's own API, /api/v1/chat; its stream's last event, `chat.end`, has the whole answer as `result`. Source: its REST API docs. */
-export const lmStudio: Format = {
+export const lmStudio: ApiFormat = {
   name: 'lm-studio',
   usage: firstOf(reportAt('stats', STATS), reportAt('result.stats', STATS)),
   answer: { text: ['content'], objects: ['arguments'] },
@@ -22,7 +22,7 @@ export const lmStudio: Format = {
 }
 
 /** Oracle's Generative AI, /actions/chat, for every family of models. Source: OCI API reference, Usage. */
-export const oci: Format = {
+export const oci: ApiFormat = {
   name: 'oci',
   usage: reportAt('chatResponse.usage', {
     prompt: 'promptTokens',
@@ -34,7 +34,7 @@ export const oci: Format = {
 }
 
 /** SGLang's own API, /generate; the events of its stream carry a running count. Source: SGLang docs, sampling parameters. */
-export const sglang: Format = {
+export const sglang: ApiFormat = {
   name: 'sglang',
   // Cached tokens are a part of the prompt, reasoning is one of the completion.
   usage: reportAt('meta_info', { prompt: 'prompt_tokens', completion: 'completion_tokens' }),

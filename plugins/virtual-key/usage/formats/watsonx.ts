@@ -1,5 +1,5 @@
-import type { Format } from '../format.ts'
-import { reportAt } from '../format.ts'
+import type { ApiFormat } from '../api-format.ts'
+import { reportAt } from '../api-format.ts'
 
 const REPORT = reportAt('', {
   prompt: 'results[].input_token_count',
@@ -10,7 +10,7 @@ const REPORT = reportAt('', {
  * IBM watsonx text generation. Streamed: the input count stands in the first event and is 0 in all later ones, which
  * is not a report of 0; the generated count is running.
  */
-export const watsonx: Format = {
+export const watsonx: ApiFormat = {
   name: 'watsonx',
   usage: {
     ...REPORT,

@@ -1,4 +1,4 @@
-import type { CutBody } from '../../../../plugins/virtual-key/usage/index.ts'
+import type { CutBody } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import { eventStream } from '../../../fixtures/usage/wire.ts'
 
 /** Events that report nothing, put in at one place. */

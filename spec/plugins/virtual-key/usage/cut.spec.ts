@@ -1,4 +1,4 @@
-import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import type { FramedEvent } from '../../../fixtures/usage/wire.ts'
 import { chunk, eventStream, json, ndjson, sse } from '../../../fixtures/usage/wire.ts'
 import { expectUsage } from './expected.ts'

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { Usage } from '../../../../plugins/virtual-key/usage/index.ts'
+import type { Usage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import type { Expected } from '../../../fixtures/usage/fixture.ts'
 
 export function expectUsage(usage: Usage | undefined, expected: Expected, how: string): void {

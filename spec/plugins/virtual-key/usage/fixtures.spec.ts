@@ -1,4 +1,4 @@
-import { readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import { fixtures } from '../../../fixtures/usage/fixtures.ts'
 import { amongEvents } from './among-events.ts'
 import { expectUsage } from './expected.ts'

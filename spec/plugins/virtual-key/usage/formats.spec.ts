@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { type FormatTable, TABLE, tableOf } from '../../../../plugins/virtual-key/usage/formats.ts'
-import { inspectUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import { inspectUsage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import { fixtures } from '../../../fixtures/usage/fixtures.ts'
 
 describe('usage: the table of formats', () => {

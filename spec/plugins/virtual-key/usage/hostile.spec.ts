@@ -1,6 +1,6 @@
 import { crc32, gzipSync } from 'node:zlib'
 import { expect } from 'chai'
-import { inspectUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import { inspectUsage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import { chunk, eventStream } from '../../../fixtures/usage/wire.ts'
 import { random } from './random.ts'
 

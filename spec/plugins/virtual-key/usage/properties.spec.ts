@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { inspectUsage, readUsage } from '../../../../plugins/virtual-key/usage/index.ts'
+import { inspectUsage, readUsage } from '../../../../plugins/virtual-key/usage/read-usage.ts'
 import { fixtures } from '../../../fixtures/usage/fixtures.ts'
 import { expectUsage } from './expected.ts'
 

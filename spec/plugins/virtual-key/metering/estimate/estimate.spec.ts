@@ -1,12 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
-import { type Estimate, estimateOf } from '../../../../../plugins/virtual-key/metering/estimate/estimate.ts'
-import { readSample } from '../../../../../plugins/virtual-key/metering/estimate/read-sample.ts'
 import {
   boundedSample,
   LOOKED_AT,
   type Sample,
-} from '../../../../../plugins/virtual-key/metering/estimate/sample.ts'
+} from '../../../../../plugins/virtual-key/metering/estimate/bounded-sample.ts'
+import { type Estimate, estimateOf } from '../../../../../plugins/virtual-key/metering/estimate/estimate.ts'
+import { readSample } from '../../../../../plugins/virtual-key/metering/estimate/read-sample.ts'
 import { tokensOf } from '../../../../../plugins/virtual-key/metering/estimate/tokens.ts'
 import { STREAMED } from '../../../../fixtures/tapped.ts'
 import { answerCost } from '../../../../support/estimated.ts'

@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
 import { expect } from 'chai'
-import { inspectUsage, readUsage } from '../../../../../plugins/virtual-key/usage/index.ts'
+import { inspectUsage, readUsage } from '../../../../../plugins/virtual-key/usage/read-usage.ts'
 import { eventStream, json, sse } from '../../../../fixtures/usage/wire.ts'
 import { expectUsage } from '../expected.ts'
 

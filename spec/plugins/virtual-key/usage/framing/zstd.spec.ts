@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { isDecodable } from '../../../../../plugins/virtual-key/usage/framing/encoding.ts'
 import { unzstd } from '../../../../../plugins/virtual-key/usage/framing/zstd.ts'
-import { readUsage } from '../../../../../plugins/virtual-key/usage/index.ts'
+import { readUsage } from '../../../../../plugins/virtual-key/usage/read-usage.ts'
 import { expectUsage } from '../expected.ts'
 
 /** `{"usage":{"prompt_tokens":1,"total_tokens":1}}` as the reference encoder writes it. */

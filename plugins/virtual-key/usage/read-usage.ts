@@ -1,13 +1,13 @@
+import type { Answer } from './api-format.ts'
 import { fill, headerCounts, type Usage, usageOf } from './counts.ts'
-import type { Answer } from './format.ts'
 import { type FormatTable, TABLE } from './formats.ts'
 import { codings } from './framing/encoding.ts'
 import { readBody } from './framing/framing.ts'
 import { Documents } from './json/documents.ts'
 import { Tally } from './tally.ts'
 
+export type { Answer } from './api-format.ts'
 export type { Usage } from './counts.ts'
-export type { Answer } from './format.ts'
 
 /** Names, in lower case, of the response headers that report counts. */
 export const USAGE_HEADERS = TABLE.headers

@@ -1,4 +1,4 @@
-import type { Format } from '../../usage/format.ts'
+import type { ApiFormat } from '../../usage/api-format.ts'
 import { FORMATS } from '../../usage/formats.ts'
 import { stringEnd, unescaped } from './strings.ts'
 
@@ -29,7 +29,7 @@ export interface AnswerRules {
   readonly unseen: ReadonlyArray<{ readonly model: RegExp; readonly tokens: number }>
 }
 
-export function answerRulesOf(formats: readonly Format[]): AnswerRules {
+export function answerRulesOf(formats: readonly ApiFormat[]): AnswerRules {
   const answers = formats.flatMap(({ answer }) => answer ?? [])
   const pieces = answers.flatMap((answer) => answer.pieces ?? [])
   const wrapped = answers.flatMap((answer) => answer.wrapped ?? [])

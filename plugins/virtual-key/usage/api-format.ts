@@ -7,7 +7,7 @@ import type { Facts } from './json/facts.ts'
  * ask for at most. Everything else (paths to look at, markers of stream lines, the tap's lists, estimates, reservations) is derived
  * from the list in formats.ts, so that a new API is one object here and its recordings in spec/fixtures/usage.
  */
-export interface Format {
+export interface ApiFormat {
   /** <provider>, or <provider>-<api>. */
   readonly name: string
   /** Where its answers report usage, and what the numbers there mean. */
