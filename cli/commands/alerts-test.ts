@@ -13,12 +13,15 @@ import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { rfc3339 } from '../../schema/alert.ts'
+import { config } from '../../schema/config.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { OR_STDIN } from '../options/input-file.ts'
 import { secretsFrom, withSecretFile } from '../options/secrets.ts'
 import { webhookUrl } from '../options/webhook-url.ts'
+
+const FORMATS = config.webhook.fields.format
 
 interface TestOptions extends ConnectionOptions {
   readonly url?: string
@@ -53,7 +56,7 @@ export function addAlertTest(alerts: Command, context: CommandContext): void {
     .option('--url <url>', `a webhook to test from here instead, ${OR_STDIN}`)
     .option('--unsigned', 'with --url: without a signature')
     .option('--allow-private-networks', 'with --url: also send to private addresses')
-    .addOption(new Option('--format <format>', 'with --url').choices(['json', 'slack']).default('json'))
+    .addOption(new Option('--format <format>', 'with --url').choices(FORMATS.one_of).default(FORMATS.default))
     .option('--wait <seconds>', 'how long to wait for a dispatcher', seconds, 30)
     .action(async (keyId: string, options: TestOptions) => {
       if (options.url !== undefined) {

@@ -1,16 +1,22 @@
 import type { Alert, AlertFacts, BudgetAlert } from '../../../schema/alert.ts'
+import type { Config } from '../../../schema/config.ts'
 
-/** How an alert is written: `json` is its payload, `slack` a text for people (Mattermost and Discord's /slack read it too). */
-export type Format = 'json' | 'slack'
+/** How an alert is written, as schema/config.ts lists it. */
+export type Format = Config['webhook']['format']
+
+/** The body of each format. `slack` is a text for people, which Mattermost and Discord's /slack read too. */
+const BODIES: Readonly<Record<Format, (payload: string) => string>> = {
+  json: (payload) => payload,
+  slack: (payload) => JSON.stringify({ text: sentence(JSON.parse(payload)) }),
+}
 
 /**
  * The request body of an alert. The payload stays what Redis keeps, and a body is made of it at delivery, so that an alert which
  * waits is written the way its record asks for. A payload that cannot be read is sent as it is.
  */
 export function render(format: Format, payload: string): string {
-  if (format === 'json') return payload
   try {
-    return JSON.stringify({ text: sentence(JSON.parse(payload)) })
+    return BODIES[format](payload)
   } catch {
     return payload
   }
