@@ -3,11 +3,10 @@ import type { Fields } from '../../schema/fields.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
 import { Failure } from '../failure.ts'
 import type { Applying } from './applying.ts'
-import type { Plan, Scope } from './changes.ts'
-import { configChanges, covers } from './config-changes.ts'
+import { configChanges, covers, shownConfig } from './config-changes.ts'
 import type { KongState } from './create-plan.ts'
-import { type PluginConfig, TAG } from './entities.ts'
-import { shownConfig } from './shown.ts'
+import { type PluginConfig, TAG } from './kong-state.ts'
+import type { Plan, Scope } from './plan.ts'
 
 /** Fields that people read, in the registry alone. */
 const FOR_PEOPLE: readonly KeyField[] = ['service', 'target', 'source']
@@ -43,7 +42,7 @@ export function configPlan(
           to: shownConfig(name, value),
         })),
         ...(copied === undefined ? {} : { remark: copied }),
-        act: {
+        operation: {
           kind: 'create plugin',
           scope,
           name: 'virtual-key',
