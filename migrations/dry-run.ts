@@ -1,9 +1,10 @@
 import { PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
-import { type Connection, define } from '../plugins/virtual-key/redis/script.ts'
-import { lackingOf, lackingScript } from './batch.ts'
+import type { Connection } from '../plugins/virtual-key/redis/script.ts'
+import { lackingOf } from './batch.ts'
 import { STEPS } from './index.ts'
+import { MIGRATION_SCRIPTS } from './scripts.ts'
 import { schemaStatus } from './status.ts'
-import { scanScript, WALKS } from './walk.ts'
+import { WALKS } from './walk.ts'
 
 /** A step that would run. */
 export interface Planned {
@@ -17,7 +18,7 @@ export interface Planned {
  * @throws SchemaError where Redis holds a newer schema, ReplyError or a connection's Error
  */
 export async function dryRun(redis: Connection): Promise<Planned[]> {
-  define(redis, [scanScript, ...STEPS.map(lackingScript)])
+  MIGRATION_SCRIPTS.define(redis)
   const { versions, pending } = await schemaStatus(redis)
   const records = new Map(pending.map((name) => [name, 0]))
   for (let partition = 0; partition < PARTITIONS; partition++) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { migrationLockName, PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
+import { type Connection, run } from '../plugins/virtual-key/redis/script.ts'
+import { MIGRATION_SCRIPTS } from './scripts.ts'
 
 /** A lock that is not renewed for this long belongs to a process that died. Unit: milliseconds. */
 export const EXPIRY = 10_000
@@ -17,23 +18,14 @@ export class LockLost extends Error {
   }
 }
 
-/** KEYS 1 lock  ARGV 1 token  2 milliseconds until it expires. Reply 1 = renewed, 0 = it is not ours any more. */
-export const renewLockScript: Script = {
-  name: 'vkRenewMigrationLock',
-  lua: `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-`,
-}
+export const renewScript = MIGRATION_SCRIPTS.script<
+  [{ readonly token: string; readonly expiry: number }],
+  0 | 1
+>('migrate-renew-lock')
 
-/** KEYS 1 lock  ARGV 1 token. Reply 1 = released, 0 = it was not ours any more. */
-export const releaseLockScript: Script = {
-  name: 'vkReleaseMigrationLock',
-  lua: `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-`,
-}
+export const releaseScript = MIGRATION_SCRIPTS.script<[{ readonly token: string }], 0 | 1>(
+  'migrate-release-lock',
+)
 
 /**
  * The right to migrate: the same token in every partition, so that each script can check it in its own slot, in the same step in
@@ -48,7 +40,10 @@ export class Lock {
     this.#redis = redis
     this.token = token
     // A renewal that fails is found by the next script that writes: it looks at the token itself.
-    this.#renewal = setInterval(() => void this.#everywhere(renewLockScript, expiry), expiry / 3)
+    this.#renewal = setInterval(
+      () => void this.#everywhere((name) => run(redis, renewScript, [name], { token, expiry })),
+      expiry / 3,
+    )
   }
 
   /**
@@ -74,16 +69,13 @@ export class Lock {
   /** Never throws: what cannot be released expires. */
   async release(): Promise<void> {
     clearInterval(this.#renewal)
-    await this.#everywhere(releaseLockScript)
+    const { token } = this
+    await this.#everywhere((name) => run(this.#redis, releaseScript, [name], { token }))
   }
 
-  async #everywhere(script: Script, ...args: number[]): Promise<void> {
+  async #everywhere(step: (lockName: string) => Promise<unknown>): Promise<void> {
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
-    await Promise.allSettled(
-      partitions.map((partition) =>
-        run(this.#redis, script, [migrationLockName(partition)], [this.token, ...args]),
-      ),
-    )
+    await Promise.allSettled(partitions.map((partition) => step(migrationLockName(partition))))
   }
 }
 

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { migrationProgressName, PARTITIONS } from '../plugins/virtual-key/redis/names.ts'
-import { type Connection, define } from '../plugins/virtual-key/redis/script.ts'
-import { applyTo, batchScript } from './batch.ts'
-import { STEPS } from './index.ts'
-import { EXPIRY, isHeld, Lock, releaseLockScript, renewLockScript } from './lock.ts'
-import { mark, markScript } from './mark.ts'
+import type { Connection } from '../plugins/virtual-key/redis/script.ts'
+import { applyTo } from './batch.ts'
+import { STEPS, type Step } from './index.ts'
+import { EXPIRY, isHeld, Lock } from './lock.ts'
+import { mark } from './mark.ts'
+import { MIGRATION_SCRIPTS } from './scripts.ts'
 import { schemaStatus } from './status.ts'
-import type { Step } from './step.ts'
-import { scanScript, WALKS } from './walk.ts'
+import { WALKS } from './walk.ts'
 
 /** What a run tells while it works. */
 export type News =
@@ -42,7 +42,7 @@ const PAUSE = 200
  * @throws SchemaError where Redis holds a newer schema, LockLost, ReplyError or a connection's Error
  */
 export async function migrate(redis: Connection, options: MigrateOptions): Promise<Migrated> {
-  define(redis, [scanScript, renewLockScript, releaseLockScript, markScript, ...STEPS.map(batchScript)])
+  MIGRATION_SCRIPTS.define(redis)
   for (let told = false; ; ) {
     // While it is held, a glance is enough: twenty that wait must not keep Redis from the one that works.
     if (!(await isHeld(redis))) {

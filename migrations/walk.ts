@@ -1,6 +1,7 @@
-import { indexName, partitionOf, schemaName } from '../plugins/virtual-key/redis/names.ts'
-import { type Connection, run, type Script } from '../plugins/virtual-key/redis/script.ts'
-import type { Step } from './step.ts'
+import { indexName, keyPrefix, partitionOf, schemaName } from '../plugins/virtual-key/redis/names.ts'
+import { type Connection, run } from '../plugins/virtual-key/redis/script.ts'
+import type { Step } from './index.ts'
+import { MIGRATION_SCRIPTS } from './scripts.ts'
 
 /** Key ids of one partition, as many as are looked at in one go. */
 export interface Page {
@@ -19,30 +20,29 @@ const PAGE = 500
 /** Names that one SCAN looks at; few of them are records. Redis does nothing else for about a millisecond. */
 const COUNT = 2000
 
-/**
- * KEYS 1 any name of the partition: it leads to the node that owns it
- * ARGV 1 run id of the server that gave the cursor  2 cursor  3 pattern  4 names to look at
- * Reply {run id, cursor, names}
- *
- * A cursor means something only to the server process that gave it: names are hashed by a seed that is new with every start. For
- * another one (a restart, a replica that took over, a slot that moved) the walk starts anew.
- */
-export const scanScript: Script = {
-  name: 'vkMigrateScan',
-  lua: `
-local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-local cursor = run_id == ARGV[1] and ARGV[2] or '0'
-local found = redis.call('SCAN', cursor, 'MATCH', ARGV[3], 'COUNT', ARGV[4], 'TYPE', 'hash')
-return {run_id, found[1], found[2]}
-`,
+interface ScanArguments {
+  readonly run_id: string
+  readonly cursor: string
+  readonly pattern: string
+  readonly count: number
 }
+
+const scanScript = MIGRATION_SCRIPTS.script<
+  [ScanArguments],
+  [runId: string, cursor: string, names: string[]]
+>('migrate-scan')
 
 /** By name: hashes that may be records. One may come twice; one that is there all the time comes. */
 const names: Walk = async (redis, partition, cursor) => {
   const [runId = '', at = '0'] = cursor.split(' ')
-  const prefix = `vk:{${partition}}:key:`
-  const reply = await run(redis, scanScript, [schemaName(partition)], [runId, at, `${prefix}*`, COUNT])
-  const [server, next, found] = reply as [string, string, string[]]
+  const prefix = keyPrefix(partition)
+  const reply = await run(redis, scanScript, [schemaName(partition)], {
+    run_id: runId,
+    cursor: at,
+    pattern: `${prefix}*`,
+    count: COUNT,
+  })
+  const [server, next, found] = reply
   const ids = found.map((name) => name.slice(prefix.length))
   return { ids: ids.filter(belongs(partition)), cursor: `${server} ${next}`, last: next === '0' }
 }

@@ -20,19 +20,15 @@ export interface Alert {
 export type AlertFacts = Pick<Alert, 'key_id' | 'service' | 'timestamp'>
 
 /**
- * The alert's JSON around the two numbers that only the atomic step in Redis knows. The script puts together
- * `head + threshold + middle + total + tail`, so the signed bytes are made once and are the same for every attempt.
+ * The alert's JSON around the two numbers that only the atomic step in Redis knows: settle.lua puts them in between, so the signed
+ * bytes are made once and are the same for every attempt.
  */
-export function alertJson({ key_id, service, timestamp }: AlertFacts): {
-  head: string
-  middle: string
-  tail: string
-} {
+export function alertJson({ key_id, service, timestamp }: AlertFacts) {
   const event: Alert['event'] = 'token_threshold_crossed'
   return {
-    head: `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"threshold":`,
-    middle: ',"total_tokens":',
-    tail: `,"timestamp":${JSON.stringify(timestamp)}}`,
+    before_threshold: `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"threshold":`,
+    before_total: ',"total_tokens":',
+    after_total: `,"timestamp":${JSON.stringify(timestamp)}}`,
   }
 }
 
@@ -54,19 +50,15 @@ export interface BudgetAlert {
 
 export type BudgetAlertFacts = Pick<BudgetAlert, 'key_id' | 'service' | 'timestamp'>
 
-/** As `alertJson`: the JSON around the budget, the total and the reserved tokens. */
-export function budgetAlertJson({
-  key_id,
-  service,
-  timestamp,
-}: BudgetAlertFacts): [string, string, string, string] {
+/** As `alertJson`: the JSON around the budget, the total and the reserved tokens, which admit.lua puts in between. */
+export function budgetAlertJson({ key_id, service, timestamp }: BudgetAlertFacts) {
   const event: BudgetAlert['event'] = 'token_budget_exceeded'
-  return [
-    `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"token_budget":`,
-    ',"total_tokens":',
-    ',"reserved_tokens":',
-    `,"timestamp":${JSON.stringify(timestamp)}}`,
-  ]
+  return {
+    before_budget: `{"event":"${event}","key_id":${JSON.stringify(key_id)},"service":${JSON.stringify(service)},"token_budget":`,
+    before_total: ',"total_tokens":',
+    before_reserved: ',"reserved_tokens":',
+    after_reserved: `,"timestamp":${JSON.stringify(timestamp)}}`,
+  }
 }
 
 /** RFC 3339 in UTC with whole seconds. `at`: milliseconds since 1970. */

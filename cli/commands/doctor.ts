@@ -1,15 +1,16 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CommandContext } from '../context.ts'
-import { examine } from '../doctor/check.ts'
 import { CHECKS } from '../doctor/checks.ts'
-import { DoctorContext } from '../doctor/context.ts'
-import { type Finding, report } from '../doctor/finding.ts'
+import { examine } from '../doctor/examine.ts'
+import type { Finding } from '../doctor/finding.ts'
+import { report } from '../doctor/report.ts'
+import { Seat } from '../doctor/seat.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
 import { secretsFrom, withSecretFile } from '../options/secrets.ts'
-import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-options.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
 
-interface Options extends ConnectionOptions, AdminOptions {
+interface DoctorOptions extends ConnectionOptions, AdminOptions {
   readonly send?: boolean
   readonly secretFile?: string
   readonly timeout: number
@@ -25,22 +26,22 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .option('--send', 'send each webhook a signed test event instead of only asking whether it is there')
     .option('--timeout <seconds>', 'longest time for one check', seconds, 10)
     .option('--json', 'one JSON array')
-    .action(async (options: Options) => {
-      const doctor = await doctorFrom(options, context)
+    .action(async (options: DoctorOptions) => {
+      const seat = await seatFrom(options, context)
       try {
-        const findings = await examine(doctor, CHECKS)
+        const findings = await examine(seat, CHECKS)
         context.print(options.json ? JSON.stringify(findings, null, 2) : report(findings))
-        conclude(findings, await doctor.reaches())
+        conclude(findings, await seat.reaches())
       } finally {
-        doctor.close()
+        seat.close()
       }
     })
 }
 
-async function doctorFrom(options: Options, context: CommandContext): Promise<DoctorContext> {
+async function seatFrom(options: DoctorOptions, context: CommandContext): Promise<Seat> {
   const { adminUrl, adminToken, adminTokenHeader, send, secretFile, timeout } = options
   const api = adminFrom(options, context)
-  return new DoctorContext({
+  return new Seat({
     redis: redisConfig(options, context.env),
     admin:
       api === undefined || adminUrl === undefined

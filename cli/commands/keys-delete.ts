@@ -5,18 +5,18 @@ import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { json } from '../output/text.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
+import { deletePlan } from '../provisioning/delete-plan.ts'
+import { joined } from '../provisioning/joined.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
 import {
-  adminFrom,
   type Provisioning,
   type RegistryChoice,
   withProvisioning,
   withRegistryChoice,
-} from '../provisioning/admin-options.ts'
-import { deletePlan } from '../provisioning/delete-plan.ts'
-import { execute } from '../provisioning/execute.ts'
-import { readConsumer, readGateway } from '../provisioning/kong-state.ts'
-import { joined } from '../provisioning/plan.ts'
-import { registryWrites } from '../provisioning/registry-state.ts'
+} from '../provisioning/provisioning-options.ts'
+import { readConsumer, readGateway } from '../provisioning/reading.ts'
+import { registryWrites } from '../provisioning/registry-writes.ts'
 
 type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
 
@@ -44,12 +44,12 @@ export function addKeysDelete(keys: Command, context: CommandContext): void {
           kept: [],
           notes: options.registry === undefined ? leftOut(redis !== undefined, kong !== undefined) : [],
         })
-        const clients = {
+        const means = {
           ...(api ? { api } : {}),
           ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         }
         const dryRun = options.dryRun === true || options.yes !== true
-        await execute(plan, clients, { options: { ...options, dryRun }, ...context })
+        await carryOut(plan, means, { options: { ...options, dryRun }, ...context })
         if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
           throw new Failure('nothing was deleted: --yes does it', 2)
       }

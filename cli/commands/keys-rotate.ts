@@ -5,10 +5,11 @@ import { OR_STDIN } from '../options/input-file.ts'
 import { keySecret } from '../options/key-secret.ts'
 import { secondsFrom } from '../options/time.ts'
 import { json } from '../output/text.ts'
-import { adminFrom, type Provisioning, withProvisioning } from '../provisioning/admin-options.ts'
+import { adminFrom } from '../provisioning/admin-connection.ts'
 import { rotationPlan } from '../provisioning/credential-plan.ts'
-import { execute } from '../provisioning/execute.ts'
-import { readConsumer } from '../provisioning/kong-state.ts'
+import { carryOut } from '../provisioning/provisioning.ts'
+import { type Provisioning, withProvisioning } from '../provisioning/provisioning-options.ts'
+import { readConsumer } from '../provisioning/reading.ts'
 
 interface RotateOptions extends Provisioning {
   readonly overlap: string
@@ -34,7 +35,7 @@ export function addKeysRotate(keys: Command, context: CommandContext): void {
     const state = await readConsumer(api, id)
     if (state.consumer === undefined)
       throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
-    await execute(
+    await carryOut(
       rotationPlan({ id, secret, overlap, ...ttl }, state),
       { api, secret },
       { options, ...context },

@@ -1,8 +1,8 @@
 import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
-import type { ConsumerState } from './kong-state.ts'
-import { tagged } from './kong-state.ts'
-import type { Plan } from './plan.ts'
-import { joined } from './plan.ts'
+import type { Plan } from './changes.ts'
+import { tagged } from './entities.ts'
+import { joined } from './joined.ts'
+import type { ConsumerState } from './reading.ts'
 
 /**
  * Everything that `vk` made for a key goes, what lets requests through first. A consumer that somebody else made stays, with what is
@@ -17,10 +17,10 @@ export function deletePlan(
 }
 
 function recordPlan(id: string): Plan {
-  const operation = { kind: 'remove record', id } as const
+  const act = { kind: 'remove record', id } as const
   const remark = 'with its totals of the open windows'
   return {
-    changes: [{ action: 'delete', what: `registry record ${id}`, fields: [], remark, operation }],
+    changes: [{ action: 'delete', what: `registry record ${id}`, fields: [], remark, act }],
     kept: [],
     notes: [],
   }
@@ -37,13 +37,13 @@ function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState)
       action: 'delete' as const,
       what: `credential ${one.id.slice(0, 8)} of consumer ${id}`,
       fields: [],
-      operation: { kind: 'delete credential' as const, consumer: id, id: one.id },
+      act: { kind: 'delete credential' as const, consumer: id, id: one.id },
     })),
     ...mine(plugins).map(({ id: plugin, name }) => ({
       action: 'delete' as const,
       what: `plugin ${name} of consumer ${id}`,
       fields: [],
-      operation: {
+      act: {
         kind: 'delete plugin' as const,
         scope: { kind: 'consumer', name: id } as const,
         name,
@@ -56,9 +56,9 @@ function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState)
     const note = `consumer ${id} was not made by vk: it stays${left > 0 ? `, and so do ${left} of its credentials` : ''}`
     return { changes, kept: [`consumer ${id}`], notes: [note] }
   }
-  const operation = { kind: 'delete consumer', name: id, id: consumer.id } as const
+  const act = { kind: 'delete consumer', name: id, id: consumer.id } as const
   return {
-    changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], operation }],
+    changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], act }],
     kept: [],
     notes: [],
   }

@@ -35,8 +35,8 @@ Deno.test('reads what a request declares, and refuses what is no UTF-8', () => {
 })
 
 Deno.test('puts an alert together', () => {
-  const { head, middle, tail } = alertJson({ key_id: 'vk-"abc"', service: 'openai', timestamp: rfc3339(0) })
-  assert.deepEqual(JSON.parse(`${head}100${middle}101${tail}`), {
+  const json = alertJson({ key_id: 'vk-"abc"', service: 'openai', timestamp: rfc3339(0) })
+  assert.deepEqual(JSON.parse(`${json.before_threshold}100${json.before_total}101${json.after_total}`), {
     event: 'token_threshold_crossed',
     key_id: 'vk-"abc"',
     service: 'openai',

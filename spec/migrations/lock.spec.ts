@@ -1,7 +1,7 @@
 import { expect } from 'chai'
-import { Lock, releaseLockScript, renewLockScript } from '../../migrations/lock.ts'
+import { Lock } from '../../migrations/lock.ts'
+import { MIGRATION_SCRIPTS } from '../../migrations/scripts.ts'
 import { migrationLockName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
-import { define } from '../../plugins/virtual-key/redis/script.ts'
 import type { Connected } from '../support/connection.ts'
 import { PLACES, type Place } from '../support/place.ts'
 import { until } from '../support/until.ts'
@@ -19,7 +19,7 @@ for (const [where, open] of Object.entries(PLACES))
     before(async () => {
       place = await open()
       connection = await place.connect()
-      define(connection.redis, [renewLockScript, releaseLockScript])
+      MIGRATION_SCRIPTS.define(connection.redis)
     })
 
     beforeEach(() => place.flush())

@@ -10,7 +10,7 @@ describe('Steps of the Redis schema', () => {
 
   it('are all the files there are, in the order of their numbers', () => {
     const files = readdirSync(join(ROOT, 'migrations', 'steps')).sort()
-    expect(names.map((name) => `${name}.ts`)).to.deep.equal(files)
+    expect(names.map((name) => `${name}.lua`)).to.deep.equal(files)
   })
 
   it('are numbered from 1 without a gap', () => {

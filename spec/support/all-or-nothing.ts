@@ -5,7 +5,7 @@ import { connected } from './connection.ts'
 
 /** One run of one script, from a state that is made anew each time. */
 export interface Situation {
-  /** The script's name and what is special, such as `vkSettle: crosses`. */
+  /** The script's name and what is special, such as `settle: crosses`. */
   readonly title: string
   /** Makes the state before, on an empty Redis. */
   readonly prepare: (admin: Redis) => Promise<unknown>

@@ -5,7 +5,6 @@ import {
   LONGEST_RESERVATION,
 } from '../../plugins/virtual-key/admission/admit.ts'
 import { release } from '../../plugins/virtual-key/admission/reserve.ts'
-import { MOST_IDS } from '../../plugins/virtual-key/metering/invented.ts'
 import { restore } from '../../plugins/virtual-key/metering/restore.ts'
 import { RestoringError, settle } from '../../plugins/virtual-key/metering/settle.ts'
 import type { NewUsageRecord } from '../../plugins/virtual-key/metering/usage-record.ts'
@@ -58,7 +57,7 @@ async function register(admin: Redis, ...fields: string[]): Promise<void> {
 function settling(title: string, own: Partial<NewUsageRecord>, prepare: Situation['prepare']): Situation {
   const rules = { threshold: 0, thresholds: [100, 120], percents: [] }
   return {
-    title: `vkSettle: ${title}`,
+    title: `settle: ${title}`,
     handsOverLater: true,
     prepare,
     act: (redis) =>
@@ -70,7 +69,7 @@ function asking(title: string, own: Partial<AdmissionRequest>, prepare: Situatio
   const alert = { key_id: KEY, timestamp: '2026-04-06T19:00:00Z' }
   const request = { ...policy(KEY, { budget: 100, ...own }), denyUnknown: false, alert, ...own }
   return {
-    title: `vkAdmit: ${title}`,
+    title: `admit: ${title}`,
     handsOverLater: true,
     prepare,
     act: (redis) => admit(redis, 'me', request, 'openai', FIRST),
@@ -112,7 +111,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
   }),
   {
     handsOverLater: true,
-    title: 'vkSettle: puts back what Redis has lost',
+    title: 'settle: puts back what Redis has lost',
     prepare: (admin) => admin.set(TOTAL, 10),
     act: (redis) =>
       settle(
@@ -122,7 +121,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
       ),
   },
   {
-    title: 'vkSettle: finds that Redis was flushed',
+    title: 'settle: finds that Redis was flushed',
     prepare: nothing,
     act: (redis) =>
       settle(
@@ -132,7 +131,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
       ),
   },
   {
-    title: 'vkSettle: finds that Redis was flushed, and would cross',
+    title: 'settle: finds that Redis was flushed, and would cross',
     prepare: (admin) => admin.hset(schemaName(partitionOf(KEY)), 'generation', 'after'),
     act: (redis) =>
       settle(
@@ -155,11 +154,11 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     await admin.hset(keyName(KEY), 'epoch', '2')
   }),
   settling('of an id that is one too many', { invented: true }, (admin) => {
-    const ids = Array.from({ length: MOST_IDS }, (_, n) => ['4000000000', `other-${n}`])
+    const ids = Array.from({ length: 4096 }, (_, n) => ['4000000000', `other-${n}`])
     return admin.zadd(idsName(partitionOf(KEY)), ...ids.flat())
   }),
   {
-    title: 'vkSettle: a repetition of a crossing',
+    title: 'settle: a repetition of a crossing',
     handsOverLater: true,
     async prepare(admin) {
       const partition = partitionOf(KEY)
@@ -196,17 +195,17 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     await expired(admin)
   }),
   {
-    title: 'vkRelease: one of two',
+    title: 'release: one of two',
     prepare: (admin) => hold(admin, 'me-1 30', 'other-1 20'),
     act: (redis) => release(redis, KEY, 'me-1 30'),
   },
   {
-    title: 'vkRelease: the last',
+    title: 'release: the last',
     prepare: (admin) => hold(admin, 'me-1 30'),
     act: (redis) => release(redis, KEY, 'me-1 30'),
   },
   {
-    title: 'vkRelease: where the sum is lost',
+    title: 'release: where the sum is lost',
     async prepare(admin) {
       await hold(admin, 'me-1 30', 'other-1 20')
       await admin.del(reservedName(KEY))
@@ -221,7 +220,7 @@ export const LEDGER_SITUATIONS: readonly Situation[] = [
     ] as const
   ).map(
     ([what, generation, epoch]): Situation => ({
-      title: `vkRestore: finds ${what}`,
+      title: `restore: finds ${what}`,
       async prepare(admin) {
         if (epoch === undefined) return
         await admin.hset(schemaName(partitionOf(KEY)), 'generation', '0123456789abcdef')

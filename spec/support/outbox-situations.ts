@@ -55,7 +55,7 @@ function held(streamId: string, id: string): Claim {
 /** Every branch of the outbox's scripts that writes. */
 export const OUTBOX_SITUATIONS: readonly Situation[] = [
   {
-    title: 'vkClaim: a new alert, one whose owner died, one that is due, and an entry without a record',
+    title: 'claim: a new alert, one whose owner died, one that is due, and an entry without a record',
     async prepare(admin) {
       await add(admin, '1-1', 'left')
       await take(admin, 'dead')
@@ -71,12 +71,12 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     },
   },
   {
-    title: 'vkClaim: a stream that has no group yet',
+    title: 'claim: a stream that has no group yet',
     prepare: (admin) => add(admin, '1-1', 'new'),
     act: (redis) => claim(redis, PARTITION, 'me', 15_000, 10),
   },
   {
-    title: 'vkClaim: a retry that is due, and no stream',
+    title: 'claim: a retry that is due, and no stream',
     async prepare(admin) {
       await admin.hset(NAMES.alerts, 'due', JSON_OF_IT)
       await admin.zadd(NAMES.retry, 1, 'due')
@@ -84,7 +84,7 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     act: (redis) => claim(redis, PARTITION, 'me', 15_000, 10),
   },
   {
-    title: 'vkRenew: two claims',
+    title: 'renew: two claims',
     async prepare(admin) {
       await add(admin, '1-1', 'one')
       await add(admin, '2-1', 'two')
@@ -101,7 +101,7 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     ] as const
   ).flatMap((outcome): Situation[] => [
     {
-      title: `vkAck: ${outcome.state}`,
+      title: `ack: ${outcome.state}`,
       async prepare(admin) {
         await add(admin, '1-1', 'one')
         await take(admin, 'me')
@@ -109,38 +109,38 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
       act: (redis) => ack(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
     {
-      title: `vkAck: ${outcome.state}, and Redis has lost it`,
+      title: `ack: ${outcome.state}, and Redis has lost it`,
       prepare: async () => undefined,
       act: (redis) => ack(redis, 'me', held('1-1', 'one'), outcome, { attempt: ATTEMPT }),
     },
   ]),
   {
-    title: 'vkRequeue: a dead alert',
+    title: 'requeue: a dead alert',
     prepare: (admin) => admin.xadd(NAMES.dead, '1-1', 'id', 'one', 'record', JSON_OF_IT),
     act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'dead', entry: '1-1' }),
   },
   {
-    title: 'vkRequeue: a new alert',
+    title: 'requeue: a new alert',
     prepare: async () => undefined,
     act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'none' }),
   },
   {
-    title: 'vkRequeue: a parked alert',
+    title: 'requeue: a parked alert',
     prepare: park,
     act: (redis) => requeue(redis, PARTITION, 'one', RECORD, { state: 'waiting', entry: PARKED }),
   },
   {
-    title: 'vkDiscard: a dead alert',
+    title: 'discard: a dead alert',
     prepare: (admin) => admin.xadd(NAMES.dead, '1-1', 'id', 'one', 'record', JSON_OF_IT),
     act: (redis) => discard(redis, PARTITION, 'one', 'dead', '1-1'),
   },
   {
-    title: 'vkDiscard: a parked alert',
+    title: 'discard: a parked alert',
     prepare: park,
     act: (redis) => discard(redis, PARTITION, 'one', 'waiting', PARKED),
   },
   {
-    title: 'vkWake: a parked alert, and one that is gone',
+    title: 'wake: a parked alert, and one that is gone',
     async prepare(admin) {
       await park(admin)
       await admin.zadd(NAMES.parked, 2, parkedEntry('other', 'plugin-0', ''))
@@ -148,7 +148,7 @@ export const OUTBOX_SITUATIONS: readonly Situation[] = [
     act: (redis) => wake(redis, PARTITION, '', () => true),
   },
   {
-    title: 'vkRemoveIdleConsumers: one consumer that is gone',
+    title: 'remove-idle-consumers: one consumer that is gone',
     async prepare(admin) {
       await add(admin, '1-1', 'one')
       await take(admin, 'me')

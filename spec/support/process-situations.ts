@@ -24,7 +24,7 @@ function beat(redis: Connection): Promise<void> {
 /** Every branch of the scripts about processes that writes. */
 export const PROCESS_SITUATIONS: readonly Situation[] = [
   {
-    title: 'vkHeartbeat: a process that is known',
+    title: 'heartbeat: a process that is known',
     prepare: (admin) => admin.hset(processesName(), 'one', '0 {}', 'other', '0 {}'),
     act: beat,
   },

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis'
-import { applyTo, batchScript } from '../../migrations/batch.ts'
-import { STEPS } from '../../migrations/index.ts'
-import { type Lock, releaseLockScript, renewLockScript } from '../../migrations/lock.ts'
-import { mark, markScript } from '../../migrations/mark.ts'
-import type { Step } from '../../migrations/step.ts'
+import { applyTo } from '../../migrations/batch.ts'
+import { STEPS, type Step } from '../../migrations/index.ts'
+import { type Lock, releaseScript, renewScript } from '../../migrations/lock.ts'
+import { mark } from '../../migrations/mark.ts'
 import { windowsAt } from '../../plugins/virtual-key/policy/window.ts'
 import {
   indexName,
@@ -15,7 +14,7 @@ import {
   totalName,
 } from '../../plugins/virtual-key/redis/names.ts'
 import { SCHEMA_VERSION } from '../../plugins/virtual-key/redis/schema-version.ts'
-import { run, type Script } from '../../plugins/virtual-key/redis/script.ts'
+import { run } from '../../plugins/virtual-key/redis/script.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { Situation } from './all-or-nothing.ts'
 
@@ -50,7 +49,7 @@ function step(name: string): Step {
 
 function batch(name: string, prepare: (admin: Redis) => Promise<unknown>): Situation {
   return {
-    title: `vkMigrate: ${name}`,
+    title: `apply: ${name}`,
     passesOver: keyName(KEY),
     async prepare(admin) {
       await locked(admin)
@@ -60,23 +59,15 @@ function batch(name: string, prepare: (admin: Redis) => Promise<unknown>): Situa
   }
 }
 
-/** Scripts of the migrations, which a connection does not know from the beginning. */
-export const MIGRATION_SCRIPTS: readonly Script[] = [
-  ...STEPS.map(batchScript),
-  markScript,
-  renewLockScript,
-  releaseLockScript,
-]
-
 /** Every branch of the registry's and the migrations' scripts that writes. */
 export const REGISTRY_SITUATIONS: readonly Situation[] = [
   {
-    title: 'vkWriteKey: a new key',
+    title: 'write-key: a new key',
     prepare: migrated,
     act: (redis) => writeKey(redis, KEY, { token_budget: 9, window: 'day' }, 'create', NOW),
   },
   {
-    title: 'vkWriteKey: a key that was counted before it was registered',
+    title: 'write-key: a key that was counted before it was registered',
     async prepare(admin) {
       await migrated(admin)
       await admin.hset(keyName(KEY), 'epoch', '2')
@@ -85,12 +76,12 @@ export const REGISTRY_SITUATIONS: readonly Situation[] = [
     act: (redis) => writeKey(redis, KEY, { token_budget: 9 }, 'upsert', NOW),
   },
   {
-    title: 'vkWriteKey: an update',
+    title: 'write-key: an update',
     prepare: registered,
     act: (redis) => writeKey(redis, KEY, { token_budget: 9, window: 'day' }, 'update', NOW),
   },
   {
-    title: 'vkResetKey: a registered key',
+    title: 'reset-key: a registered key',
     async prepare(admin) {
       await registered(admin)
       await spent(admin)
@@ -98,7 +89,7 @@ export const REGISTRY_SITUATIONS: readonly Situation[] = [
     act: (redis) => resetKey(redis, KEY, NOW),
   },
   {
-    title: 'vkResetKey: one that is not registered',
+    title: 'reset-key: one that is not registered',
     async prepare(admin) {
       await migrated(admin)
       await spent(admin)
@@ -106,7 +97,7 @@ export const REGISTRY_SITUATIONS: readonly Situation[] = [
     act: (redis) => resetKey(redis, KEY, NOW),
   },
   {
-    title: 'vkResetKey: takes it out of the registry',
+    title: 'reset-key: takes it out of the registry',
     async prepare(admin) {
       await registered(admin)
       await spent(admin)
@@ -116,7 +107,7 @@ export const REGISTRY_SITUATIONS: readonly Situation[] = [
   batch('001_virtual_keys', (admin) => admin.hset(keyName(KEY), 'created_at', '1')),
   batch('002_virtual_key_alert', registered),
   {
-    title: 'vkMarkMigrated: one step',
+    title: 'mark: one step',
     async prepare(admin) {
       await locked(admin)
       await admin.hset(schemaName(PARTITION), 'version', 1)
@@ -124,11 +115,15 @@ export const REGISTRY_SITUATIONS: readonly Situation[] = [
     },
     act: (redis) => mark(redis, step('002_virtual_key_alert'), PARTITION, LOCK, NOW),
   },
-  ...([renewLockScript, releaseLockScript] as const).map(
-    (script): Situation => ({
-      title: `${script.name}: one's own`,
-      prepare: locked,
-      act: (redis) => run(redis, script, [migrationLockName(PARTITION)], [LOCK.token, 10_000]),
-    }),
-  ),
+  {
+    title: "renew-lock: one's own",
+    prepare: locked,
+    act: (redis) =>
+      run(redis, renewScript, [migrationLockName(PARTITION)], { token: LOCK.token, expiry: 10_000 }),
+  },
+  {
+    title: "release-lock: one's own",
+    prepare: locked,
+    act: (redis) => run(redis, releaseScript, [migrationLockName(PARTITION)], { token: LOCK.token }),
+  },
 ]

@@ -1,6 +1,5 @@
 import { outboxNames } from '../redis/names.ts'
-import { type Connection, run, type Script } from '../redis/script.ts'
-import { PROOF } from './proof-lua.ts'
+import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 
 /**
  * Alerts that wait for a configuration: no process has its secrets, or it names no webhook. They wait among the retries until they
@@ -16,28 +15,11 @@ export function parkedEntry(id: string, configuration: string, secrets: string):
   return `${id} ${configuration} ${secrets}`
 }
 
-/**
- * KEYS 1 retry  2 parked
- * ARGV 1… entry and alert id of each
- * Reply number of alerts that are due now.
- */
-export const wakeScript: Script = {
-  name: 'vkWake',
-  lua: `
-${PROOF}
-local woken = 0
-prove_zadd(KEYS[1])
-prove_zrem(KEYS[2])
-for i = 1, #ARGV, 2 do
-  if redis.call('ZSCORE', KEYS[1], ARGV[i + 1]) then
-    redis.call('ZADD', KEYS[1], 0, ARGV[i + 1])
-    woken = woken + 1
-  end
-  redis.call('ZREM', KEYS[2], ARGV[i])
-end
-return woken
-`,
+interface WakeArguments {
+  readonly alerts: ReadonlyArray<{ readonly id: string; readonly entry: string }>
 }
+
+const wakeScript = SCRIPTS.script<[WakeArguments], number>('wake')
 
 /**
  * Makes those parked alerts of one partition due that may be delivered now.
@@ -60,9 +42,9 @@ export async function wake(
     const entries = page.filter((_, i) => i % 2 === 0)
     const found = entries.flatMap((entry) => {
       const [id, configuration, secrets] = parts(entry)
-      return wanted(configuration, secrets) ? [entry, id] : []
+      return wanted(configuration, secrets) ? [{ id, entry }] : []
     })
-    if (found.length > 0) woken += Number(await run(redis, wakeScript, [retry, parked], found))
+    if (found.length > 0) woken += await run(redis, wakeScript, [retry, parked], { alerts: found })
     const last = page.at(-1)
     if (last === undefined || entries.length < PAGE) return woken
     from = `(${last}`

@@ -1,7 +1,7 @@
-import { overflowId } from '../metering/invented.ts'
+import { randomBytes } from 'node:crypto'
 import type { Format } from '../outbox/format.ts'
-import { firstGeneration } from '../redis/generation.ts'
 import {
+  DISPATCHERS,
   idsName,
   keyName,
   noneName,
@@ -13,7 +13,8 @@ import {
   totalName,
 } from '../redis/names.ts'
 import { SCHEMA_VERSION } from '../redis/schema-version.ts'
-import { type Window, windowAt } from './window.ts'
+import { overflowId } from './overflow.ts'
+import { type Window, type WindowKind, windowAt } from './window.ts'
 
 /** What the configuration says about a key. With `registry` the key's own record in Redis wins, field by field. */
 export interface KeyPolicy {
@@ -80,11 +81,8 @@ export interface QuotaStatus {
   readonly window: Window
 }
 
-/** Counters outlive their window, so that a settlement that waited while Redis was away still finds its own. Unit: seconds. */
-export const LINGER = 86_400
-
-/** KEYS of a script that starts with `termsLua`. */
-export function policyKeys({ keyId, windows }: KeyPolicy, own: readonly string[]): string[] {
+/** KEYS of a script that begins with includes/policy.lua. @param own of the script itself */
+export function policyKeys({ keyId, windows }: KeyPolicy, own: readonly string[] = []): string[] {
   const partition = partitionOf(keyId)
   const { outbox, alerts } = outboxNames(partition)
   return [
@@ -101,45 +99,111 @@ export function policyKeys({ keyId, windows }: KeyPolicy, own: readonly string[]
   ]
 }
 
-/**
- * ARGV of a script that starts with `termsLua`.
- * @param estimated for the records of alerts
- */
-export function policyArgs(
-  { keyId, invented, registry, windows, budget, rules, target }: KeyPolicy,
-  consumer: string,
+/** A window as scripts read it, see includes/policy.lua. */
+interface WindowArguments {
+  readonly kind?: WindowKind | undefined
+  readonly counter: string
+  readonly ends?: number | undefined
+  readonly epoch?: number | undefined
+  readonly total?: number | undefined
+}
+
+/** What scripts read of a policy, by name. What is absent is not sent: each member costs Redis a tenth of a microsecond. */
+export interface PolicyArguments extends WindowArguments {
+  readonly schema: string
+  readonly generation: string
+  readonly registry?: true | undefined
+  readonly invented?: string | undefined
+  readonly budget?: number | undefined
+  readonly threshold?: number | undefined
+  readonly thresholds?: string | undefined
+  readonly percents?: string | undefined
+  readonly configured_kind?: WindowKind | undefined
+}
+
+/** The first argument of a script that begins with includes/policy.lua; the script's own come beside it. */
+export function policyArguments(
+  { keyId, invented, registry, windows, budget, rules }: KeyPolicy,
   known: Snapshots | undefined,
-  own: ReadonlyArray<string | number>,
+): PolicyArguments {
+  const [own] = windows
+  // A key's record may name any kind of window. It is the one in which the key was counted before, if it was here.
+  const expected = windows.find(({ label }) => known?.get(totalName(keyId, label))) ?? own
+  if (own === undefined || expected === undefined) throw new Error('a policy without a window')
+  return {
+    schema: String(SCHEMA_VERSION),
+    generation: known?.generation?.(partitionOf(keyId)) ?? firstGeneration(),
+    registry: registry || undefined,
+    invented: invented && keyId,
+    budget: budget || undefined,
+    threshold: rules.threshold || undefined,
+    thresholds: rules.thresholds.join() || undefined,
+    percents: rules.percents.join() || undefined,
+    configured_kind: registry ? own.kind : undefined,
+    kind: expected.kind === 'total' ? undefined : expected.kind,
+    ...windowArguments(keyId, expected, known),
+  }
+}
+
+function windowArguments(
+  keyId: string,
+  { label, end }: Window,
+  known: Snapshots | undefined,
+): WindowArguments {
+  const counter = totalName(keyId, label)
+  const { epoch, total } = known?.get(counter) ?? {}
+  return { counter, ends: end === undefined ? undefined : Math.ceil(end / 1000), epoch, total }
+}
+
+/** What a caller sends that knows no generation: `+` and the one to begin with where there is none. */
+function firstGeneration(): string {
+  return `+${randomBytes(8).toString('hex')}`
+}
+
+/** Every window by its kind, for the case that the key's record names another one; undefined without the registry. */
+export function otherWindows(
+  { keyId, registry, windows }: KeyPolicy,
+  known: Snapshots | undefined,
+): object | undefined {
+  if (!registry) return undefined
+  return Object.fromEntries(windows.map((one) => [one.kind, windowArguments(keyId, one, known)]))
+}
+
+/** What a script needs only where there is something to alert of, see includes/alert.lua. */
+export interface AlertArguments {
+  readonly key_id: string
+  readonly consumer: string
+  readonly group: string
+  readonly record: string
+  readonly url: string | undefined
+  readonly payload: object | undefined
+}
+
+/**
+ * @param payload the texts around the numbers that only the script knows; undefined: the service's label is not known yet
+ * @param estimated the tokens are an estimate
+ */
+export function alertArguments(
+  { keyId, target: { url, ...delivery } }: KeyPolicy,
+  consumer: string,
+  payload: object | undefined,
   estimated?: true,
-): Array<string | number> {
-  const { url, ...delivery } = target
-  return [
-    SCHEMA_VERSION,
-    registry ? 1 : 0,
-    keyId,
+): AlertArguments {
+  return {
+    key_id: keyId,
     consumer,
-    budget,
-    rules.threshold,
-    rules.thresholds.join(),
-    rules.percents.join(),
-    JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),
-    url === undefined ? '' : JSON.stringify(url),
-    known?.generation?.(partitionOf(keyId)) ?? firstGeneration(),
-    invented ? 1 : 0,
-    ...own,
-    ...windows.flatMap(({ kind, label, end }) => {
-      const seen = known?.get(totalName(keyId, label))
-      const expires = end === undefined ? 0 : Math.ceil(end / 1000) + LINGER
-      return [kind, label, expires, seen?.epoch ?? 0, seen?.total ?? 0]
-    }),
-  ]
+    group: DISPATCHERS,
+    record: JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),
+    url: url === undefined ? undefined : JSON.stringify(url),
+    payload,
+  }
 }
 
 /** What a script replies that did nothing, because it has to be asked otherwise. */
 export type AskAgain = readonly ['clock', now: number] | readonly ['full']
 
 /**
- * The terms to ask by instead. `clock`: the windows are in the future by Redis's clock, so that they would neither count now nor
+ * The policy to ask by instead. `clock`: the windows are in the future by Redis's clock, so that they would neither count now nor
  * be empty when they come; they become those of Redis's time. `full`: the id is one too many, and its partition's overflow id counts for it.
  */
 export function askedAgain<T extends KeyPolicy>(policy: T, reply: AskAgain): T {
@@ -149,11 +213,19 @@ export function askedAgain<T extends KeyPolicy>(policy: T, reply: AskAgain): T {
   return { ...rest, keyId: overflowId(partitionOf(policy.keyId)) } as T
 }
 
-/** A standing as scripts reply it. Tokens are decimal text: the client's parser rounds the largest integers. */
-export type QuotaReply = readonly [budget: string, total: string, reserved: string, at: number]
+/**
+ * How a key stands, as scripts reply it. Tokens are decimal text, because the client's parser rounds the largest integers; the budget is empty
+ * where it is the policy's.
+ */
+export type QuotaReply = readonly [budget: string, total: string, reserved: string, kind: WindowKind]
 
-export function quotaFrom({ windows }: KeyPolicy, [budget, total, reserved, at]: QuotaReply): QuotaStatus {
-  const window = windows[at]
-  if (window === undefined) throw new Error(`window ${at} of ${windows.length}`)
-  return { budget: Number(budget), total: Number(total), reserved: Number(reserved), window }
+export function quotaFrom(policy: KeyPolicy, [budget, total, reserved, kind]: QuotaReply): QuotaStatus {
+  const window = policy.windows.find((one) => one.kind === kind)
+  if (window === undefined) throw new Error(`the script counted in a window that was not asked for: ${kind}`)
+  return {
+    budget: budget === '' ? policy.budget : Number(budget),
+    total: Number(total),
+    reserved: Number(reserved),
+    window,
+  }
 }

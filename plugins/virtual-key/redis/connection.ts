@@ -1,22 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { RedisConfig } from '../../../schema/config.ts'
-import { admitScript } from '../admission/admit.ts'
-import { releaseScript } from '../admission/reserve.ts'
-import { restoreScript } from '../metering/restore.ts'
-import { settleScript } from '../metering/settle.ts'
-import { ackScript } from '../outbox/ack.ts'
-import { claimScript } from '../outbox/claim.ts'
-import { discardScript } from '../outbox/discard.ts'
-import { removeIdleConsumersScript } from '../outbox/idle-consumers.ts'
-import { wakeScript } from '../outbox/parked.ts'
-import { renewScript } from '../outbox/renew.ts'
-import { requeueScript } from '../outbox/requeue.ts'
-import { resetKeyScript, writeKeyScript } from '../registry/write.ts'
-import { forgetProcessesScript, heartbeatScript } from '../telemetry/heartbeat.ts'
 import type { Log } from '../telemetry/log.ts'
 import { Redial } from './redial.ts'
-import { type Connection, define } from './script.ts'
+import { type Connection, SCRIPTS } from './script.ts'
 
 export interface Link {
   readonly redis: Connection
@@ -33,24 +20,6 @@ const LOADING_PAUSE = 500
 /** Tries of one command on a cluster, 100 ms apart where a node is away. */
 const MOST_REDIRECTIONS = 4
 
-const SCRIPTS = [
-  admitScript,
-  settleScript,
-  releaseScript,
-  restoreScript,
-  claimScript,
-  renewScript,
-  ackScript,
-  requeueScript,
-  discardScript,
-  wakeScript,
-  removeIdleConsumersScript,
-  writeKeyScript,
-  resetKeyScript,
-  heartbeatScript,
-  forgetProcessesScript,
-]
-
 /**
  * One connection for everything. Commands fail at once while it is down, and none is sent twice behind the caller's back: whether
  * to wait, to queue or to go on is the ledger's decision.
@@ -64,7 +33,7 @@ export function connect(config: RedisConfig, log: Log, follow = true): Link {
       log.warn(`Redis at ${address} may not be the master any more, so it is connected to anew: ${reason}`),
   )
   const redis = clientOf(config, (error) => follow && redial.after(error))
-  define(redis, SCRIPTS)
+  SCRIPTS.define(redis)
   tell(redis, log, address)
   if (redis instanceof Redis) leaveLoading(redis, config.timeout)
   // A failure is told by the event 'error', and the client goes on trying.

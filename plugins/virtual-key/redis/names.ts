@@ -19,9 +19,14 @@ export function isOfPartition(name: string, partition: number): boolean {
   return name.startsWith(`vk:{${partition}}:`)
 }
 
+/** What the names of a partition's key hashes begin with; the key id follows. */
+export function keyPrefix(partition: number): string {
+  return `vk:{${partition}}:key:`
+}
+
 /** Hash: the key's epoch, and its settings where it is registered. */
 export function keyName(keyId: string): string {
-  return `vk:{${partitionOf(keyId)}}:key:${keyId}`
+  return `${keyPrefix(partitionOf(keyId))}${keyId}`
 }
 
 /** Integer: tokens of the key in one window. The label holds no colon, so the id ends before the last one. */

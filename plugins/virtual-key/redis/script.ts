@@ -1,29 +1,106 @@
+import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 
 /** One connection to one Redis, or one client of a Redis Cluster. */
 export type Connection = Redis | Cluster
 
-/** A Lua script that Redis runs as one step. The client owns its SHA and sends the text again after NOSCRIPT. */
-export interface Script {
+type ArgumentList = ReadonlyArray<object | undefined>
+
+/** A Lua script that Redis runs as one step, with the types of its arguments and of its reply; declared beside its caller. */
+export interface Script<Arguments extends ArgumentList, Reply> {
   readonly name: string
-  readonly lua: string
+  /** Only for the compiler; never there. */
+  readonly types?: (...args: Arguments) => Reply
+}
+
+/** The scripts in scripts/, each with a contract at its beginning. `npm run lint` checks that none is missing here or there. */
+export const SCRIPT_NAMES = [
+  'ack',
+  'admit',
+  'claim',
+  'discard',
+  'forget-processes',
+  'heartbeat',
+  'release',
+  'remove-idle-consumers',
+  'renew',
+  'requeue',
+  'reset-key',
+  'restore',
+  'settle',
+  'wake',
+  'write-key',
+] as const
+
+/** A group of scripts, each by its name and the files that make it up. */
+export class ScriptGroup<Name extends string> {
+  readonly #files: ReadonlyMap<Name, readonly URL[]>
+  readonly #texts = new Map<Name, string>()
+
+  constructor(files: Iterable<readonly [Name, readonly URL[]]>) {
+    this.#files = new Map(files)
+  }
+
+  script<Arguments extends ArgumentList, Reply>(name: Name): Script<Arguments, Reply> {
+    return { name }
+  }
+
+  /**
+   * Makes the scripts known to a connection, once, before `run`. The client owns their SHA and sends a text again after NOSCRIPT. The
+   * files are read by the first call and kept: a process goes on with its own scripts while a new version is installed over it.
+   * @throws Error where a file cannot be read
+   */
+  define(redis: Connection): void {
+    for (const [name, files] of this.#files) {
+      const text = this.#texts.get(name) ?? textOf(files)
+      this.#texts.set(name, text)
+      redis.defineCommand(commandOf(name), { lua: text })
+    }
+  }
+}
+
+/** The plugin's scripts. */
+export const SCRIPTS = new ScriptGroup(
+  SCRIPT_NAMES.map((name) => [name, [new URL(`./scripts/${name}.lua`, import.meta.url)]]),
+)
+
+const INCLUDE = /^( *)--- @include "([\w-]+)"$/gm
+
+/**
+ * The text of a script. `--- @include "name"` stands for includes/name.lua beside it: at the beginning of a line it is a part of the whole script
+ * and comes once, wherever it is named again; in a block it belongs to that block, so that Redis makes its functions only where
+ * they are needed (it makes each function anew with each run).
+ */
+export function textOf(files: readonly URL[]): string {
+  const included = new Set<string>()
+  const read = (file: URL): string =>
+    readFileSync(file, 'utf8').replace(INCLUDE, (_, indent: string, name: string) => {
+      if (indent === '' && included.has(name)) return ''
+      if (indent === '') included.add(name)
+      return read(new URL(`./includes/${name}.lua`, files[0]))
+    })
+  return files.map(read).join('\n')
+}
+
+function commandOf(name: string): string {
+  return `virtual-key:${name}`
 }
 
 type Runner = Record<string, (...keysAndArguments: Array<string | number>) => Promise<unknown>>
 
-/** Makes scripts known to a connection, once, before `run`. */
-export function define(redis: Connection, scripts: readonly Script[]): void {
-  for (const { name, lua } of scripts) redis.defineCommand(name, { lua })
-}
-
-/** @throws whatever ioredis throws: ReplyError from Redis, or an Error of the connection. */
-export function run(
+/**
+ * Runs a script. Each argument goes as JSON, from which the script reads by name: MessagePack would save Lua nothing and cost Node more.
+ * An argument that is left out is an empty text.
+ * @throws whatever ioredis throws: ReplyError from Redis, or an Error of the connection.
+ */
+export function run<Arguments extends ArgumentList, Reply>(
   redis: Connection,
-  script: Script,
+  script: Script<Arguments, Reply>,
   keys: readonly string[],
-  args: ReadonlyArray<string | number>,
-): Promise<unknown> {
-  const command = (redis as unknown as Runner)[script.name]
+  ...args: Arguments
+): Promise<Reply> {
+  const command = (redis as unknown as Runner)[commandOf(script.name)]
   if (command === undefined) throw new Error(`script ${script.name} is not defined on this connection`)
-  return command.call(redis, keys.length, ...keys, ...args)
+  const texts = args.map((one) => (one === undefined ? '' : JSON.stringify(one)))
+  return command.call(redis, keys.length, ...keys, ...texts) as Promise<Reply>
 }

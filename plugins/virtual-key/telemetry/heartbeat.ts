@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { Version } from '../description.ts'
 import { processesName } from '../redis/names.ts'
-import { type Connection, run, type Script } from '../redis/script.ts'
+import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 import type { ThrottledLog } from './throttled-log.ts'
 
 /** Unit: milliseconds. */
@@ -33,45 +33,13 @@ export interface SignOfLife {
   readonly waiting: number
 }
 
-/**
- * KEYS 1 processes
- * ARGV 1 process id  2 sign of life as JSON
- * Reply 1 = the first one of this process, else 0.
- *
- * The time is Redis's, so that gateways need not agree on theirs.
- */
-export const heartbeatScript: Script = {
-  name: 'vkHeartbeat',
-  lua: `
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-return redis.call('HSET', KEYS[1], ARGV[1], now .. ' ' .. ARGV[2])
-`,
-}
+const heartbeatScript = SCRIPTS.script<[{ readonly process: string; readonly sign: string }], 0 | 1>(
+  'heartbeat',
+)
 
-/**
- * KEYS 1 processes
- * ARGV 1 milliseconds to remember a process  2 most processes to remember
- * Reply number of processes forgotten.
- */
-export const forgetProcessesScript: Script = {
-  name: 'vkForgetProcesses',
-  lua: `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local signs = {}
-local all = redis.call('HGETALL', KEYS[1])
-for i = 1, #all, 2 do signs[#signs + 1] = {all[i], tonumber(string.match(all[i + 1], '^%d+') or 0)} end
-table.sort(signs, function(one, other) return one[2] > other[2] end)
-local forgotten = {}
-for i, sign in ipairs(signs) do
-  local old = i > tonumber(ARGV[2]) or now - sign[2] > tonumber(ARGV[1])
-  if old and #forgotten < ${MOST} then forgotten[#forgotten + 1] = sign[1] end
-end
-if #forgotten == 0 then return 0 end
-return redis.call('HDEL', KEYS[1], unpack(forgotten))
-`,
-}
+const forgetScript = SCRIPTS.script<[{ readonly lasts: number; readonly most: number }], number>(
+  'forget-processes',
+)
 
 export interface HeartbeatOptions {
   readonly redis: Connection
@@ -114,9 +82,12 @@ export class Heartbeat {
       waiting: waiting(),
     }
     try {
-      const first = await run(redis, heartbeatScript, [processesName()], [processId, JSON.stringify(sign)])
+      const first = await run(redis, heartbeatScript, [processesName()], {
+        process: processId,
+        sign: JSON.stringify(sign),
+      })
       // A plugin server that dies again and again leaves a sign each time.
-      if (first === 1) await run(redis, forgetProcessesScript, [processesName()], [REMEMBERED, MOST])
+      if (first === 1) await run(redis, forgetScript, [processesName()], { lasts: REMEMBERED, most: MOST })
       trouble.passed(KIND, processId)
     } catch (error) {
       trouble.failed(KIND, processId, error)

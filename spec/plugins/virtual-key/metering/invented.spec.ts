@@ -2,8 +2,8 @@ import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
 import { admit } from '../../../../plugins/virtual-key/admission/admit.ts'
 import { release, reservationOf } from '../../../../plugins/virtual-key/admission/reserve.ts'
-import { FORGET_AFTER, MOST_IDS, overflowId } from '../../../../plugins/virtual-key/metering/invented.ts'
 import { settle } from '../../../../plugins/virtual-key/metering/settle.ts'
+import { overflowId } from '../../../../plugins/virtual-key/policy/overflow.ts'
 import { windowAt } from '../../../../plugins/virtual-key/policy/window.ts'
 import {
   idsName,
@@ -16,6 +16,11 @@ import {
 import { type Connected, connected } from '../../../support/connection.ts'
 import { payloadsOf } from '../../../support/payloads.ts'
 import { policy, usageRecord } from '../../../support/usage-record.ts'
+
+/** Ids of a partition that are not registered and have counters of their own. */
+const MOST_IDS = 4096
+/** 400 days. Unit: seconds. */
+const FORGET_AFTER = 34_560_000
 
 const PARTITION = 5
 

@@ -3,8 +3,8 @@ import { render } from '../../../../plugins/virtual-key/outbox/format.ts'
 import { alertJson, budgetAlertJson } from '../../../../schema/alert.ts'
 
 const payload = (key_id: string, service = 'openai') => {
-  const { head, middle, tail } = alertJson({ key_id, service, timestamp: '2026-04-06T19:00:00Z' })
-  return `${head}100${middle}101${tail}`
+  const json = alertJson({ key_id, service, timestamp: '2026-04-06T19:00:00Z' })
+  return `${json.before_threshold}100${json.before_total}101${json.after_total}`
 }
 const text = (body: string) => JSON.parse(body).text
 
@@ -20,8 +20,9 @@ describe('render', () => {
   })
 
   it('slack: a refused key, with budget and total', () => {
-    const [head, middle, held, tail] = budgetAlertJson({ key_id: 'vk-abc', service: '', timestamp: 't' })
-    expect(text(render('slack', `${head}100${middle}101${held}7${tail}`))).to.equal(
+    const json = budgetAlertJson({ key_id: 'vk-abc', service: '', timestamp: 't' })
+    const whole = `${json.before_budget}100${json.before_total}101${json.before_reserved}7${json.after_reserved}`
+    expect(text(render('slack', whole))).to.equal(
       'Virtual key *vk-abc* is refused by its budget of 100 tokens: 101 used (t).',
     )
   })

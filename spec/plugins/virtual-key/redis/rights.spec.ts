@@ -5,12 +5,13 @@ import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { RATE_LIMIT_RULES } from '../../../../cli/provisioning/rate-limit-plan.ts'
 import { PrivateRedis } from '../../../../dev/redis.ts'
+import { MIGRATION_SCRIPTS } from '../../../../migrations/scripts.ts'
 import { admit } from '../../../../plugins/virtual-key/admission/admit.ts'
 import { reservationOf } from '../../../../plugins/virtual-key/admission/reserve.ts'
 import { settle } from '../../../../plugins/virtual-key/metering/settle.ts'
 import { windowAt } from '../../../../plugins/virtual-key/policy/window.ts'
 import { leastRules, PLUGIN_SERVER_RIGHTS, VK_RIGHTS } from '../../../../plugins/virtual-key/redis/rights.ts'
-import { type Connection, define } from '../../../../plugins/virtual-key/redis/script.ts'
+import type { Connection } from '../../../../plugins/virtual-key/redis/script.ts'
 import { AllOrNothing } from '../../../support/all-or-nothing.ts'
 import { connected } from '../../../support/connection.ts'
 import { DispatchingProcess, everything } from '../../../support/dispatching.ts'
@@ -18,7 +19,7 @@ import { LEDGER_SITUATIONS } from '../../../support/ledger-situations.ts'
 import { OUTBOX_SITUATIONS } from '../../../support/outbox-situations.ts'
 import { PROCESS_SITUATIONS } from '../../../support/process-situations.ts'
 import { Receiver } from '../../../support/receiver.ts'
-import { MIGRATION_SCRIPTS, REGISTRY_SITUATIONS } from '../../../support/registry-situations.ts'
+import { REGISTRY_SITUATIONS } from '../../../support/registry-situations.ts'
 import { ROOT } from '../../../support/root.ts'
 import { until } from '../../../support/until.ts'
 import { policy, targetAt, usageRecord } from '../../../support/usage-record.ts'
@@ -48,7 +49,7 @@ describe('Scripts do everything or nothing', function () {
   before(async () => {
     server = await PrivateRedis.start()
     trial = await AllOrNothing.open(server)
-    define(trial.connection, MIGRATION_SCRIPTS)
+    MIGRATION_SCRIPTS.define(trial.connection)
   })
 
   after(async () => {

@@ -1,0 +1,32 @@
+import { check } from './check.ts'
+import { fail, type Judged, ok, skipped, warn } from './finding.ts'
+import { eachNode, type RedisNode } from './redis-node.ts'
+
+export function judgeMemory(nodes: readonly RedisNode[]): Judged[] {
+  return eachNode(nodes, ({ info }) => {
+    const { maxmemory, maxmemory_policy: policy } = info
+    if (maxmemory === undefined || policy === undefined) return skipped('INFO tells no maxmemory-policy')
+    const limit = Number(maxmemory)
+    if (policy !== 'noeviction') {
+      const advice = 'set maxmemory-policy noeviction'
+      return limit > 0
+        ? fail(`maxmemory-policy ${policy}: totals and alerts can be evicted`, advice)
+        : warn(`maxmemory-policy ${policy}: without effect only as long as maxmemory is 0`, advice)
+    }
+    if (limit === 0) return ok('noeviction, no limit')
+    // Buffers for replicas and the append-only file may exceed the limit.
+    const used = Number(info.used_memory ?? 0) - Number(info.mem_not_counted_for_evict ?? 0)
+    const part = Math.round((100 * used) / limit)
+    if (used > limit)
+      return fail(`noeviction, ${part} % of maxmemory used: writes are refused`, 'give Redis more memory')
+    return part >= 90
+      ? warn(
+          `noeviction, ${part} % of maxmemory used: when it is full, writes are refused`,
+          'give Redis more memory',
+        )
+      : ok(`noeviction, ${part} % of maxmemory used`)
+  })
+}
+
+/** Whether Redis may throw away what it was given. */
+export const memory = check('memory', (seat) => seat.nodes(), judgeMemory)

@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { Agent } from 'undici'
+import type { CommandContext } from '../context.ts'
+import { Failure } from '../failure.ts'
+import { VariableOption } from '../options/environment.ts'
+import { hasCredentials } from '../options/webhook-url.ts'
+import { json } from '../output/text.ts'
+import { AdminApi } from './admin-api.ts'
+
+export interface AdminOptions {
+  readonly adminUrl?: string
+  readonly adminToken?: string
+  readonly adminTokenHeader: string
+}
+
+/** The options by which a command finds Kong's Admin API. */
+export function withAdmin(command: Command): Command {
+  return command
+    .addOption(new VariableOption('--admin-url <url>', "Kong's Admin API", 'KONG_ADMIN_URL'))
+    .addOption(new VariableOption('--admin-token <token>', '', 'KONG_ADMIN_TOKEN').hideHelp())
+    .addOption(
+      new VariableOption(
+        '--admin-token-header <name>',
+        'the header that carries the token, which comes from KONG_ADMIN_TOKEN',
+        'KONG_ADMIN_TOKEN_HEADER',
+      ).default('Kong-Admin-Token'),
+    )
+}
+
+/** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
+export function adminFrom(
+  { adminUrl, adminToken = '', adminTokenHeader }: AdminOptions,
+  { env, atEnd }: Pick<CommandContext, 'env' | 'atEnd'>,
+): AdminApi | undefined {
+  if (adminUrl === undefined || adminUrl === '') return undefined
+  const url = URL.canParse(adminUrl) ? new URL(adminUrl) : undefined
+  const wrong = url === undefined || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== ''
+  if (wrong) {
+    throw new Failure("the Admin API's URL does not look like http://host:port", 2)
+  }
+  if (hasCredentials(adminUrl)) {
+    throw new Failure("credentials do not belong into the Admin API's URL: set KONG_ADMIN_TOKEN", 2)
+  }
+  if (adminToken !== '' && adminToken !== env.KONG_ADMIN_TOKEN)
+    throw new Failure('a token does not belong among the arguments: set KONG_ADMIN_TOKEN', 2)
+  if (!/^[\x20-\x7e]*$/.test(adminToken))
+    throw new Failure(`KONG_ADMIN_TOKEN: no header can carry its ${adminToken.length} characters`, 2)
+  if (!/^[\w-]+$/.test(adminTokenHeader))
+    throw new Failure(`--admin-token-header: ${json(adminTokenHeader)} is the name of no header`, 2)
+  const dispatcher = new Agent()
+  // What is still on its way must not keep the command from ending.
+  atEnd(() => dispatcher.destroy())
+  return new AdminApi({
+    url: adminUrl,
+    dispatcher,
+    tokenHeader: adminTokenHeader,
+    ...(adminToken === '' ? {} : { token: adminToken }),
+  })
+}

@@ -1,0 +1,103 @@
+import { UNSAFE } from '../../plugins/virtual-key/telemetry/safe-text.ts'
+import type { KeyChanges } from '../options/key-options.ts'
+import type { Credential, PluginConfig } from './entities.ts'
+
+/** Where a plugin sits. */
+export type Scope =
+  /** `id`: Kong's own, where it is known. */
+  | { readonly kind: 'consumer' | 'route' | 'service'; readonly name: string; readonly id?: string }
+  | { readonly kind: 'global' }
+
+/** What one change does: data, so that a plan can be looked at, and printed as lines of a kong.yml, without doing it. */
+export type Act =
+  | { readonly kind: 'migrate' }
+  | { readonly kind: 'write record'; readonly id: string; readonly settings: KeyChanges }
+  | { readonly kind: 'remove record'; readonly id: string }
+  | { readonly kind: 'create consumer'; readonly name: string; readonly tags: readonly string[] }
+  | { readonly kind: 'delete consumer'; readonly name: string; readonly id: string }
+  /** The secret is not part of a plan. `ttl`: seconds. */
+  | {
+      readonly kind: 'create credential'
+      readonly consumer: string
+      readonly tags: readonly string[]
+      readonly ttl?: number
+    }
+  /** Without an id: the one that this plan creates. */
+  | {
+      readonly kind: 'change credential'
+      readonly consumer: string
+      readonly id?: string
+      readonly values: Partial<Pick<Credential, 'tags' | 'ttl'>>
+    }
+  | { readonly kind: 'delete credential'; readonly consumer: string; readonly id: string }
+  | {
+      readonly kind: 'create plugin'
+      readonly scope: Scope
+      readonly name: string
+      readonly config: PluginConfig
+      readonly tags: readonly string[]
+    }
+  | {
+      readonly kind: 'change plugin'
+      readonly scope: Scope
+      readonly name: string
+      readonly id: string
+      readonly values: { readonly enabled?: boolean; readonly config?: PluginConfig }
+    }
+  | { readonly kind: 'delete plugin'; readonly scope: Scope; readonly name: string; readonly id: string }
+
+/** A field that gets another value. Values are as people may see them: no secrets. */
+export interface FieldChange {
+  readonly field: string
+  readonly from?: unknown
+  readonly to?: unknown
+}
+
+export interface Change {
+  readonly action: 'create' | 'update' | 'delete'
+  /** Such as `consumer vk-abc`. */
+  readonly what: string
+  readonly fields: readonly FieldChange[]
+  /** What else there is to know, such as `for 90d`. */
+  readonly remark?: string
+  readonly act: Act
+}
+
+/** The ordered way from what is there to what is wanted. Empty `changes`: it is all there. */
+export interface Plan {
+  readonly changes: readonly Change[]
+  /** What is there already and stays. */
+  readonly kept: readonly string[]
+  /** What the operator should know. */
+  readonly notes: readonly string[]
+}
+
+const UNSAFE_RUN = new RegExp(`[${UNSAFE}]+`, 'gu')
+const SIGNS = { create: '+', update: '~', delete: '-' } as const
+
+/** One line for people: `~ plugin virtual-key of consumer vk-abc: config.alert_threshold 100 → 200`. */
+export function lineOf({ action, what, fields, remark }: Change): string {
+  const values = fields.map(({ field, from, to }) =>
+    from === undefined ? `${field} ${text(to)}` : `${field} ${text(from)} → ${text(to)}`,
+  )
+  const about = [...(remark === undefined ? [] : [remark]), ...values]
+  return `${SIGNS[action]} ${what}${about.length === 0 ? '' : `: ${about.join(', ')}`}`
+}
+
+/** Without what a terminal would obey: names come from whoever may write to Kong. */
+export function oneLine(text: string): string {
+  return text.replace(UNSAFE_RUN, ' ')
+}
+
+/** `consumer vk-abc`, or `all requests`. */
+export function scopeText(scope: Scope): string {
+  return scope.kind === 'global' ? 'all requests' : `${scope.kind} ${scope.name}`
+}
+
+function text(value: unknown): string {
+  return value === undefined || value === null
+    ? 'unset'
+    : typeof value === 'string'
+      ? value
+      : JSON.stringify(value)
+}

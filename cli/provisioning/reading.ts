@@ -1,0 +1,74 @@
+import { consumerKey } from '../../plugins/virtual-key/request/identity.ts'
+import { Failure } from '../failure.ts'
+import { json } from '../output/text.ts'
+import type { AdminApi } from './admin-api.ts'
+import type { Gateway } from './applying.ts'
+import type { Consumer, Credential, Plugin, Route, Service } from './entities.ts'
+import { path } from './path.ts'
+
+/** The most that Kong puts on one page. */
+const PAGE = 'size=1000'
+
+/** A consumer with what `vk` cares about. */
+export interface ConsumerState {
+  readonly consumer: Consumer | undefined
+  readonly credentials: readonly Credential[]
+  /** Its own plugins, of whatever name, but none that is bound to a route or service as well. */
+  readonly plugins: readonly Plugin[]
+}
+
+/** @throws AdminError or Failure */
+export async function readGateway(api: AdminApi): Promise<Gateway> {
+  const [services, routes, plugins] = await Promise.all([
+    api.all<Service>(`/services?${PAGE}`),
+    api.all<Route>(`/routes?${PAGE}`),
+    api.all<Plugin>(`/plugins?${PAGE}`),
+  ])
+  return { services, routes, plugins }
+}
+
+/**
+ * A key's consumer and what belongs to it. Nothing that Kong answers is taken for it unless it says so itself: what is read here is
+ * changed and deleted afterwards.
+ * @throws AdminError or Failure
+ */
+export async function readConsumer(api: AdminApi, keyId: string): Promise<ConsumerState> {
+  const consumer = await api.entity<Consumer>(path`/consumers/${keyId}`)
+  if (consumer === undefined) return { consumer: undefined, credentials: [], plugins: [] }
+  checkConsumer(consumer, keyId)
+  const [credentials, plugins] = await Promise.all([
+    api.allOf<Credential>(`${path`/consumers/${consumer.id}/key-auth`}?${PAGE}`),
+    api.allOf<Plugin>(`${path`/consumers/${consumer.id}/plugins`}?${PAGE}`),
+  ])
+  for (const one of [...(credentials ?? []), ...(plugins ?? [])])
+    if (one.consumer?.id !== consumer.id)
+      throw new Failure(`Kong lists what is not of consumer ${json(keyId)} as its own: nothing is changed`)
+  const own = plugins?.filter(({ route, service }) => route === null && service === null)
+  return { consumer, credentials: credentials ?? [], plugins: own ?? [] }
+}
+
+/** For a UUID Kong looks for the id, whatever that consumer's name is. @throws Failure where it is another key's, or none */
+export function checkConsumer(consumer: Consumer, keyId: string): void {
+  const known = typeof consumer.id === 'string' ? consumerKey(consumer) : undefined
+  if (known === keyId) return
+  throw new Failure(
+    known === undefined
+      ? `Kong answered with no consumer where ${json(keyId)} was asked for: nothing more is changed`
+      : `the consumer ${json(keyId)} of Kong counts as key ${json(known)}: give that id`,
+  )
+}
+
+/** By name or id. @throws Failure that names what there is */
+export function named<T extends { readonly id: string; readonly name: string | null }>(
+  what: string,
+  all: readonly T[],
+  name: string,
+): T {
+  const found = all.find((one) => one.name === name) ?? all.find((one) => one.id === name)
+  if (found !== undefined) return found
+  const names = all.map((one) => one.name ?? one.id).sort()
+  const there = names.length === 0 ? 'none' : names.slice(0, 20).join(', ')
+  throw new Failure(
+    `Kong has no ${what} ${json(name)}; it has: ${there}${names.length > 20 ? `, and ${names.length - 20} more` : ''}`,
+  )
+}

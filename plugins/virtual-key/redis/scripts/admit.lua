@@ -1,0 +1,186 @@
+--- Decides whether one request may pass, by its key's record, counter and reservations. Everything that one request changes (a
+--- one-shot key used up, tokens reserved, the first denial marked) happens here or not at all.
+---
+--- KEYS  as policy.lua
+--- ARGV  as policy.lua; own, in the first:
+---         deny_unknown  true: a key that is not in the registry may not pass
+---         method        'read' | 'write': what the request does; absent: the caller does not say
+---         reservation   text: what the request reserves of the budget; absent: nothing
+---         lasts         milliseconds that the reservation may last
+---       The payload of the alert is before_budget .. budget .. before_total .. total .. before_reserved .. reserved ..
+---       after_reserved.
+--- Reply what policy.lua may end with
+---       | {'method'}: nothing was changed, because the key may only read, and the caller does not say what the request does
+---       | {'unlabelled'}: nothing was changed: it is the first denial, and its alert needs the service's label
+---       | {'admitted', budget, total, reserved, kind of the window}
+---       | {why not, budget, total, reserved, kind of the window, 1 = the first denial, 1 = there is a webhook, claims}, the last two
+---         only where it is the first
+---       Tokens, the budget and claims are as in settle.lua.
+---
+--- The mark of a first denial is `<window label> <epoch> <budget>`: it says nothing about another window, be it one of the future, nor
+--- about a greater budget. A Redis that cannot write (no memory, a disk that failed) still denies a key that is over its budget; the
+--- first denial is then the first that it can write down. A request that asks for more than the whole budget is denied without an
+--- alert: that says nothing about what was spent.
+
+--- @include "policy"
+
+--- Windows of one kind whose first denial is remembered: those of gateways whose clocks differ, and of a moment ago.
+local MOST_MARKS = 3
+--- Reservations that expire in one step.
+local MOST_EXPIRED = 1000
+
+
+if args.registry and args.deny_unknown and not registered then
+  return { 'unknown', budget_text, previous_text, '0', kind, 0 }
+end
+if record_disabled == '1' then
+  return { 'disabled', budget_text, previous_text, '0', kind, 0 }
+end
+local expires_at = whole(record_expires_at)
+if expires_at then
+  if not clock then
+    clock, seconds = read_clock()
+  end
+  if expires_at + 0 <= clock then
+    return { 'expired', budget_text, previous_text, '0', kind, 0 }
+  end
+end
+if record_scope == 'read' then
+  if not args.method then
+    return { 'method' }
+  end
+  if args.method ~= 'read' then
+    return { 'scope', budget_text, previous_text, '0', kind, 0 }
+  end
+end
+local one_shot = record_one_shot == '1'
+if one_shot then
+  if record_used_at then
+    return { 'used', budget_text, previous_text, '0', kind, 0 }
+  end
+  if not clock then
+    clock, seconds = read_clock()
+  end
+end
+
+-- `expired`: the reservations that have expired; nil = none.
+local wanted, reserved, expired = 0, 0, nil
+if args.reservation and budget > 0 then
+  --- @include "reservations"
+  wanted = tokens_of(args.reservation)
+  if not clock then
+    clock, seconds = read_clock()
+  end
+  expired = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', clock, 'LIMIT', '0', MOST_EXPIRED)
+  reserved = read_reserved(reserved_name, reservations_name)
+  if #expired == 0 then
+    expired = nil
+  end
+  for _, reservation in ipairs(expired or {}) do
+    reserved = reserved - tokens_of(reservation)
+  end
+  if reserved < 0 then
+    reserved = 0
+  end
+end
+
+if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
+  local field, first, marks = 'exceeded:' .. kind, wanted <= budget, {}
+  local window_label = string.match(counter_name, '[^:]+$')
+  local reserved_text = exact(reserved)
+  if first then
+    local text = redis.call('HGET', key_name, field) or ''
+    for label, marked_epoch, marked_budget in string.gmatch(text, '(%S+) (%d+) (%d+)') do
+      if label ~= window_label then
+        marks[#marks + 1] = label .. ' ' .. marked_epoch .. ' ' .. marked_budget
+      elseif marked_epoch + 0 > epoch or marked_epoch + 0 == epoch and marked_budget + 0 >= budget then
+        first = false
+      end
+    end
+  end
+  local alert, url, id
+  if first then
+    --- @include "alert"
+  end
+  if url then
+    if not alert.payload then
+      return { 'unlabelled' }
+    end
+    redis.call('XLEN', outbox_name)
+    --- @include "alert-id"
+    id = alert_id(generation, alert.key_id, window_label, epoch, 'budget ' .. exact(budget))
+    if redis.call('HEXISTS', alerts_name, id) == 1 then
+      id = nil
+    end
+  end
+  local function may(...)
+    local reply = redis.pcall(...)
+    return type(reply) ~= 'table' or not reply.err
+  end
+  local able = (not id or may('XADD', none, 'NOMKSTREAM', '*', 'x', 'x'))
+    and (not expired or may('ZREM', none, 'x'))
+    and (not first or registered or may('EXPIRE', none, '1'))
+    and may('SET', none, '', 'XX')
+  if able and first then
+    marks[#marks + 1] = window_label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
+    local kept = table.concat(marks, ' ', math.max(1, #marks - MOST_MARKS + 1))
+    able = may('HSET', key_name, field, kept)
+  end
+  if not able then
+    return { 'budget', budget_text, previous_text, reserved_text, kind, 0 }
+  end
+  -- From here on it writes.
+  if expired then
+    redis.call('ZREM', reservations_name, unpack(expired))
+    --- @include "reservations"
+    keep_reserved(reserved_name, reserved)
+  end
+  if first and not registered then
+    redis.call('EXPIRE', key_name, FORGET_AFTER)
+  end
+  local claims
+  if id then
+    --- @include "keep-generation"
+    local payload = alert.payload
+    local body = payload.before_budget
+      .. exact(budget)
+      .. payload.before_total
+      .. exact(previous)
+      .. payload.before_reserved
+      .. reserved_text
+      .. payload.after_reserved
+    --- @include "append-alert"
+    append_alert(id, alert.record, url, body)
+    --- @include "hand-over"
+    claims = hand_over(outbox_name, alerts_name, alert.group, alert.consumer, '>', 1)
+  end
+  return { 'budget', budget_text, previous_text, reserved_text, kind, first and 1 or 0, url and 1 or 0, claims }
+end
+
+if wanted > 0 or expired then
+  if expired then
+    redis.call('ZREM', none, 'x')
+  end
+  if one_shot then
+    redis.call('ZADD', none, 'XX', '0', 'x')
+  end
+  redis.call('PEXPIRE', none, '1')
+  redis.call('SET', none, '', 'XX')
+end
+-- From here on it writes.
+if one_shot then
+  redis.call('HSET', key_name, 'used_at', exact(clock))
+end
+if wanted > 0 then
+  redis.call('ZADD', reservations_name, clock + args.lasts, args.reservation)
+  redis.call('PEXPIRE', reservations_name, 2 * args.lasts)
+  reserved = reserved + wanted
+end
+if expired then
+  redis.call('ZREM', reservations_name, unpack(expired))
+end
+if wanted > 0 or expired then
+  --- @include "reservations"
+  keep_reserved(reserved_name, reserved)
+end
+return { 'admitted', budget_text, previous_text, reserved == 0 and '0' or exact(reserved), kind }
