@@ -7,6 +7,7 @@ export const alephAlpha: ApiFormat = {
   usage: reportAt('', { prompt: 'num_tokens_prompt_total', completion: 'num_tokens_generated' }),
   answer: { text: ['completion'], marks: ['completion', 'finish_reason', 'embeddings'] },
   request: { text: ['prompt'] },
+  bounds: { most: ['maximum_tokens'], answers: ['n', 'best_of'] },
 }
 
 /** Reasoning is a part of the output. */
@@ -31,6 +32,7 @@ export const oci: ApiFormat = {
   }),
   answer: { text: ['text', 'content'], marks: ['choices', 'finishReason'] },
   request: { text: ['text', 'content'], input: ['message'], turns: ['messages'] },
+  bounds: { most: ['chatRequest.maxTokens'], answers: ['chatRequest.numGenerations'] },
 }
 
 /** SGLang's own API, /generate; the events of its stream carry a running count. Source: SGLang docs, sampling parameters. */
@@ -40,5 +42,5 @@ export const sglang: ApiFormat = {
   usage: reportAt('meta_info', { prompt: 'prompt_tokens', completion: 'completion_tokens' }),
   answer: { text: ['text'], marks: ['finish_reason'] },
   request: { text: ['text'] },
-  bounds: { most: ['max_new_tokens'] },
+  bounds: { most: ['sampling_params.max_new_tokens'], answers: ['sampling_params.n'] },
 }

@@ -35,6 +35,9 @@ describe('declaredMost', () => {
     ['Claude 2', { max_tokens_to_sample: 25 }, 25],
     ['Llama', { max_gen_len: 35 }, 35],
     ['Vertex', { parameters: { maxOutputTokens: 45 } }, 45],
+    ['SGLang', { text: 'x', sampling_params: { max_new_tokens: 55, n: 2 } }, 110],
+    ['Aleph Alpha', { prompt: 'x', maximum_tokens: 65, best_of: 2 }, 130],
+    ['OCI', { chatRequest: { apiFormat: 'GENERIC', maxTokens: 75, numGenerations: 2 } }, 150],
     [
       'answers alone cost several times what is held by default',
       { n: 3, generationConfig: { candidateCount: 2 } },
