@@ -40,7 +40,7 @@ export async function program(argv: readonly string[], io: Io): Promise<ExitCode
 export function commands(context: CommandContext, { env, stdout, stderr }: Omit<Io, 'stdin'>): Command {
   const vk = new Command('vk')
     .description(
-      'virtual-key: keys, their usage and alerts, and what else the Kong plugin needs from outside',
+      'manages virtual keys, their usage and their alerts, and sets up and checks the Kong plugin virtual-key',
     )
     .showHelpAfterError('(see vk --help)')
     .configureOutput({

@@ -22,11 +22,14 @@ interface ReplayOptions extends ConnectionOptions {
 /** `vk alerts replay`: a dead or waiting alert, or one from the history, is due now. */
 export function addAlertReplay(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('replay'))
-    .description('sends an alert again, with a fresh schedule; its earlier attempts stay on record')
-    .argument('[id]', 'the webhook-id')
-    .option('--all-dead', 'every dead alert')
-    .option('--url <url>', `to this webhook instead of the one that is configured, ${OR_STDIN}`)
-    .option('--configuration <plugin id>', 'as alerts of this plugin configuration, if their own was removed')
+    .description('sends an alert again, with a new schedule; its earlier attempts stay on record')
+    .argument('[id]', 'the alert id, which is the header webhook-id of its request')
+    .option('--all-dead', 'replays every dead letter')
+    .option('--url <url>', `sends it to this webhook instead of the configured one; ${OR_STDIN}`)
+    .option(
+      '--configuration <plugin id>',
+      'delivers it with the settings of this plugin configuration, if its own was removed',
+    )
     .action(async (id: string | undefined, options: ReplayOptions) => {
       if ((id === undefined) !== (options.allDead === true)) {
         throw new Failure('give either the id of an alert or --all-dead', 2)
@@ -68,8 +71,8 @@ async function replay(
 /** `vk alerts discard`: one alert that nobody wants. */
 export function addAlertDiscard(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('discard'))
-    .description('removes an alert that waits or is dead; it is never delivered')
-    .argument('<id>', 'the webhook-id')
+    .description('removes a waiting alert or a dead letter, which is then never delivered')
+    .argument('<id>', 'the alert id, which is the header webhook-id of its request')
     .action((id: string, options: ConnectionOptions) =>
       connected(options, context, async (redis) => {
         const { state, partition, record, entry } = await findAlert(redis, id)
@@ -87,9 +90,9 @@ export function addAlertDiscard(alerts: Command, context: CommandContext): void 
 /** `vk alerts purge`: dead alerts, of which an outbox keeps every one until somebody does something about it. */
 export function addAlertPurge(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('purge'))
-    .description('removes dead alerts for ever')
-    .option('--older-than <time>', 'only those given up longer ago than, such as 30d; else all')
-    .option('--yes', 'does it; else only their number is told')
+    .description('removes dead letters')
+    .option('--older-than <time>', 'removes only those that are older, such as 30d')
+    .option('--yes', 'removes them; without it, the command only says how many there are')
     .action((options: ConnectionOptions & { readonly olderThan?: string; readonly yes?: boolean }) => {
       const seconds = options.olderThan === undefined ? 0 : secondsFrom('--older-than', options.olderThan)
       return connected(options, context, async (redis) => {
@@ -103,7 +106,7 @@ export function addAlertPurge(alerts: Command, context: CommandContext): void {
             ? await redis.xtrim(dead, 'MINID', before)
             : (await redis.xrange(dead, '-', `(${before}-0`)).length
         }
-        const alerts = counted(count, 'dead alert')
+        const alerts = counted(count, 'dead letter')
         if (options.yes) return context.print(`${alerts} removed`)
         context.print(`${alerts} would be removed`)
         if (count > 0) throw new Failure('nothing was removed: --yes does it', 2)

@@ -47,17 +47,23 @@ interface Result {
  */
 export function addAlertTest(alerts: Command, context: CommandContext): void {
   withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
-    .description("sends a signed test event to a key's webhook, through a running dispatcher, or to --url")
-    .argument('<key id>', 'the virtual key')
+    .description(
+      'sends a signed test event to the webhook of a key, through a running dispatcher, or from here to --url',
+    )
+    .argument('<key id>', 'the key id')
     .option(
       '--configuration <plugin id>',
-      "as an alert of this plugin configuration, with its secrets; else as the key's latest alert",
+      "sends it like an alert of this plugin configuration, with its secrets; without it, like the key's latest alert",
     )
-    .option('--url <url>', `a webhook to test from here instead, ${OR_STDIN}`)
-    .option('--unsigned', 'with --url: without a signature')
-    .option('--allow-private-networks', 'with --url: also send to private addresses')
-    .addOption(new Option('--format <format>', 'with --url').choices(FORMATS.one_of).default(FORMATS.default))
-    .option('--wait <seconds>', 'how long to wait for a dispatcher', seconds, 30)
+    .option('--url <url>', `tests this webhook from here instead; ${OR_STDIN}`)
+    .option('--unsigned', 'with --url: sends it without a signature')
+    .option('--allow-private-networks', 'with --url: allows private addresses')
+    .addOption(
+      new Option('--format <format>', 'with --url: format of the body')
+        .choices(FORMATS.one_of)
+        .default(FORMATS.default),
+    )
+    .option('--wait <seconds>', 'how long to wait until a dispatcher has sent it', seconds, 30)
     .action(async (keyId: string, options: TestOptions) => {
       if (options.url !== undefined) {
         const url = await webhookUrl('--url', options.url, context)

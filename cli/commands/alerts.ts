@@ -17,13 +17,15 @@ interface ListOptions extends ConnectionOptions {
 
 /** `vk alerts`: what is in the outbox, and what to do about it. */
 export function addAlerts(program: Command, context: CommandContext): void {
-  const alerts = program.command('alerts').description('alerts that wait, are dead, or were delivered')
+  const alerts = program
+    .command('alerts')
+    .description('shows, repeats and removes alerts, and tests webhooks')
 
   withConnection(alerts.command('list'))
-    .description('alerts that are not delivered')
-    .option('--dead', 'only the dead ones')
-    .option('--delivered', 'only the delivered ones, as far back as the history goes')
-    .option('--json', 'one JSON array')
+    .description('lists the alerts that are not delivered')
+    .option('--dead', 'lists only dead letters: alerts that are not tried any more')
+    .option('--delivered', 'lists only delivered alerts; about the last 500 are kept')
+    .option('--json', 'prints one JSON array')
     .action((options: ListOptions) =>
       connected(options, context, async (redis) => {
         const wanted = (state: ListedAlert['state']) =>
@@ -34,9 +36,9 @@ export function addAlerts(program: Command, context: CommandContext): void {
     )
 
   withConnection(alerts.command('show'))
-    .description('one alert with every attempt: time, status, duration, error')
-    .argument('<id>', 'the webhook-id')
-    .option('--json', 'one JSON object')
+    .description('shows one alert with every attempt: time, status, duration, error')
+    .argument('<id>', 'the alert id, which is the header webhook-id of its request')
+    .option('--json', 'prints one JSON object')
     .action((id: string, options: ListOptions) =>
       connected(options, context, async (redis) => {
         const view = viewOf(await findAlert(redis, id))

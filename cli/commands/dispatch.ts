@@ -25,11 +25,13 @@ const TIMEOUT = 8000
 /** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
 export function addDispatch(program: Command, context: CommandContext): void {
   withSecretFile(withConnection(program.command('dispatch')))
-    .description('delivers alerts until SIGTERM or SIGINT; needs the signing secrets, which are not in Redis')
+    .description(
+      'delivers alerts until it gets SIGTERM or SIGINT; it needs the signing secrets, because Redis does not hold them',
+    )
     .addOption(
       new VariableOption(
         '--schedule <times>',
-        'waits between attempts, such as 5s,5m,2h',
+        'pauses between the attempts, such as 5s,5m,2h',
         'VIRTUAL_KEY_RETRY_SCHEDULE',
       ),
     )

@@ -21,11 +21,11 @@ interface DoctorOptions extends ConnectionOptions, AdminOptions {
 export function addDoctor(program: Command, context: CommandContext): void {
   withSecretFile(withAdmin(withConnection(program.command('doctor'))), 'with --send: ')
     .description(
-      'looks at Kong, Redis and the webhooks, and says what to do; exit code 1 where something fails',
+      'checks Kong, Redis and the webhooks, and says what to do; the exit code is 1 if a check fails',
     )
-    .option('--send', 'send each webhook a signed test event instead of only asking whether it is there')
-    .option('--timeout <seconds>', 'longest time for one check', seconds, 10)
-    .option('--json', 'one JSON array')
+    .option('--send', 'sends each webhook a signed test event; without it, a HEAD request')
+    .option('--timeout <seconds>', 'longest time that one check may take', seconds, 10)
+    .option('--json', 'prints one JSON array')
     .action(async (options: DoctorOptions) => {
       const seat = await seatFrom(options, context)
       try {

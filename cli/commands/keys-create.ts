@@ -34,14 +34,17 @@ type CreateOptions = ConnectionOptions &
 export function addKeysCreate(keys: Command, context: CommandContext): void {
   const create = withConnection(keys.command('create'))
     .description(
-      'makes a virtual key: its settings, and with --admin-url its consumer and credential in Kong',
+      'creates a virtual key: its settings, and with --admin-url its consumer and credential in Kong. The command can be repeated',
     )
-    .argument('<id>', "the key's id, which is its consumer's username")
-    .option('--ttl <90d|12h|30m>', 'how long the credential works')
-    .option('--key-file <file>', `the key itself, ${OR_STDIN}; else one is drawn and shown, once`)
+    .argument('<id>', 'the key id, which is also the username of its consumer')
+    .option('--ttl <90d|12h|30m>', 'how long the credential is valid')
+    .option(
+      '--key-file <file>',
+      `reads the secret key from a file (${OR_STDIN}); without it, a random one is made and shown once`,
+    )
   withRegistryChoice(
     withProvisioning(withKeySettings(create)),
-    'puts the settings into a configuration of the consumer',
+    'keeps the settings in a plugin of the consumer',
   ).action(async (id: string, options: CreateOptions) => {
     checkId(id)
     if (options.keyFile === '-' && options.alertWebhookFile === '-')

@@ -23,10 +23,12 @@ type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { reado
 /** `vk keys delete`: everything that `vk` made for a key. */
 export function addKeysDelete(keys: Command, context: CommandContext): void {
   const command = withConnection(keys.command('delete'))
-    .description('takes a key out of the registry, and with --admin-url what vk made for it out of Kong')
-    .argument('<id>', 'the virtual key')
-    .option('--yes', 'does it; else the plan is printed, and that is all')
-  withRegistryChoice(withProvisioning(command), 'leaves the registry alone').action(
+    .description(
+      'removes a key from the registry, and with --admin-url everything that vk has made for it in Kong',
+    )
+    .argument('<id>', 'the key id')
+    .option('--yes', 'deletes; without it, the command only prints what it would delete')
+  withRegistryChoice(withProvisioning(command), 'does not touch the registry').action(
     async (id: string, options: DeleteOptions) => {
       const api = adminFrom(options, context)
       if (api === undefined && options.registry === false)

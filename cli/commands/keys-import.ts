@@ -38,18 +38,23 @@ const BETWEEN_PROGRESS = 1000
 /** `vk keys import`: takes a table of keys over, as often as one likes. */
 export function addKeysImport(keys: Command, context: CommandContext): void {
   withAdmin(withConnection(keys.command('import')))
-    .description('writes keys from a file: CSV with a header, or one JSON object a line')
-    .argument('<file>', `the file, ${OR_STDIN}`)
-    .addOption(
-      new Option('--format <format>', 'else by the file name, else by the first character').choices([
-        'csv',
-        'jsonl',
-      ]),
+    .description(
+      'imports keys from a file: CSV with a header line, or one JSON object on each line. Repeating it writes only what differs',
     )
-    .option('--key-from-id', 'with --admin-url: where the file has no column key, clients send the id')
-    .option('--keep-going', 'skip bad rows and import the others')
-    .option('--dry-run', 'only tell what would be written')
-    .option('--json', 'the counts as one JSON object')
+    .argument('<file>', `the file; ${OR_STDIN}`)
+    .addOption(
+      new Option(
+        '--format <format>',
+        'format of the file; without it, the file name decides, then the first character',
+      ).choices(['csv', 'jsonl']),
+    )
+    .option(
+      '--key-from-id',
+      'with --admin-url: uses the key id as the secret key where the file has no column "key"',
+    )
+    .option('--keep-going', 'skips bad rows and imports the others')
+    .option('--dry-run', 'only says what would be written')
+    .option('--json', 'prints the counts as one JSON object')
     .action(async (file: string, options: ImportOptions) => {
       const chunks = await chunksOf(file, context)
       await connected(options, context, (redis) => importFile(redis, file, chunks, options, context))

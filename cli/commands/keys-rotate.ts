@@ -21,11 +21,16 @@ interface RotateOptions extends Provisioning {
 export function addKeysRotate(keys: Command, context: CommandContext): void {
   const rotate = keys
     .command('rotate')
-    .description('makes a new credential and lets the old ones work for a while longer')
-    .argument('<id>', 'the virtual key')
-    .option('--overlap <24h|30m|0>', 'how long the old ones still work; 0 = not at all', '24h')
-    .option('--ttl <90d|12h|30m>', 'how long the new one works')
-    .option('--key-file <file>', `the new key itself, ${OR_STDIN}; else one is drawn and shown, once`)
+    .description(
+      'creates a new credential; the old ones stay valid for the overlap. Key id, settings and totals stay',
+    )
+    .argument('<id>', 'the key id')
+    .option('--overlap <24h|30m|0>', 'how long the old credentials stay valid; 0 removes them at once', '24h')
+    .option('--ttl <90d|12h|30m>', 'how long the new credential is valid')
+    .option(
+      '--key-file <file>',
+      `reads the new secret key from a file (${OR_STDIN}); without it, a random one is made and shown once`,
+    )
   withProvisioning(rotate).action(async (id: string, options: RotateOptions) => {
     const overlap = secondsFrom('--overlap', options.overlap, 0)
     const ttl = options.ttl === undefined ? {} : { ttl: secondsFrom('--ttl', options.ttl) }

@@ -30,8 +30,10 @@ type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly 
 /** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
 export function addKeysUpdate(keys: Command, context: CommandContext): void {
   const update = withConnection(keys.command('update'))
-    .description('changes the named settings in the registry, and a rate limit in Kong; the others stay')
-    .argument('<id>', 'the virtual key')
+    .description(
+      'changes settings of a registered key, and with --admin-url its rate limit in Kong; settings that are not named stay',
+    )
+    .argument('<id>', 'the key id')
   withAdmin(withUnset(withKeySettings(update))).action(async (id: string, options: UpdateOptions) => {
     const changes = await changesFrom(options, context)
     const api = adminFrom(options, context)
@@ -49,13 +51,13 @@ export function addKeysUpdate(keys: Command, context: CommandContext): void {
     [
       'disable',
       true,
-      'answers 403 to requests of a key until it is enabled, where the plugin has registry: true',
+      'makes requests with a key get 403 until it is enabled again, where the plugin has registry: true',
     ],
-    ['enable', undefined, 'lets requests of a disabled key through again'],
+    ['enable', undefined, 'lets a disabled key be used again'],
   ] as const) {
     withConnection(keys.command(name))
       .description(description)
-      .argument('<id>', 'the virtual key')
+      .argument('<id>', 'the key id')
       .action((id: string, options: ConnectionOptions) =>
         connected(options, context, async (redis) => {
           const changed = await change(redis, id, { disabled })
@@ -66,9 +68,9 @@ export function addKeysUpdate(keys: Command, context: CommandContext): void {
 
   withConnection(keys.command('reset'))
     .description(
-      'starts a key anew: totals of the open windows at 0, every threshold armed; its settings stay',
+      'starts a new epoch of a key: its totals are 0 and every threshold can be crossed again; its settings stay',
     )
-    .argument('<id>', 'the virtual key, registered or not')
+    .argument('<id>', 'the key id, registered or not')
     .action((id: string, options: ConnectionOptions) =>
       connected(options, context, async (redis) => {
         const epoch = await resetKey(redis, id, Date.now())

@@ -17,7 +17,7 @@ import { addKeysUpdate, unknownKey } from './keys-update.ts'
 
 /** `vk keys`: the registry, where a key's own settings win over the plugin's configuration. */
 export function addKeys(program: Command, context: CommandContext): void {
-  const keys = program.command('keys').description('virtual keys and their settings')
+  const keys = program.command('keys').description('creates, lists, changes and removes virtual keys')
   addKeysList(keys, context)
   addKeysUpdate(keys, context)
   addKeysImport(keys, context)
@@ -36,8 +36,8 @@ const PAGE = 500
 /** `vk keys list` and `vk keys show`. */
 export function addKeysList(keys: Command, context: CommandContext): void {
   withConnection(keys.command('list'))
-    .description('every registered key with its state, its budget and what it has spent')
-    .option('--json', 'one JSON array, a key on each line')
+    .description('lists every registered key with its state, its budget and what it has spent')
+    .option('--json', 'prints one JSON array, a key on each line')
     .action((options: ShowOptions) =>
       connected(options, context, (redis) =>
         options.json ? listJson(redis, context) : listTable(redis, context),
@@ -45,9 +45,9 @@ export function addKeysList(keys: Command, context: CommandContext): void {
     )
 
   withConnection(keys.command('show'))
-    .description('all settings of one registered key')
-    .argument('<id>', 'the virtual key')
-    .option('--json', 'one JSON object')
+    .description('shows all settings of one registered key')
+    .argument('<id>', 'the key id')
+    .option('--json', 'prints one JSON object')
     .action((id: string, options: ShowOptions) =>
       connected(options, context, async (redis) => {
         const found = await readKey(redis, id)

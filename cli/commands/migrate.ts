@@ -18,12 +18,17 @@ interface MigrateOptions extends ConnectionOptions {
 /** `vk migrate`: brings the schema in Redis to the one that this version writes. */
 export function addMigrate(program: Command, context: CommandContext): void {
   withConnection(program.command('migrate'))
-    .description('brings Redis to the schema of this version; run it again after any end, or twice at once')
-    .option('--status', 'only tell which steps are applied, and when')
-    .addOption(
-      new Option('--dry-run', 'only tell which steps would run, and on how many records').conflicts('status'),
+    .description(
+      'brings Redis to the schema of this version; it is safe to repeat, to interrupt and to run twice at once',
     )
-    .option('--json', 'one JSON object or array')
+    .option('--status', 'only says which steps are applied, and since when')
+    .addOption(
+      new Option(
+        '--dry-run',
+        'only says which steps would run, and how many records they would change',
+      ).conflicts('status'),
+    )
+    .option('--json', 'prints one JSON object or array')
     .action((options: MigrateOptions) =>
       connected(options, context, async (redis) => {
         const out = (value: unknown, text: string) =>

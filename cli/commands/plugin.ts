@@ -28,19 +28,22 @@ interface EnableOptions extends PlaceOptions, ConnectionOptions {
 
 /** `vk plugin`: where virtual-key is at work in Kong. */
 export function addPlugin(program: Command, context: CommandContext): void {
-  const plugin = program.command('plugin').description('where virtual-key is at work in Kong')
+  const plugin = program.command('plugin').description('enables and disables the plugin virtual-key in Kong')
 
   withConnection(withPlace(plugin.command('enable')))
     .description(
-      'puts virtual-key on a route, a service or everything, and key-auth where nothing says who calls; a new one gets the Redis that is named here or by REDIS_URL, unless its configuration says another',
+      'enables virtual-key on a route, on a service or globally, and key-auth where no other plugin authenticates. A new plugin uses the Redis named here, unless --config or --set names another',
     )
-    .option('--config <file>', `its configuration as a JSON object, ${OR_STDIN}`)
+    .option('--config <file>', `reads its configuration, a JSON object, from a file; ${OR_STDIN}`)
     .addOption(
-      new Option('--set <name=value>', 'one field of it, such as webhook.timeout=5000; may be repeated')
+      new Option(
+        '--set <name=value>',
+        'sets one field of its configuration, such as webhook.timeout=5000; can be repeated',
+      )
         .argParser((value: string, all: readonly string[]) => [...all, value])
         .default([], 'none'),
     )
-    .option('--no-key-auth', 'leaves key-auth alone')
+    .option('--no-key-auth', 'does not enable key-auth')
     .action(async (options: EnableOptions, command: Command) => {
       const file = options.config
       const text = file === undefined ? undefined : await inputFrom('--config', file, context)
@@ -54,8 +57,8 @@ export function addPlugin(program: Command, context: CommandContext): void {
     })
 
   withPlace(plugin.command('disable'))
-    .description('switches virtual-key off there; key-auth stays')
-    .option('--remove', 'takes it away, with its configuration')
+    .description('disables virtual-key on a route, on a service or globally; key-auth stays')
+    .option('--remove', 'removes it together with its configuration')
     .action((options: PlaceOptions & { readonly remove?: boolean }) =>
       planned(options, context, (place, gateway) => disablePlan(place, options.remove === true, gateway)),
     )
@@ -63,9 +66,9 @@ export function addPlugin(program: Command, context: CommandContext): void {
 
 function withPlace(command: Command): Command {
   return withProvisioning(command)
-    .option('--route <name>', 'a route')
-    .option('--service <name>', 'a service')
-    .option('--global', 'all requests')
+    .option('--route <name>', 'on this route')
+    .option('--service <name>', 'on this service')
+    .option('--global', 'for all requests')
 }
 
 async function planned(

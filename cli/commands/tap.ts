@@ -21,7 +21,7 @@ export function tapLines(indent = INDENT): string {
 export function addTap(vk: Command, context: CommandContext): void {
   vk.command('tap')
     .description('prints the post-function that a route with `body: tapped` needs beside virtual-key')
-    .option('--indent <columns>', 'spaces before each line', columns, INDENT)
+    .option('--indent <columns>', 'number of spaces before each line', columns, INDENT)
     .action(({ indent }: { indent: number }) => context.print(tapLines(indent).trimEnd()))
 }
 

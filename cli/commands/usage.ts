@@ -13,9 +13,9 @@ import { json, shownTime } from '../output/text.ts'
 /** `vk usage`: what a key has spent and what remains. Keys that are not registered have totals too. */
 export function addUsage(program: Command, context: CommandContext): void {
   withConnection(program.command('usage'))
-    .description("a key's total in every open window, and what remains of its budget")
-    .argument('<id>', 'the virtual key, registered or not')
-    .option('--json', 'one JSON object')
+    .description("shows a key's total in every open window, and what remains of its budget")
+    .argument('<id>', 'the key id, registered or not')
+    .option('--json', 'prints one JSON object')
     .action((id: string, options: ConnectionOptions & { readonly json?: boolean }) =>
       connected(options, context, async (redis) => {
         const view = await usageOf(redis, id)

@@ -14,37 +14,41 @@ export interface ConnectionOptions {
   readonly sentinelNodes?: string
 }
 
-/** The options by which every command finds Redis. */
+export const REDIS_OPTIONS = 'Redis:'
+
+/** The options by which every command finds Redis, under a heading of their own in its help. */
 export function withConnection(command: Command): Command {
-  return command
+  command.optionsGroup(REDIS_OPTIONS)
+  command
     .addOption(
       new VariableOption(
         '--redis-url <url>',
-        'redis:// or rediss://, without a password: that comes from REDIS_URL or REDIS_PASSWORD',
+        'where Redis is: redis:// or rediss://. A password is taken from REDIS_URL or REDIS_PASSWORD only',
         'REDIS_URL',
       ).default('redis://127.0.0.1:6379'),
     )
     .addOption(
       new VariableOption(
         '--cluster-nodes <host:port,…>',
-        'nodes of a Redis Cluster to start from; replaces host and port',
+        'nodes of a Redis Cluster to start from; used instead of the host and port of the URL',
         'REDIS_CLUSTER_NODES',
       ),
     )
     .addOption(
       new VariableOption(
         '--sentinel-master <name>',
-        'master to ask the sentinels for; replaces host and port. REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD let in to them',
+        'name of the master that the sentinels watch; used instead of the host and port of the URL. REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD are the credentials for the sentinels',
         'REDIS_SENTINEL_MASTER',
       ),
     )
     .addOption(
       new VariableOption(
         '--sentinel-nodes <host:port,…>',
-        'sentinels, with --sentinel-master',
+        'addresses of the sentinels, with --sentinel-master',
         'REDIS_SENTINEL_NODES',
       ),
     )
+  return command.optionsGroup('Options:')
 }
 
 /**

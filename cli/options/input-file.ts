@@ -3,7 +3,7 @@ import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 
 /** What the help of every such option says. */
-export const OR_STDIN = '- = stdin'
+export const OR_STDIN = '- reads stdin'
 
 export type Stdin = Pick<CommandContext, 'stdin'>
 

@@ -31,13 +31,19 @@ const LONGEST = 36_525 * 86_400
 export function withKeySettings(command: Command): Command {
   for (const name of SETTABLE) command.addOption(optionOf(name))
   return command
-    .option('--expires-in <30d|12h|45m>', 'when it expires, from now on')
-    .option('--alert-webhook-file <file>', `the webhook from a file, ${OR_STDIN}: its path may be a secret`)
+    .option('--expires-in <30d|12h|45m>', 'expires the key after this time, counted from now')
+    .option(
+      '--alert-webhook-file <file>',
+      `reads the webhook URL from a file (${OR_STDIN}), because its path may be a secret`,
+    )
 }
 
 /** The option by which an update clears fields. */
 export function withUnset(command: Command): Command {
-  return command.option('--unset <field,…>', 'settings to clear, so that the configuration stands again')
+  return command.option(
+    '--unset <field,…>',
+    "clears settings, so that those of the plugin's configuration hold",
+  )
 }
 
 /**

@@ -9,7 +9,7 @@ import { inputFrom, OR_STDIN } from './input-file.ts'
 export function withSecretFile(command: Command, when = ''): Command {
   return command.option(
     '--secret-file <file>',
-    `${when}signing secrets, one whsec_… a line, ${OR_STDIN}; else from VIRTUAL_KEY_SECRETS`,
+    `${when}reads signing secrets from a file (${OR_STDIN}), one whsec_… on each line; without it, from VIRTUAL_KEY_SECRETS`,
   )
 }
 

@@ -13,18 +13,28 @@ export interface AdminOptions {
   readonly adminTokenHeader: string
 }
 
-/** The options by which a command finds Kong's Admin API. */
+export const ADMIN_OPTIONS = "Kong's Admin API:"
+
+/** The options by which a command finds Kong's Admin API, under a heading of their own in its help. */
 export function withAdmin(command: Command): Command {
-  return command
-    .addOption(new VariableOption('--admin-url <url>', "Kong's Admin API", 'KONG_ADMIN_URL'))
+  command.optionsGroup(ADMIN_OPTIONS)
+  command
+    .addOption(
+      new VariableOption(
+        '--admin-url <url>',
+        "where Kong's Admin API is, such as http://127.0.0.1:8001",
+        'KONG_ADMIN_URL',
+      ),
+    )
     .addOption(new VariableOption('--admin-token <token>', '', 'KONG_ADMIN_TOKEN').hideHelp())
     .addOption(
       new VariableOption(
         '--admin-token-header <name>',
-        'the header that carries the token, which comes from KONG_ADMIN_TOKEN',
+        'name of the header that carries the token; the token is taken from KONG_ADMIN_TOKEN only',
         'KONG_ADMIN_TOKEN_HEADER',
       ).default('Kong-Admin-Token'),
     )
+  return command.optionsGroup('Options:')
 }
 
 /** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */

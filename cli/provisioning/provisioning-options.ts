@@ -6,14 +6,16 @@ import type { ProvisioningOptions } from './provisioning.ts'
 export function withProvisioning(command: Command): Command {
   return withAdmin(command)
     .option('--dry-run', 'prints the plan and changes nothing')
-    .option('--json', 'one JSON object')
+    .option('--json', 'prints one JSON object')
 }
 
 /** The options that say whether a key's settings are in the registry. @param without what `--no-registry` does instead */
 export function withRegistryChoice(command: Command, without: string): Command {
   return command
-    .addOption(new Option('--registry', 'uses the registry, whatever the plugin says'))
-    .addOption(new Option('--no-registry', `${without}, whatever the plugin says`))
+    .addOption(new Option('--registry', "uses the registry, even where the plugin's configuration does not"))
+    .addOption(
+      new Option('--no-registry', `${without}, even where the plugin's configuration uses the registry`),
+    )
 }
 
 export type Provisioning = AdminOptions & ProvisioningOptions
