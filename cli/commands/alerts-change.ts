@@ -87,7 +87,7 @@ export function addAlertDiscard(alerts: Command, context: CommandContext): void 
     )
 }
 
-/** `vk alerts purge`: dead alerts, of which an outbox keeps every one until somebody does something about it. */
+/** `vk alerts purge`: dead letters, which an outbox keeps until somebody replays or removes them. */
 export function addAlertPurge(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('purge'))
     .description('removes dead letters')

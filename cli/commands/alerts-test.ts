@@ -196,7 +196,7 @@ async function sendFromOutbox(
     const attempt = found?.record.attempts.at(-1)
     waitsFor = found?.record.parked?.reason ?? waitsFor
     if (found !== undefined && attempt !== undefined) {
-      // It has been seen: a test is no dead alert that somebody has to look after.
+      // It has been seen: a test is not left behind as a dead letter.
       if (found.state === 'dead') await discard(redis, partition, id, 'dead', found.entry)
       return { url: found.record.url, attempt }
     }

@@ -263,19 +263,19 @@ for (const [name, open] of Object.entries(PLACES))
       answer?.()
     })
 
-    it('purges dead alerts, all or the old ones, and only with --yes', async () => {
+    it('purges dead letters, all or the old ones, and only with --yes', async () => {
       await deadAlert()
       await deadAlertToo()
       const asked = await run('alerts', 'purge')
       expect(asked).to.deep.equal({
         code: 2,
-        stdout: '2 dead alerts would be removed\n',
+        stdout: '2 dead letters would be removed\n',
         stderr: 'vk: nothing was removed: --yes does it\n',
       })
       expect((await run('alerts', 'purge', '--older-than', '1h', '--yes')).stdout).to.equal(
-        '0 dead alerts removed\n',
+        '0 dead letters removed\n',
       )
-      expect((await run('alerts', 'purge', '--yes')).stdout).to.equal('2 dead alerts removed\n')
+      expect((await run('alerts', 'purge', '--yes')).stdout).to.equal('2 dead letters removed\n')
       expect((await everything(place.plain)).dead).to.equal(0)
     })
 
@@ -417,7 +417,7 @@ for (const [name, open] of Object.entries(PLACES))
 
 describe('vk', () => {
   const exits: ReadonlyArray<readonly [number, string, readonly string[]]> = [
-    [0, 'virtual-key: keys, their usage and alerts', ['--help']],
+    [0, 'manages virtual keys, their usage and their alerts', ['--help']],
     [2, 'unknown command', ['bogus']],
     [2, 'missing required argument', ['alerts', 'show']],
     [2, 'does not look like', ['alerts', 'list', '--redis-url', 'http://x']],
