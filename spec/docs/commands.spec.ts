@@ -8,6 +8,7 @@ import { loadDeclaration } from '../../dev/gateway/declarative.ts'
 import { EntityStore } from '../../dev/gateway/entity-store.ts'
 import { INSTALLED } from '../support/admin-api.ts'
 import { ROOT } from '../support/root.ts'
+import { vk } from '../support/vk.ts'
 import { type Block, blocksOf, PAGES, proseOf, readPage } from './pages.ts'
 import { Reader } from './reader.ts'
 
@@ -107,6 +108,21 @@ describe('Commands on pages for readers', function () {
       else if (value._format_version !== undefined) loadDeclaration(text, store())
       else expect(value).to.be.an('object')
     })
+
+  it('each command and option of vk that the text names is there', async () => {
+    const unknown: string[] = []
+    for (const page of PAGES)
+      for (const [, words = ''] of proseOf(readPage(page)).matchAll(/`vk ([^`]+)`/g)) {
+        const [, path = ''] = /^((?:[a-z]+(?: |$))*)/.exec(words) ?? []
+        const { stdout } = await vk([...path.trim().split(' ').slice(0, 2).filter(Boolean), '--help'])
+        const [usage = ''] = stdout.split('\n')
+        const options = words.match(/--[a-z-]+/g) ?? []
+        const command = path.trim().split(' ').filter(Boolean)
+        const there = command.length === 0 || usage.startsWith(`Usage: vk ${command.slice(0, 2).join(' ')}`)
+        if (!there || options.some((option) => !stdout.includes(option))) unknown.push(`${page}: vk ${words}`)
+      }
+    expect(unknown).to.deep.equal([])
+  })
 
   it('shell on them is what a shell understands, whether it is run or not', async () => {
     for (const { page, line, text } of PAGES.flatMap(shellBlocks)) {
