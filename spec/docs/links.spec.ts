@@ -38,6 +38,19 @@ describe('Links between pages', () => {
       expect(broken).to.deep.equal([])
     })
 
+  it('files and folders of the project that the text names are there', () => {
+    const missing = PAGES.flatMap((page) =>
+      [
+        ...proseOf(readPage(page)).matchAll(
+          /`((?:cli|dev|docs|migrations|plugins|schema|spec|scripts)\/[\w./-]*)`/g,
+        ),
+      ]
+        .filter(([, path = '']) => !existsSync(join(ROOT, path)))
+        .map(([, path]) => `${page}: ${path}`),
+    )
+    expect(missing).to.deep.equal([])
+  })
+
   it('would be found broken', () => {
     expect(linksOf('[a](b.md#c) ![d](e.svg) [f](https://g.example)')).to.deep.equal(['b.md#c', 'e.svg'])
     expect([...anchorsOf("# A\n## What Kong's `log` says\n## A\n")]).to.deep.equal([
