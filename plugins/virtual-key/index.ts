@@ -1,23 +1,19 @@
 import type { Config } from '../../schema/config.ts'
 import { AdmissionControl, type Reserved } from './admission/admission-control.ts'
-import { type Denial, UNAVAILABLE } from './admission/denial.ts'
-import { deny } from './admission/refuse.ts'
 import type { Phases } from './description.ts'
 import { Meter } from './metering/meter.ts'
-import { NOTE } from './metering/tap/lua.ts'
+import { keyNote } from './metering/tap/tapped.ts'
 import type { Kong } from './pdk.ts'
 import { type Settings, settingsFrom } from './policy/settings.ts'
 import { fetches, runtimeFor } from './process.ts'
 import { fingerprint } from './redis/names.ts'
 import { RequestBody } from './request/body.ts'
+import { type Denial, deny, UNAVAILABLE } from './request/denial.ts'
 import { MOST_HEADERS, type RequestFacts, requestFacts } from './request/guard.ts'
-import { hiding } from './request/hiding.ts'
-import { spliced } from './request/include-usage.ts'
-import { isLookup } from './request/methods.ts'
-import { noteText, RESERVED } from './request/note.ts'
-import { fetchesAnswer } from './request/stored-answer.ts'
-import { keyNote } from './request/tapped-key.ts'
-import { usageChange } from './request/usage-change.ts'
+import { spliced, usageChange } from './request/include-usage.ts'
+import { fetchesAnswer, isLookup } from './request/lookups.ts'
+import { NOTE, noteText, RESERVED } from './request/note.ts'
+import { hiding } from './request/target.ts'
 import { phaseLine } from './telemetry/log.ts'
 import { criticalLines, metrics } from './telemetry/telemetry.ts'
 
@@ -48,7 +44,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       await this.#access(kong)
     } catch (error) {
       await kong.log.err(phaseLine(`access failed: ${(error as Error).message}`))
-      if (!this.#settings.faultTolerant) await deny(kong, UNAVAILABLE)
+      if (!this.#settings.faultTolerant) await deny(kong, UNAVAILABLE, metrics)
     }
   }
 
@@ -75,15 +71,15 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     if (criticalLines.pending) await logCritical(kong)
     const headers = await kong.request.getHeaders(MOST_HEADERS)
     const request = requestFacts(headers)
-    if (request.denial) return deny(kong, request.denial)
+    if (request.denial) return deny(kong, request.denial, metrics)
     const body = new RequestBody(kong, request)
     const reserved = await this.#admission.pass(kong, body)
-    if (reserved && 'status' in reserved) return deny(kong, reserved)
+    if (reserved && 'status' in reserved) return deny(kong, reserved, metrics)
     try {
       const denial = await this.#proxy(kong, headers, request, body, reserved)
       if (denial === undefined) return
       if (reserved) this.#admission.release(reserved)
-      await deny(kong, denial)
+      await deny(kong, denial, metrics)
     } catch (error) {
       if (reserved) this.#admission.release(reserved)
       throw error

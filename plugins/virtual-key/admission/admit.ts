@@ -18,6 +18,7 @@ import {
 import { partitionOf } from '../redis/names.ts'
 import { SchemaError } from '../redis/schema-version.ts'
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
+import type { DenyReason } from '../telemetry/metrics.ts'
 import type { Reservation } from './reserve.ts'
 
 /** How long a request may hold tokens before it counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
@@ -33,9 +34,6 @@ export interface AdmissionRequest extends KeyPolicy {
   readonly reservation?: Reservation
   readonly alert: Omit<BudgetAlertFacts, 'service'>
 }
-
-/** Why a key may not pass. */
-export type DenyReason = 'unknown' | 'disabled' | 'expired' | 'scope' | 'used' | 'budget'
 
 export type Admitted =
   | { readonly state: 'admitted'; readonly quota: QuotaStatus }

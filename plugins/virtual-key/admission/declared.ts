@@ -1,5 +1,5 @@
+import type { RequestObject } from '../request/body.ts'
 import { type Member, membersAt, Names } from '../request/members.ts'
-import type { RequestObject } from '../request/request-object.ts'
 import { pathOf } from '../request/target.ts'
 import type { ApiFormat } from '../usage/api-format.ts'
 import { FORMATS } from '../usage/formats.ts'

@@ -1,11 +1,9 @@
 import { declaredMost } from '../admission/declared.ts'
-import type { Denial } from '../admission/denial.ts'
 import type { Kong } from '../pdk.ts'
-import { RequestBody } from '../request/body.ts'
+import { isObject, RequestBody } from '../request/body.ts'
+import type { Denial } from '../request/denial.ts'
 import { MOST_HEADERS, requestFacts } from '../request/guard.ts'
-import { hiding } from '../request/hiding.ts'
-import { isObject } from '../request/request-object.ts'
-import { sessionDenial } from '../request/sessions.ts'
+import { hiding, sessionDenial } from '../request/target.ts'
 import type { Read } from './read.ts'
 
 /** An answer that leaves usage out because of what its request asked for: its client does not get it. */

@@ -1,16 +1,14 @@
-import type { Denial } from '../admission/denial.ts'
-import { deny } from '../admission/refuse.ts'
+import { REMAINING, remaining } from '../admission/key-denial.ts'
 import type { Reservation } from '../admission/reserve.ts'
-import { REMAINING, remaining } from '../admission/token-headers.ts'
 import type { Kong } from '../pdk.ts'
 import type { QuotaStatus } from '../policy/key-policy.ts'
 import type { Settings } from '../policy/settings.ts'
 import { clock, complaints, estimator, fetches, type RedisRuntime } from '../process.ts'
 import { SchemaError } from '../redis/schema-version.ts'
-import { identify } from '../request/identity.ts'
-import { isLookup } from '../request/methods.ts'
-import { type Note, noteFrom, RESERVED } from '../request/note.ts'
-import { tappedKey } from '../request/tapped-key.ts'
+import { type Denial, deny } from '../request/denial.ts'
+import { identify, serviceLabel } from '../request/identity.ts'
+import { isLookup } from '../request/lookups.ts'
+import { NOTE, type Note, noteFrom, RESERVED, TAPPED } from '../request/note.ts'
 import type { Complaint } from '../telemetry/complaints.ts'
 import { phaseLine } from '../telemetry/log.ts'
 import type { Uncounted } from '../telemetry/metrics.ts'
@@ -22,11 +20,7 @@ import { type Estimate, isAnswer } from './estimate/estimate.ts'
 import { readRequest } from './estimate/request.ts'
 import { hiddenBy } from './hidden.ts'
 import { read } from './read.ts'
-import { serviceLabel } from './service-label.ts'
-import { NOTE, TAPPED } from './tap/lua.ts'
-import { sampleOf } from './tap/sample.ts'
-import { tappedFrom } from './tap/tapped.ts'
-import { tappedUsage } from './tap/usage.ts'
+import { sampleOf, tappedFrom, tappedKey, tappedUsage } from './tap/tapped.ts'
 import { usageRecordOf } from './usage-record.ts'
 
 /** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
@@ -206,5 +200,5 @@ async function report(tell: Tell, reason: Complaint): Promise<void> {
 async function withhold(kong: Kong, denial: Denial): Promise<void> {
   // The header is the upstream's, and the client would decode the refusal by it.
   await kong.response.clearHeader('content-encoding')
-  await deny(kong, denial)
+  await deny(kong, denial, metrics)
 }

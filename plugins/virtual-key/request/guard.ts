@@ -1,11 +1,5 @@
-import {
-  type Denial,
-  METHOD_OVERRIDE,
-  NO_WEBSOCKET,
-  TOO_MANY_HEADERS,
-  UNDERSCORED,
-} from '../admission/denial.ts'
 import { isDecodable } from '../usage/framing/encoding.ts'
+import { type Denial, METHOD_OVERRIDE, NO_WEBSOCKET, TOO_MANY_HEADERS, UNDERSCORED } from './denial.ts'
 
 /** As many header values as Kong can be made to show. What lies beyond is sent upstream unseen. */
 export const MOST_HEADERS = 1000

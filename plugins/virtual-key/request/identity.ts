@@ -39,3 +39,9 @@ export function consumerKey(consumer: Consumer | undefined): string | undefined 
 export function usable(id: string | undefined): string | undefined {
   return id !== undefined && id !== '' && id.length <= LONGEST_ID ? id : undefined
 }
+
+/** What alerts call the service of the request in progress: its name in Kong, else its id. One PDK call. */
+export async function serviceLabel(kong: Kong): Promise<string> {
+  const service = await kong.router.getService()
+  return service?.name ?? service?.id ?? ''
+}

@@ -1,6 +1,6 @@
-import { ambiguous, type Denial } from '../admission/denial.ts'
+import { isObject, type RequestBody, type RequestObject } from './body.ts'
+import { ambiguous, type Denial, NO_JSON_OBJECT, STREAM_TOO_LARGE } from './denial.ts'
 import { type Member, membersAt, Names, type Place } from './members.ts'
-import type { RequestObject } from './request-object.ts'
 import { pathOf } from './target.ts'
 
 /** Chat and completion requests of OpenAI's API and of those that copy it: only they know `stream_options`. */
@@ -68,4 +68,24 @@ function insert(at: number, text: string): Splice {
 /** Long values are of no interest. */
 function start(bytes: Buffer, { from, to }: Place): string {
   return bytes.toString('latin1', from, Math.min(to, from + 16))
+}
+
+/** Kong takes 10 ms or so to read a message of this size from a plugin server, and 20 s for one of 8 MB. Unit: bytes. */
+const LARGEST_SENT = 256 * 1024
+
+/**
+ * What has to be changed in the body of the request in progress so that its answer reports usage, or the refusal of a body of which that
+ * cannot be known, or which is too large to be changed. One PDK call, and those of the body for a completion.
+ * @param tapped the tap makes the change, inside Kong
+ */
+export async function usageChange(body: RequestBody, tapped: boolean): Promise<Splice | Denial | undefined> {
+  if (body.empty) return undefined
+  if (!isCompletion(await body.target())) return undefined
+  const object = await body.object()
+  if (object === 'empty') return undefined
+  if (object === 'none') return NO_JSON_OBJECT
+  if (!isObject(object)) return object
+  const wish = usageWish(object)
+  const sent = wish && !tapped && !('status' in wish) && object.bytes.length > LARGEST_SENT
+  return sent ? STREAM_TOO_LARGE : wish
 }

@@ -1,16 +1,22 @@
-import type { Reservation } from '../admission/reserve.ts'
-import { KEEP } from '../metering/tap/lua.ts'
 import type { Splice } from './include-usage.ts'
 
-/** Name in kong.ctx.shared of a buffered request's note. NOTE, the tapped one's, would make a tap turn buffering off. */
+/**
+ * Names in kong.ctx.shared. NOTE: what the access phase of a tapped route tells the tap, which then turns buffering off. TAPPED: what the
+ * tap tells the log phase. RESERVED: the note of a buffered request, which must not turn buffering off.
+ */
+export const NOTE = 'vk_note'
+export const TAPPED = 'vk_tapped'
 export const RESERVED = 'vk_reserved'
+
+/** Begins a note whose request the tap keeps for an estimate. */
+export const KEEP = 'keep'
 
 /** What the access phase tells later phases of the same request through kong.ctx.shared, and through the tap where there is one. */
 export interface Note {
   /** The key id, where the access phase has to tell it. */
   readonly key?: string
-  /** What the request holds of its key's budget. */
-  readonly reservation?: Reservation
+  /** What the request has reserved of its key's budget. */
+  readonly reservation?: string
 }
 
 /** A change that the tap makes in the request's body, if that still has the length it had. */

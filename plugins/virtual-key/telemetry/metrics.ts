@@ -1,5 +1,3 @@
-import type { DenyReason } from '../admission/admit.ts'
-
 /** Why a response or request added nothing to any total. */
 export type Uncounted =
   | 'no_key'
@@ -9,17 +7,20 @@ export type Uncounted =
   | 'cut_off'
   /** Tapped: the tap on the route is not the one that belongs to this plugin. */
   | 'tap_unknown'
-  /** The settlement was refused by Redis for good, or the waiting room was full. */
+  /** Redis refused the usage record for good, or too many waited already. */
   | 'dropped'
+
+/** Why a key may not pass. */
+export type DenyReason = 'unknown' | 'disabled' | 'expired' | 'scope' | 'used' | 'budget'
 
 export type Counter =
   | 'settled'
   | 'tokens'
-  /** Settlements whose tokens are estimated; `settled` and `tokens` contain them. */
+  /** Usage records whose tokens are estimated; `settled` and `tokens` contain them. */
   | 'estimated'
   | 'tokens_estimated'
   | 'crossings'
-  /** Settlements that count for an overflow id, because there is no room for another id from a header. */
+  /** Usage records that count for an overflow id, because there is no room for another id from a header. */
   | 'overflowed'
   | 'queued'
   /** Usage records written to the spool, and those of an earlier process that were read from it. */

@@ -1,9 +1,8 @@
-import { NO_SESSION } from '../../admission/denial.ts'
 import { LARGEST } from '../../request/body.ts'
-import { HIDING, hidingDenial, OVERRIDING } from '../../request/hiding.ts'
-import { LOOKUPS } from '../../request/methods.ts'
-import { SESSIONS } from '../../request/sessions.ts'
-import { KEPT_ANSWER_LUA } from '../../request/stored-answer.ts'
+import { NO_SESSION } from '../../request/denial.ts'
+import { KEPT_ANSWER_LUA, LOOKUPS } from '../../request/lookups.ts'
+import { KEEP, NOTE, TAPPED } from '../../request/note.ts'
+import { HIDING, hidingDenial, OVERRIDING, SESSIONS } from '../../request/target.ts'
 import { USAGE_HEADERS, USAGE_MARKERS, USAGE_NAMES } from '../../usage/read-usage.ts'
 import { LOOKED_AT } from '../estimate/bounded-sample.ts'
 
@@ -17,13 +16,6 @@ const BLOCK = 4 * 1024
 const LONGEST_NAME = 64
 /** More than the blocks that TAIL can hold: of two that follow each other, one at least is a BLOCK. */
 const SLOTS = 256
-
-/** Names in kong.ctx.shared. NOTE: what the plugin tells the tap in access (note.ts). TAPPED: what the tap tells the plugin's log phase. */
-export const NOTE = 'vk_note'
-export const TAPPED = 'vk_tapped'
-
-/** Begins a note whose request is kept for an estimate. */
-export const KEEP = 'keep'
 
 function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
   const entries = Object.entries(lists).map(

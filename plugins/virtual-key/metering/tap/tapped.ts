@@ -1,5 +1,10 @@
 import type { Consumer } from '../../pdk.ts'
-import type { Hints } from '../../usage/read-usage.ts'
+import { consumerKey, headerKey, type Identification, usable } from '../../request/identity.ts'
+import { type Note, noteFrom } from '../../request/note.ts'
+import type { Uncounted } from '../../telemetry/metrics.ts'
+import { type Answer, type Hints, inspectUsage, type Usage } from '../../usage/read-usage.ts'
+import { asksModel } from '../estimate/prompt.ts'
+import { NOTHING, type Sample } from '../estimate/bounded-sample.ts'
 
 /** What the tap left of one response, answered with 2xx or hung up on: of a POST, or of a GET that fetches an answer. Format: lua.ts. */
 export interface Tapped {
@@ -84,5 +89,52 @@ export function tappedFrom(text: string): Tapped | undefined {
             ...(sentEncoding === undefined ? {} : { encoding: sentEncoding }),
           },
         }),
+  }
+}
+
+/** What access has to note for `tappedKey`: the tap does not know which header names the key. */
+export function keyNote(how: Identification, headers: Record<string, string[]>): Note {
+  const key = how.by === 'header' ? headerKey(headers, how.name) : undefined
+  return key === undefined ? {} : { key }
+}
+
+/** The key id of a tapped response, undefined without a key. */
+export function tappedKey(how: Identification, { consumer, credentialId, note }: Tapped): string | undefined {
+  switch (how.by) {
+    case 'consumer':
+      return consumerKey(consumer)
+    case 'credential':
+      return usable(credentialId)
+    case 'header':
+      return noteFrom(note).key
+  }
+}
+
+/** What a tapped response reports. */
+export interface TappedUsage {
+  /** Else why it has none. */
+  readonly reported: Usage | Uncounted
+  /** Where it can be fetched again. */
+  readonly answer: Answer | undefined
+}
+
+export function tappedUsage({ hints, head, tail, ended }: Tapped): TappedUsage {
+  const { usage, reason, answer } = inspectUsage(tail ? { head, tail } : head, hints)
+  return { reported: usage ?? (ended ? reason : 'cut_off'), answer }
+}
+
+/** What a tapped exchange is estimated by. undefined: it asked no model, so that there is nothing to estimate. */
+export function sampleOf({ hints, head, tail, seen, sent }: Tapped): Sample | undefined {
+  if (sent !== undefined && !asksModel(sent.path)) return undefined
+  return {
+    request: sent?.body ?? NOTHING,
+    ...(sent === undefined ? {} : { sent: sent.length }),
+    ...(sent?.type === undefined ? {} : { requestType: sent.type }),
+    ...(sent?.encoding === undefined ? {} : { requestEncoding: sent.encoding }),
+    head,
+    seen,
+    ...(tail === undefined ? {} : { tail }),
+    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
+    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
   }
 }

@@ -4,7 +4,7 @@ import {
   NO_WEBSOCKET,
   TOO_MANY_HEADERS,
   UNDERSCORED,
-} from '../../../../plugins/virtual-key/admission/denial.ts'
+} from '../../../../plugins/virtual-key/request/denial.ts'
 import { requestFacts } from '../../../../plugins/virtual-key/request/guard.ts'
 
 describe('examine', () => {

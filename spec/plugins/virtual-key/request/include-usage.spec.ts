@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import type { Denial } from '../../../../plugins/virtual-key/admission/denial.ts'
+import type { Denial } from '../../../../plugins/virtual-key/request/denial.ts'
 import { isCompletion, spliced, usageWish } from '../../../../plugins/virtual-key/request/include-usage.ts'
 import { leading } from '../../../../plugins/virtual-key/usage/json/bytes.ts'
 

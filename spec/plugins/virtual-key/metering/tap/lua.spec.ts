@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import type { Exchange } from '../../../../../dev/gateway/exchange.ts'
 import { HeaderMap } from '../../../../../dev/gateway/header-map.ts'
 import { postFunction } from '../../../../../dev/gateway/post-function.ts'
-import { KEEP, NOTE, TAPPED, tapLua } from '../../../../../plugins/virtual-key/metering/tap/lua.ts'
+import { tapLua } from '../../../../../plugins/virtual-key/metering/tap/lua.ts'
 import { type Tapped, tappedFrom } from '../../../../../plugins/virtual-key/metering/tap/tapped.ts'
-import { noteText } from '../../../../../plugins/virtual-key/request/note.ts'
+import { KEEP, NOTE, noteText, TAPPED } from '../../../../../plugins/virtual-key/request/note.ts'
 
 const HEAD = 16 * 1024
 const TAIL = 240 * 1024

@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib'
 import { expect } from 'chai'
 import fc from 'fast-check'
+import { isObject, requestObject } from '../../../../plugins/virtual-key/request/body.ts'
 import {
   NO_JSON_OBJECT,
   NOT_UTF8,
   UNREADABLE_BODY_ENCODING,
   UNREADABLE_BODY_TYPE,
-} from '../../../../plugins/virtual-key/admission/denial.ts'
-import { isObject, requestObject } from '../../../../plugins/virtual-key/request/request-object.ts'
+} from '../../../../plugins/virtual-key/request/denial.ts'
 
 function inspected(body: string | Uint8Array, contentType = 'application/json', contentEncoding = '') {
   const found = requestObject(Buffer.from(body as string), { contentType, contentEncoding })

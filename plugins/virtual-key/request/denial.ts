@@ -1,6 +1,5 @@
-import type { QuotaStatus } from '../policy/key-policy.ts'
-import type { DenyReason } from './admit.ts'
-import { secondsLeft, tokenHeaders } from './token-headers.ts'
+import type { Kong } from '../pdk.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 
 /** A request that is not proxied: what its client gets instead. */
 export interface Denial {
@@ -38,40 +37,16 @@ export function ambiguous(member: string): Denial {
   return { status: 400, error: `member ${member} of the request body is ambiguous` }
 }
 
-const DENIALS: Readonly<Record<DenyReason, Denial>> = {
-  unknown: { status: 401, error: 'invalid key' },
-  disabled: { status: 403, error: 'key disabled' },
-  expired: { status: 401, error: 'key expired' },
-  scope: { status: 403, error: 'insufficient scope' },
-  used: { status: 401, error: 'key already used' },
-  budget: { status: 429, error: 'token budget exceeded' },
-}
+/** Statuses of requests that could not be counted as they are. Denials by admission are counted where they are decided. */
+const UNCOUNTABLE = new Set([400, 413, 415, 431])
 
-/** Pause before a request is worth another try that only other requests under way kept out. Unit: seconds. */
-const WHILE_OTHERS_RUN = 1
-
-/**
- * What the client of a refused key gets.
- * @param wanted tokens that the request would have reserved @param at milliseconds since 1970
- */
-export function denialOf(
-  refused: DenyReason,
-  quota: QuotaStatus,
-  wanted: number,
-  at: number,
-  showHeaders: boolean,
-): Denial {
-  const rejection = DENIALS[refused]
-  if (refused !== 'budget') return rejection
-  const { budget, total } = quota
-  const room = total < budget && total + wanted <= budget
-  const wait = room ? WHILE_OTHERS_RUN : secondsLeft(quota.window, at)
-  return {
-    ...rejection,
-    headers: {
-      // A window that never ends leaves nothing to wait for.
-      ...(wait === undefined ? {} : { 'Retry-After': String(wait) }),
-      ...(showHeaders ? tokenHeaders(quota, at) : {}),
-    },
-  }
+/** Answers the client in place of the upstream. Kong answers no further PDK call of the phase. */
+export function deny(kong: Kong, denial: Denial, metrics: Metrics): Promise<void> {
+  const { status, error, headers } = denial
+  if (denial === NO_WEBSOCKET) metrics.add('denied_websocket')
+  else if (UNCOUNTABLE.has(status)) metrics.add('denied_uncountable')
+  return kong.response.exit(status, JSON.stringify({ error }), {
+    'content-type': 'application/json',
+    ...headers,
+  })
 }

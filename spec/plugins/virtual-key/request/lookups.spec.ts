@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { Fetches } from '../../../../plugins/virtual-key/request/stored-answer.ts'
+import { Fetches } from '../../../../plugins/virtual-key/request/lookups.ts'
 
 const MINUTE = 60_000
 

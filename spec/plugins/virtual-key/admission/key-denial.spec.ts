@@ -1,6 +1,5 @@
 import { expect } from 'chai'
-import { denialOf } from '../../../../plugins/virtual-key/admission/denial.ts'
-import { tokenHeaders } from '../../../../plugins/virtual-key/admission/token-headers.ts'
+import { denialOf, tokenHeaders } from '../../../../plugins/virtual-key/admission/key-denial.ts'
 import type { QuotaStatus } from '../../../../plugins/virtual-key/policy/key-policy.ts'
 import { windowAt } from '../../../../plugins/virtual-key/policy/window.ts'
 
