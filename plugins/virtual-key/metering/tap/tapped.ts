@@ -3,8 +3,8 @@ import { consumerKey, headerKey, type Identification, usable } from '../../reque
 import { type Note, noteFrom } from '../../request/note.ts'
 import type { Uncounted } from '../../telemetry/metrics.ts'
 import { type Answer, type Hints, inspectUsage, type Usage } from '../../usage/read-usage.ts'
-import { asksModel } from '../estimate/prompt.ts'
 import { NOTHING, type Sample } from '../estimate/bounded-sample.ts'
+import { asksModel } from '../estimate/prompt.ts'
 
 /** What the tap left of one response, answered with 2xx or hung up on: of a POST, or of a GET that fetches an answer. Format: lua.ts. */
 export interface Tapped {
