@@ -1,18 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { whatHolds } from '../../plugins/virtual-key/outbox/delivery-settings.ts'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
-import { type Format, render } from '../../plugins/virtual-key/outbox/format.ts'
+import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
 import { type ListedAlert, listPartition } from '../../plugins/virtual-key/outbox/list.ts'
 import type { AlertRecord, Attempt } from '../../plugins/virtual-key/outbox/record.ts'
 import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
-import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
-import { type SigningKey, signedHeaders } from '../../plugins/virtual-key/outbox/sign.ts'
+import type { SigningKey } from '../../plugins/virtual-key/outbox/sign.ts'
 import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
 import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { rfc3339 } from '../../schema/alert.ts'
 import { config } from '../../schema/config.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
@@ -20,6 +17,7 @@ import { type ConnectionOptions, connected, withConnection } from '../options/co
 import { OR_STDIN } from '../options/input-file.ts'
 import { secretsFrom, withSecretFile } from '../options/secrets.ts'
 import { webhookUrl } from '../options/webhook-url.ts'
+import { sendTest, testId, testPayload } from '../test-event.ts'
 
 const FORMATS = config.webhook.fields.format
 
@@ -79,16 +77,6 @@ export function addAlertTest(alerts: Command, context: CommandContext): void {
     })
 }
 
-/** The body of a test event, made now. */
-export function testPayload(keyId: string): string {
-  return JSON.stringify({ event: 'test', key_id: keyId, service: '', timestamp: rfc3339(Date.now()) })
-}
-
-/** No crossing has such an id. */
-export function testId(): string {
-  return `vk_test_${randomBytes(12).toString('hex')}`
-}
-
 async function sendFromHere(
   keyId: string,
   options: TestOptions & { readonly url: string },
@@ -96,15 +84,9 @@ async function sendFromHere(
 ): Promise<Result> {
   const { url, format, allowPrivateNetworks = false } = options
   const keys = await keysFor(options, context)
-  const body = render(format, testPayload(keyId))
-  const sender = new Sender(Date.now)
-  try {
-    const headers = signedHeaders(keys, testId(), Date.now(), body)
-    const { attempt } = await sender.send({ url, headers, body, timeout: 10_000, allowPrivateNetworks })
-    return { url, attempt, unsigned: keys.length === 0 }
-  } finally {
-    await sender.close()
-  }
+  const target = { url, format, allowPrivateNetworks, timeout: 10_000 }
+  const { attempt } = await sendTest(keyId, keys, target)
+  return { url, attempt, unsigned: keys.length === 0 }
 }
 
 /** A receiver that verifies refuses an unsigned test, which then says nothing about its alerts: so that has to be asked for. */

@@ -3,7 +3,7 @@ import { ConfigError, settingsFrom } from '../../plugins/virtual-key/policy/sett
 import type { Config } from '../../schema/config.ts'
 import { placeOf, type RedisPlace } from '../options/redis-place.ts'
 import { isReference } from '../provisioning/shown.ts'
-import type { PluginEntity } from './gateway.ts'
+import type { PluginEntity } from './precedence.ts'
 
 /** One configuration of virtual-key, without its secrets: what is not here cannot be shown. */
 export interface Configuration {

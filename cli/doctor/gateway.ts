@@ -1,18 +1,7 @@
 import type { AdminApi } from '../provisioning/admin-api.ts'
 import { path } from '../provisioning/path.ts'
 import { type Configuration, configurationFrom } from './configuration.ts'
-import { Precedence, type Route } from './precedence.ts'
-
-/** A plugin entity as the Admin API lists it. Its configuration may hold secrets. */
-export interface PluginEntity {
-  readonly id: string
-  readonly name: string
-  readonly enabled: boolean
-  readonly route: { readonly id: string } | null
-  readonly service: { readonly id: string } | null
-  readonly consumer?: { readonly id: string } | null
-  readonly config: Readonly<Record<string, unknown>>
-}
+import { type PluginEntity, Precedence, type Route } from './precedence.ts'
 
 /** Kong's configuration, as far as it bears on this plugin. */
 export interface Gateway {

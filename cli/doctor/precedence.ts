@@ -1,5 +1,15 @@
 import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
-import type { PluginEntity } from './gateway.ts'
+
+/** A plugin entity as the Admin API lists it. Its configuration may hold secrets. */
+export interface PluginEntity {
+  readonly id: string
+  readonly name: string
+  readonly enabled: boolean
+  readonly route: { readonly id: string } | null
+  readonly service: { readonly id: string } | null
+  readonly consumer?: { readonly id: string } | null
+  readonly config: Readonly<Record<string, unknown>>
+}
 
 export interface Route {
   readonly id: string

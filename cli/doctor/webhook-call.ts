@@ -1,10 +1,7 @@
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
-import { render } from '../../plugins/virtual-key/outbox/format.ts'
-import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
-import { signedHeaders } from '../../plugins/virtual-key/outbox/sign.ts'
 import { RefusedTarget } from '../../plugins/virtual-key/outbox/target.ts'
-import { testId, testPayload } from '../commands/alerts-test.ts'
 import { isReference } from '../provisioning/shown.ts'
+import { sendTest } from '../test-event.ts'
 import { head } from './head.ts'
 import type { Webhook } from './webhook-list.ts'
 
@@ -43,21 +40,9 @@ async function test(
 ): Promise<Called> {
   const keys = signer === undefined ? [] : signers.get(signer)
   if (keys === undefined) return { how: 'unsigned' }
-  const body = render(format, testPayload(NOBODY))
-  const headers = signedHeaders(keys, testId(), Date.now(), body)
-  const sender = new Sender(Date.now)
-  try {
-    const { attempt, refused } = await sender.send({
-      url,
-      headers,
-      body,
-      timeout: limit,
-      allowPrivateNetworks,
-    })
-    const { status, error = '' } = attempt
-    if (refused) return { how: 'refused', error }
-    return status === undefined ? { how: 'failed', error } : { how: 'test', status, error }
-  } finally {
-    await sender.close()
-  }
+  const target = { url, format, allowPrivateNetworks, timeout: limit }
+  const { attempt, refused } = await sendTest(NOBODY, keys, target)
+  const { status, error = '' } = attempt
+  if (refused) return { how: 'refused', error }
+  return status === undefined ? { how: 'failed', error } : { how: 'test', status, error }
 }

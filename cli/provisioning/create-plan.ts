@@ -1,12 +1,11 @@
 import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
 import type { KeySecret } from '../options/key-secret.ts'
-import type { Applying } from './applying.ts'
 import type { Plan } from './changes.ts'
 import { credentialPlan } from './credential-plan.ts'
 import { TAG } from './entities.ts'
 import { joined } from './joined.ts'
-import { configPlan } from './key-plugins-plan.ts'
+import { configPlan, type KeySurroundings } from './key-plugins-plan.ts'
 import { type RateCounter, rateLimitPlan } from './rate-limit-plan.ts'
 import type { ConsumerState } from './reading.ts'
 import { shownSetting } from './shown.ts'
@@ -27,11 +26,8 @@ export interface Wanted {
 }
 
 /** What Kong holds; absent: no Admin API was named. */
-export interface KongState extends ConsumerState {
-  readonly applying: readonly Applying[]
+export interface KongState extends KeySurroundings {
   readonly rateCounter: RateCounter
-  /** Its name, where one was named. */
-  readonly service: string | undefined
   /** Notes about the routes that the key is for. */
   readonly remarks: readonly string[]
 }

@@ -5,9 +5,17 @@ import { Failure } from '../failure.ts'
 import type { Applying } from './applying.ts'
 import type { Plan, Scope } from './changes.ts'
 import { configChanges, covers } from './config-changes.ts'
-import type { KongState } from './create-plan.ts'
 import { type PluginConfig, TAG } from './entities.ts'
+import type { ConsumerState } from './reading.ts'
 import { shownConfig } from './shown.ts'
+
+/** What Kong holds around a key. */
+export interface KeySurroundings extends ConsumerState {
+  /** What the key's requests run with, on the service that it is for. */
+  readonly applying: readonly Applying[]
+  /** The service's name, where one was named. */
+  readonly service: string | undefined
+}
 
 /** Fields that people read, in the registry alone. */
 const FOR_PEOPLE: readonly KeyField[] = ['service', 'target', 'source']
@@ -19,7 +27,7 @@ const FOR_PEOPLE: readonly KeyField[] = ['service', 'target', 'source']
 export function configPlan(
   id: string,
   settings: KeySettings,
-  { plugins, applying, service }: KongState,
+  { plugins, applying, service }: KeySurroundings,
 ): Plan {
   const own = ownConfig(settings)
   const dropped = FOR_PEOPLE.filter((name) => name !== 'service' && name in settings)
