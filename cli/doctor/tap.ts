@@ -2,7 +2,7 @@ import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 import { routesOf, several } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import type { PluginEntity } from './gateway.ts'
+import type { PluginEntity } from './precedence.ts'
 import type { Seat } from './seat.ts'
 
 /** `other`: it turns buffering off, but what it leaves is not what this version reads. */
