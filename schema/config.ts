@@ -99,13 +99,13 @@ export const config = {
     type: 'boolean',
     default: false,
     description:
-      'Hold the tokens that a request declares as its most (`max_tokens` and the like) until its answer is counted, so that concurrent requests cannot exceed the budget together.',
+      'Reserve the most tokens that a request declares (`max_tokens` and the like) until its answer is counted, so that concurrent requests cannot exceed the budget together.',
   },
   reserve_default: {
     type: 'integer',
     default: 1000,
     between: [0, MOST_TOKENS],
-    description: 'What `reserve` holds for a request that declares nothing.',
+    description: 'Tokens that `reserve` takes for a request that declares nothing.',
   },
   hide_client_headers: {
     type: 'boolean',
@@ -139,7 +139,8 @@ export const config = {
   fault_tolerant: {
     type: 'boolean',
     default: true,
-    description: 'While Redis is unreachable or refuses: true = proxy and settle later; false = answer 503.',
+    description:
+      'While Redis is away, or answers with an error that may pass: true = proxy and settle later; false = answer 503.',
   },
   redis: {
     type: 'record',
