@@ -8,7 +8,7 @@ import { Failure } from '../failure.ts'
 import { writeEntry } from '../import/entry.ts'
 import { Importer, type Tally } from '../import/importer.ts'
 import { Provisioner } from '../import/provisioner.ts'
-import { type FileFormat, rowsOf } from '../import/rows.ts'
+import { FILE_FORMATS, type FileFormat, rowsOf } from '../import/rows.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { OR_STDIN, type Stdin } from '../options/input-file.ts'
 import { counted, json } from '../output/text.ts'
@@ -46,7 +46,7 @@ export function addKeysImport(keys: Command, context: CommandContext): void {
       new Option(
         '--format <format>',
         'format of the file; without it, the file name decides, then the first character',
-      ).choices(['csv', 'jsonl']),
+      ).choices(FILE_FORMATS),
     )
     .option(
       '--key-from-id',

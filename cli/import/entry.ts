@@ -8,7 +8,7 @@ import {
   valueFrom,
 } from '../../plugins/virtual-key/registry/record.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
-import { type KeyField, key } from '../../schema/key.ts'
+import { type KeyField, type KeySettings, key } from '../../schema/key.ts'
 import { type KeyChanges, unusableId } from '../options/key-options.ts'
 import { fromDatabase } from '../options/time.ts'
 import type { BadRow, Row } from './row.ts'
@@ -32,7 +32,9 @@ const SECRET = 'key'
 /** What a file may have. */
 export const COLUMNS: readonly string[] = ['id', SECRET, USED, ...KEY_FIELDS]
 
-const SCOPES: ReadonlyMap<string, 'read' | 'all'> = new Map([
+type Scope = NonNullable<KeySettings['scope']>
+
+const SCOPES: ReadonlyMap<string, Scope> = new Map([
   ...['read', 'readonly', 'read_only', 'r', 'ro'].map((word) => [word, 'read'] as const),
   ...['all', '*', 'full', 'write', 'readwrite', 'read_write', 'rw'].map((word) => [word, 'all'] as const),
 ])
@@ -89,7 +91,7 @@ function timeFrom(name: KeyField, text: string): number {
   throw new FieldError(name, `${JSON.stringify(text)} is no time such as 2026-12-31T18:00:00Z`)
 }
 
-function scopeFrom(text: string): 'read' | 'all' {
+function scopeFrom(text: string): Scope {
   const scope = SCOPES.get(text.toLowerCase().replace(/[\s,+/|-]+/g, '_'))
   if (scope) return scope
   throw new FieldError('scope', `${JSON.stringify(text)} is neither like read nor like all`)

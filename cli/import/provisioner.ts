@@ -1,4 +1,5 @@
 import { Failure } from '../failure.ts'
+import { unusableSecret } from '../options/key-secret.ts'
 import { type AdminApi, AdminError } from '../provisioning/admin-api.ts'
 import { apply } from '../provisioning/apply.ts'
 import { applying } from '../provisioning/applying.ts'
@@ -105,6 +106,6 @@ function planOf(
 function problemOf(id: string, secret: string | undefined): Omit<BadRow, 'line'> | undefined {
   const noPath = noSegment(id)
   if (noPath !== undefined) return { field: 'id', problem: `Kong has no path for it: ${noPath}` }
-  if (secret === undefined || /^[\x21-\x7e]+$/.test(secret)) return undefined
-  return { field: 'key', problem: `its ${secret.length} characters are not one word of printable ASCII` }
+  const unusable = secret === undefined ? undefined : unusableSecret(secret)
+  return unusable === undefined ? undefined : { field: 'key', problem: unusable }
 }

@@ -2,7 +2,8 @@ import { TextDecoder } from 'node:util'
 import { CsvRows } from './csv.ts'
 import { type BadRow, MOST_ROW, type Row, type RowReader, tooLong, UnreadableFile } from './row.ts'
 
-export type FileFormat = 'csv' | 'jsonl'
+export const FILE_FORMATS = ['csv', 'jsonl'] as const
+export type FileFormat = (typeof FILE_FORMATS)[number]
 
 /** The rows of a file as it comes in. @param format absent: told from its first character @throws UnreadableFile */
 export async function* rowsOf(

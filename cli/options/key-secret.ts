@@ -19,8 +19,14 @@ export async function keySecret(file: string | undefined, context: Stdin): Promi
   if (file === undefined)
     return { text: `${PREFIX}${randomBytes(BYTES).toString('base64url')}`, generated: true }
   const text = (await inputFrom('--key-file', file, context)).replace(/\r?\n$/, '')
-  // What an HTTP header can carry, without the blanks at its ends that servers take off.
-  if (!/^[\x21-\x7e]+$/.test(text))
-    throw new Failure(`--key-file: its ${text.length} characters are not one word of printable ASCII`, 2)
+  const problem = unusableSecret(text)
+  if (problem !== undefined) throw new Failure(`--key-file: ${problem}`, 2)
   return { text, generated: false }
+}
+
+/** Why no client could send this secret, without the secret; undefined: clients can. */
+export function unusableSecret(text: string): string | undefined {
+  // What an HTTP header can carry, without the blanks at its ends that servers take off.
+  if (/^[\x21-\x7e]+$/.test(text)) return undefined
+  return `its ${text.length} characters are not one word of printable ASCII`
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
 import { PrivateRedis } from '../../dev/redis.ts'
+import { httpServer } from '../support/http-server.ts'
 import { ROOT } from '../support/root.ts'
 import { until } from '../support/until.ts'
 import { ended, startVk, vk } from '../support/vk.ts'
@@ -108,6 +109,19 @@ describe('vk as a process', function () {
     const { code, stdout } = await end
     expect(code).to.equal(0)
     expect(stdout).to.match(/stopped; counters/)
+  })
+
+  it('ends vk doctor while a Kong that never answers still holds its requests', async () => {
+    const server = await httpServer(({ url }, _body, response) => {
+      if (url === '/status') response.writeHead(200, { server: 'kong/3.9.3' }).end('{}')
+    })
+    const started = performance.now()
+    const { code, stdout } = await run(['doctor', '--admin-url', server.url, '--timeout', '1'])
+    expect(code).to.equal(1)
+    expect(stdout).to.include('it could not be looked at within 1 s')
+    // A request to the Admin API would hold the process for fifteen seconds.
+    expect(performance.now() - started).to.be.lessThan(12_000)
+    await server.close()
   })
 
   it('runs eight imports of the same file at once, and each key is there once', async () => {
