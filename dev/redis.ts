@@ -129,12 +129,16 @@ async function processId(client: Redis): Promise<number | undefined> {
 class PortTaken extends Error {}
 
 /**
- * Path of redis-server; installs Debian's package where that is possible and needed.
+ * Path of the server that the environment variable REDIS_SERVER names (a path, or a program on PATH: `valkey-server`), else of
+ * redis-server; installs Debian's package where that is possible and needed.
  * @throws Error that says in one line how to get Redis
  */
 export async function redisServer(): Promise<string> {
-  const found = onPath('redis-server')
+  const { REDIS_SERVER } = process.env
+  const found = onPath(REDIS_SERVER ?? 'redis-server')
   if (found !== undefined) return found
+  if (REDIS_SERVER !== undefined)
+    throw new Error(`REDIS_SERVER=${REDIS_SERVER} is no program that can be run`)
   const aptGet = onPath('apt-get')
   if (aptGet !== undefined && process.getuid?.() === 0) {
     const run = promisify(execFile)
@@ -145,14 +149,15 @@ export async function redisServer(): Promise<string> {
     if (installed !== undefined) return installed
   }
   throw new Error(
-    'redis-server is missing: install it (Debian: apt-get install redis-server) or set REDIS_URL',
+    'redis-server is missing: install it (Debian: apt-get install redis-server), or name another in REDIS_SERVER, or set REDIS_URL',
   )
 }
 
+/** The file that runs as `program`; a path stands for itself. */
 export function onPath(program: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(delimiter)
-    .map((folder) => join(folder, program))
+    .map((folder) => (program.includes('/') ? program : join(folder, program)))
     .find((file) => {
       try {
         accessSync(file, constants.X_OK)
