@@ -66,6 +66,9 @@ export interface Kong {
   }
 }
 
+/** A longer text or binary that Kong sends, such as the body of an answer, arrives as nil: it is dropped as it comes in. Unit: bytes. */
+export const LONGEST_VALUE = 64 * 1024 * 1024
+
 export interface Consumer {
   readonly id: string
   readonly username?: string | null

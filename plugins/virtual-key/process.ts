@@ -16,15 +16,13 @@ import { connect } from './redis/connection.ts'
 import { fingerprint } from './redis/names.ts'
 import type { Connection } from './redis/script.ts'
 import { Fetches } from './request/lookups.ts'
-import { Complaints } from './telemetry/complaints.ts'
 import { Heartbeat } from './telemetry/heartbeat.ts'
-import { log, metrics } from './telemetry/telemetry.ts'
+import type { Log } from './telemetry/log.ts'
+import { newTelemetry, type Telemetry } from './telemetry/telemetry.ts'
 import { ThrottledLog } from './telemetry/throttled-log.ts'
+import { UncountedLog } from './telemetry/uncounted-log.ts'
 
-/**
- * What belongs to the process and not to an instance, because instances come and go without notice: one set of connections for
- * each Redis address, made when the first instance asks for it. Nothing is opened at import: Kong waits for the dump to exit.
- */
+/** One set of connections for a Redis address, made when the first configuration asks for it, because instances come and go without notice. */
 export interface RedisRuntime {
   readonly redis: Connection
   readonly settler: UsageSettler
@@ -38,102 +36,136 @@ export interface RedisRuntime {
 /** How long a Redis address that no configuration names any more is kept for instances that still hold it. Unit: milliseconds. */
 const LINGER = 120_000
 /** Time for what such an address still has to settle and deliver. Unit: milliseconds. */
-const TIMEOUT = 10_000
+const CLOSING = 10_000
 
-export const clock = (): number => Date.now()
 /** Milliseconds from any point in time: it does not jump when the machine's clock is set. */
 const steadyClock = (): number => performance.now()
-export const complaints = new Complaints(steadyClock)
-export const estimator = new Estimator()
-export const fetches = new Fetches(steadyClock)
 
-const runtimes = new Map<string, RedisRuntime>()
-let sender: Sender | undefined
-let spoolFolder: SpoolFolder | undefined
-let unclaimed: UnclaimedRecords | undefined
-
-/** Before the first runtime is made: what waits for Redis is written down below Kong's prefix. Without this it is lost with the process. */
-export function spoolBelow(prefix: string): void {
-  spoolFolder ??= new SpoolFolder(join(prefix, 'virtual-key'))
-  unclaimed ??= new UnclaimedRecords(spoolFolder, log)
+export interface ProcessOptions {
+  readonly telemetry?: Telemetry
+  /** Kong's prefix: what waits for Redis is written down below it. Absent: it is lost with the process. */
+  readonly prefix?: string
 }
 
-/** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
-export function runtimeFor(user: string, config: RedisConfig): RedisRuntime {
-  const address = fingerprint(config)
-  let runtime = runtimes.get(address)
-  if (runtime === undefined) {
-    runtime = open(config)
-    runtimes.set(address, runtime)
-  }
-  for (const [other, { users }] of runtimes) {
-    if (other !== address && users.delete(user) && users.size === 0) closeUnused(other)
-  }
-  if (!runtime.users.has(user)) {
-    runtime.users.add(user)
-    void runtime.heartbeat.beat()
-  }
-  return runtime
-}
+/**
+ * The composition root: what belongs to the process and not to an instance of the plugin, made once and handed in. Nothing is opened
+ * before it is needed.
+ */
+export class ProcessServices {
+  readonly telemetry: Telemetry
+  readonly uncounted: UncountedLog
+  readonly estimator = new Estimator()
+  readonly fetches: Fetches
+  readonly #runtimes = new Map<string, RedisRuntime>()
+  readonly #spoolFolder: SpoolFolder | undefined
+  readonly #unclaimed: UnclaimedRecords | undefined
+  #sender: Sender | undefined
 
-/** An operator changed the address, or the password: without this each change would leave a connection and a dispatcher behind. */
-function closeUnused(address: string): void {
-  const timer = setTimeout(() => {
-    const runtime = runtimes.get(address)
-    if (runtime === undefined || runtime.users.size > 0) return
-    runtimes.delete(address)
-    void close(runtime, TIMEOUT)
-  }, LINGER)
-  timer.unref()
-}
+  constructor({ telemetry = newTelemetry(), prefix }: ProcessOptions = {}) {
+    this.telemetry = telemetry
+    this.uncounted = new UncountedLog(steadyClock)
+    this.fetches = new Fetches(steadyClock)
+    if (prefix === undefined) return
+    this.#spoolFolder = new SpoolFolder(join(prefix, 'virtual-key'))
+    this.#unclaimed = new UnclaimedRecords(this.#spoolFolder, telemetry.log)
+  }
 
-function open(config: RedisConfig): RedisRuntime {
-  // A name for each runtime, not for the process: each counts its own settlements from 0.
-  const processId = newProcessId()
-  sender ??= new Sender(clock)
-  const link = connect(config, log)
-  const { redis } = link
-  const dispatcher = new Dispatcher({
-    redis,
-    consumer: processId,
-    sender,
-    metrics,
-    log,
-    clock,
-    random: Math.random,
-    schedule: retrySchedule(),
-  })
-  const deliver = dispatcher.take.bind(dispatcher)
-  const known = new CounterSnapshots()
-  const spool =
-    spoolFolder &&
-    new UsageSpool({
-      folder: spoolFolder,
-      redis: redisName(config),
-      runtime: processId,
+  /** Milliseconds since 1970. */
+  readonly clock = (): number => Date.now()
+
+  /** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
+  runtimeFor(user: string, config: RedisConfig): RedisRuntime {
+    const address = fingerprint(config)
+    let runtime = this.#runtimes.get(address)
+    if (runtime === undefined) {
+      runtime = this.#open(config)
+      this.#runtimes.set(address, runtime)
+    }
+    for (const [other, { users }] of this.#runtimes) {
+      if (other !== address && users.delete(user) && users.size === 0) this.#closeUnused(other)
+    }
+    if (!runtime.users.has(user)) {
+      runtime.users.add(user)
+      void runtime.heartbeat.beat()
+    }
+    return runtime
+  }
+
+  /** At the very beginning of the end, because Kong kills 0.1 s after SIGTERM: every usage record that is not settled is written down. */
+  secure(): void {
+    for (const { settler } of this.#runtimes.values()) settler.secure()
+  }
+
+  /** Settles what waits, lets attempts in flight end, and closes every connection, within about `timeout` milliseconds. */
+  async close(timeout: number): Promise<void> {
+    this.#unclaimed?.stop()
+    await this.estimator.close(timeout / 4)
+    await Promise.all([...this.#runtimes.values()].map((runtime) => close(runtime, (timeout * 3) / 4)))
+    this.#runtimes.clear()
+    await this.#sender?.close()
+    this.#sender = undefined
+  }
+
+  /** An operator changed the address, or the password: without this each change would leave a connection and a dispatcher behind. */
+  #closeUnused(address: string): void {
+    const timer = setTimeout(() => {
+      const runtime = this.#runtimes.get(address)
+      if (runtime === undefined || runtime.users.size > 0) return
+      this.#runtimes.delete(address)
+      void close(runtime, CLOSING)
+    }, LINGER)
+    timer.unref()
+  }
+
+  #open(config: RedisConfig): RedisRuntime {
+    const { log, metrics } = this.telemetry
+    // A name for each runtime, not for the process: each counts its own usage records from 0.
+    const processId = newProcessId()
+    this.#sender ??= new Sender(this.clock)
+    const link = connect(config, log)
+    const { redis } = link
+    const dispatcher = new Dispatcher({
+      redis,
+      consumer: processId,
+      sender: this.#sender,
       metrics,
       log,
-      now: steadyClock,
+      clock: this.clock,
+      random: Math.random,
+      schedule: retrySchedule(log),
     })
-  const settler = new UsageSettler({ link, processId, known, metrics, log, deliver, spool })
-  const admissions = new Admissions({ link, processId, known, deliver })
-  const users = new Set<string>()
-  const heartbeat = new Heartbeat({
-    redis,
-    processId,
-    configurations: users,
-    // The spool holds what waits in memory too, and more where that is full.
-    waiting: () => Math.max(settler.waiting, settler.spooled),
-    lastSettled: () => settler.lastSettled,
-    trouble: new ThrottledLog(log, steadyClock),
-  })
-  dispatcher.start()
-  heartbeat.start()
-  return { redis, settler, admissions, dispatcher, heartbeat, users }
+    const deliver = dispatcher.take.bind(dispatcher)
+    const known = new CounterSnapshots()
+    const spool =
+      this.#spoolFolder &&
+      new UsageSpool({
+        folder: this.#spoolFolder,
+        redis: redisName(config),
+        runtime: processId,
+        metrics,
+        log,
+        now: steadyClock,
+      })
+    const settler = new UsageSettler({ link, processId, known, metrics, log, deliver, spool })
+    const admissions = new Admissions({ link, processId, known, deliver })
+    const users = new Set<string>()
+    const heartbeat = new Heartbeat({
+      redis,
+      processId,
+      configurations: users,
+      // The spool holds what waits in memory too, and more where that is full.
+      waiting: () => Math.max(settler.waiting, settler.spooled),
+      lastSettled: () => settler.lastSettled,
+      trouble: new ThrottledLog(log, steadyClock),
+    })
+    dispatcher.start()
+    heartbeat.start()
+    return { redis, settler, admissions, dispatcher, heartbeat, users }
+  }
 }
 
 /** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
-function retrySchedule(): readonly number[] {
+function retrySchedule(log: Log): readonly number[] {
   const text = process.env.VIRTUAL_KEY_RETRY_SCHEDULE
   if (text === undefined) return SCHEDULE
   try {
@@ -142,21 +174,6 @@ function retrySchedule(): readonly number[] {
     log.error(`VIRTUAL_KEY_RETRY_SCHEDULE is ignored: ${(error as Error).message}`)
     return SCHEDULE
   }
-}
-
-/** At the very beginning of the end, because Kong kills 0.1 s after SIGTERM: every usage record that is not settled is written down. */
-export function secureRuntimes(): void {
-  for (const { settler } of runtimes.values()) settler.secure()
-}
-
-/** Settles what waits, lets attempts in flight end, and closes every connection, within about `timeout` milliseconds. */
-export async function closeRuntimes(timeout: number): Promise<void> {
-  unclaimed?.stop()
-  await estimator.close(timeout / 4)
-  await Promise.all([...runtimes.values()].map((runtime) => close(runtime, (timeout * 3) / 4)))
-  runtimes.clear()
-  await sender?.close()
-  sender = undefined
 }
 
 async function close(

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as description from './description.ts'
+import type { ProcessServices } from './process.ts'
 import { watchParent } from './server/orphan.ts'
-import { pluginInfo } from './server/plugin-info.ts'
+import { type PluginClass, pluginInfo } from './server/plugin-info.ts'
 import { PluginServer } from './server/plugin-server.ts'
 import { serve } from './server/serve.ts'
 import { UncaughtErrors } from './server/uncaught-errors.ts'
-import { log, metrics } from './telemetry/telemetry.ts'
+import { newTelemetry } from './telemetry/telemetry.ts'
 
 /**
  * The plugin server process that Kong starts. Options as those of kong-js-pluginserver:
@@ -15,7 +16,7 @@ import { log, metrics } from './telemetry/telemetry.ts'
  */
 
 /**
- * Time to finish phases in flight, and then deliveries and settlements. Kong leaves 0.1 s between SIGTERM and SIGKILL to the process that
+ * Time to finish phases in flight, and then deliveries and usage records that wait. Kong leaves 0.1 s between SIGTERM and SIGKILL to the process that
  * it started: to this one, or to a shell that waits for this one and takes the signals alone (`… & wait` in START_CMD). Unit: milliseconds.
  */
 const TIMEOUT = 4000
@@ -31,11 +32,17 @@ const { values: options } = parseArgs({
 })
 
 async function start(): Promise<void> {
+  const telemetry = newTelemetry()
+  const { log, metrics } = telemetry
+  let services: ProcessServices | undefined
+  let plugin: PluginClass | undefined
   // The plugin is loaded when Kong can connect already.
   const load = async () => {
-    const { spoolBelow } = await import('./process.ts')
-    spoolBelow(options['kong-prefix'])
-    return (await import('./index.ts')).Plugin
+    const { ProcessServices } = await import('./process.ts')
+    const { pluginFor } = await import('./index.ts')
+    services ??= new ProcessServices({ telemetry, prefix: options['kong-prefix'] })
+    plugin ??= pluginFor(services)
+    return plugin
   }
   const server = new PluginServer(description.Name, load, log)
   const path = join(options['kong-prefix'], options['sock-name'])
@@ -54,10 +61,9 @@ async function start(): Promise<void> {
     stopping = true
     setTimeout(() => process.exit(1), 3 * TIMEOUT).unref()
     try {
-      const { closeRuntimes, secureRuntimes } = await import('./process.ts')
-      secureRuntimes()
+      services?.secure()
       await serving.stop(TIMEOUT, unused)
-      await closeRuntimes(TIMEOUT)
+      await services?.close(TIMEOUT)
       report()
     } finally {
       process.exit(code)

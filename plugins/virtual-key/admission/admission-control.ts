@@ -1,15 +1,13 @@
 import { rfc3339 } from '../../../schema/alert.ts'
 import type { Kong } from '../pdk.ts'
 import { policyOf, type Settings } from '../policy/settings.ts'
-import { clock, complaints, type RedisRuntime } from '../process.ts'
-import { SchemaError } from '../redis/schema-version.ts'
 import { isObject, type RequestBody } from '../request/body.ts'
-import { type Denial, MISSING_KEY, UNAVAILABLE } from '../request/denial.ts'
+import { type Denial, MISSING_KEY } from '../request/denial.ts'
 import { identify, serviceLabel } from '../request/identity.ts'
 import { isLookup } from '../request/lookups.ts'
 import { phaseLine } from '../telemetry/log.ts'
-import { metrics } from '../telemetry/telemetry.ts'
-import type { AdmissionResult } from './admissions.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Admissions, Decision } from './admissions.ts'
 import type { AdmissionRequest } from './admit.ts'
 import { declaredMost } from './declared.ts'
 import { denialOf, tokenHeaders } from './key-denial.ts'
@@ -21,32 +19,45 @@ export interface Reserved {
   readonly reservation: Reservation
 }
 
+/** Whether a request may pass. Where Redis could not tell it, the request may have reserved tokens all the same. */
+export type AdmissionResult =
+  | { readonly state: 'admitted'; readonly reserved?: Reserved }
+  | { readonly state: 'denied'; readonly denial: Denial }
+  | { readonly state: 'unavailable'; readonly cause: Error; readonly reserved?: Reserved }
+
+/** What it needs of the process. */
+export interface AdmissionServices {
+  readonly admissions: Admissions
+  readonly telemetry: Telemetry
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+}
+
+const ADMITTED: AdmissionResult = { state: 'admitted' }
+
 /** Lets requests pass or not: asks Kong who it is and Redis what holds for the key, and only where the settings need it. */
 export class AdmissionControl {
   readonly #settings: Settings
   readonly #configuration: string
-  readonly #runtime: RedisRuntime
+  readonly #services: AdmissionServices
 
-  constructor(settings: Settings, configuration: string, runtime: RedisRuntime) {
+  constructor(settings: Settings, configuration: string, services: AdmissionServices) {
     this.#settings = settings
     this.#configuration = configuration
-    this.#runtime = runtime
+    this.#services = services
   }
 
-  /** undefined: the request may pass, and holds nothing. */
-  async pass(kong: Kong, body: RequestBody): Promise<Denial | Reserved | undefined> {
-    const { budget, registry, requireKey, faultTolerant, identification } = this.#settings
-    const { settler, admissions } = this.#runtime
-    if (!faultTolerant && !(await settler.available())) return UNAVAILABLE
+  async admit(kong: Kong, body: RequestBody): Promise<AdmissionResult> {
+    const { budget, registry, requireKey, identification } = this.#settings
     const asking = budget > 0 || registry
-    if (!requireKey && !asking) return undefined
+    if (!requireKey && !asking) return ADMITTED
     const keyId = await identify(kong, identification)
-    if (keyId === undefined) return requireKey ? MISSING_KEY : undefined
-    if (!asking) return undefined
-    const at = clock()
+    if (keyId === undefined) return requireKey ? { state: 'denied', denial: MISSING_KEY } : ADMITTED
+    if (!asking) return ADMITTED
+    const at = this.#services.clock()
     const request = await this.#request(kong, keyId, body, at)
-    if ('status' in request) return request
-    const decision = await admissions.decide(
+    if ('status' in request) return { state: 'denied', denial: request }
+    const decision = await this.#services.admissions.decide(
       request,
       async () => (/^(GET|HEAD)$/.test(await kong.request.getMethod()) ? 'read' : 'write'),
       async () => this.#settings.service ?? (await serviceLabel(kong)),
@@ -59,16 +70,8 @@ export class AdmissionControl {
    * that: Redis may be what is in trouble.
    */
   release({ keyId, reservation }: Reserved): void {
-    const { admissions } = this.#runtime
+    const { admissions } = this.#services
     if (admissions.take(reservation)) void admissions.release(keyId, reservation)
-  }
-
-  async #report(kong: Kong, trouble: Error): Promise<void> {
-    metrics.add('unchecked')
-    const line = complaints.add('unchecked')
-    if (line === undefined) return
-    const text = phaseLine(`${line}: ${trouble.message}`)
-    await (trouble instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
   async #request(
@@ -80,7 +83,7 @@ export class AdmissionControl {
     const wanted = await this.#wanted(kong, body)
     if (typeof wanted === 'object') return wanted
     const reservation =
-      wanted === undefined ? {} : { reservation: this.#runtime.admissions.newReservation(wanted) }
+      wanted === undefined ? {} : { reservation: this.#services.admissions.newReservation(wanted) }
     return {
       ...policyOf(this.#settings, this.#configuration, keyId, at),
       ...reservation,
@@ -103,29 +106,26 @@ export class AdmissionControl {
   async #apply(
     kong: Kong,
     { keyId, reservation }: AdmissionRequest,
-    decision: AdmissionResult,
+    decision: Decision,
     at: number,
-  ): Promise<Denial | Reserved | undefined> {
-    const { showHeaders, faultTolerant } = this.#settings
+  ): Promise<AdmissionResult> {
+    const { showHeaders } = this.#settings
+    const reserved = reservation === undefined ? {} : { reserved: { keyId, reservation } }
     if (decision.state === 'unavailable') {
-      await this.#report(kong, decision.trouble)
-      const reserved = decision.asked && reservation !== undefined ? { keyId, reservation } : undefined
-      if (faultTolerant) return reserved
-      if (reserved) this.release(reserved)
-      return UNAVAILABLE
+      return { state: 'unavailable', cause: decision.trouble, ...(decision.asked ? reserved : {}) }
     }
     const { state, quota } = decision
     if (state === 'admitted') {
-      if (quota.budget === 0) return undefined
+      if (quota.budget === 0) return ADMITTED
       if (showHeaders) await kong.response.setHeaders(tokenHeaders(quota, at))
-      return reservation === undefined ? undefined : { keyId, reservation }
+      return { state: 'admitted', ...reserved }
     }
-    metrics.add(`denied_${state}`)
+    this.#services.telemetry.metrics.add(`denied_${state}`)
     if (decision.first && decision.silent) {
       const spent = `${quota.total} of ${quota.budget} tokens`
       await kong.log.warn(phaseLine(`key ${JSON.stringify(keyId)} exceeds its budget with ${spent}`))
     }
     const wanted = reservation === undefined ? 0 : tokensOf(reservation)
-    return denialOf(state, quota, wanted, at, showHeaders)
+    return { state: 'denied', denial: denialOf(state, quota, wanted, at, showHeaders) }
   }
 }

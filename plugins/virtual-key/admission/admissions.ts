@@ -1,5 +1,5 @@
-import type { CounterSnapshots } from '../metering/counter-snapshots.ts'
 import type { Claim } from '../outbox/claim.ts'
+import type { Snapshots } from '../policy/key-policy.ts'
 import type { Link } from '../redis/connection.ts'
 import { isFinal } from '../redis/final.ts'
 import { type AdmissionRequest, type Admitted, admit } from './admit.ts'
@@ -13,14 +13,14 @@ export interface AdmissionsOptions {
   readonly link: Link
   /** Names this process; unique, and the consumer that takes over the alerts of first rejections. */
   readonly processId: string
-  readonly known: CounterSnapshots
+  readonly known: Snapshots
   /** Gets the alerts of first rejections. */
   readonly deliver: (claims: readonly Claim[]) => void
   readonly mostOpen?: number
 }
 
 /** The answer to a question, where Redis gave one. */
-export type AdmissionResult =
+export type Decision =
   | Exclude<Admitted, { readonly state: 'method' | 'unlabelled' }>
   | {
       readonly state: 'unavailable'
@@ -54,7 +54,7 @@ export class Admissions {
     request: AdmissionRequest,
     method: () => Promise<'read' | 'write'>,
     label: () => Promise<string>,
-  ): Promise<AdmissionResult> {
+  ): Promise<Decision> {
     const { link, processId, known, deliver } = this.#options
     if (link.redis.status !== 'ready') await link.opened
     // Whether settlements wait does not matter: one node of a cluster, or a moment ago, must not open the gate for all keys.

@@ -1,27 +1,29 @@
+import type { Admissions } from '../admission/admissions.ts'
 import { REMAINING, remaining } from '../admission/key-denial.ts'
 import type { Reservation } from '../admission/reserve.ts'
 import type { Kong } from '../pdk.ts'
 import type { QuotaStatus } from '../policy/key-policy.ts'
 import type { Settings } from '../policy/settings.ts'
-import { clock, complaints, estimator, fetches, type RedisRuntime } from '../process.ts'
 import { SchemaError } from '../redis/schema-version.ts'
 import { type Denial, deny } from '../request/denial.ts'
 import { identify, serviceLabel } from '../request/identity.ts'
+import type { Fetches } from '../request/lookups.ts'
 import { isLookup } from '../request/lookups.ts'
 import { NOTE, type Note, noteFrom, RESERVED, TAPPED } from '../request/note.ts'
-import type { Complaint } from '../telemetry/complaints.ts'
 import { phaseLine } from '../telemetry/log.ts'
-import type { Uncounted } from '../telemetry/metrics.ts'
-import { log, metrics } from '../telemetry/telemetry.ts'
+import type { Metrics, Uncounted } from '../telemetry/metrics.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Concern, UncountedLog } from '../telemetry/uncounted-log.ts'
 import type { Answer, Usage } from '../usage/read-usage.ts'
+import { hiddenBy, readResponse } from './buffered-response.ts'
 import { NOTHING, type Sample } from './estimate/bounded-sample.ts'
 import { counted } from './estimate/counted.ts'
 import { type Estimate, isAnswer } from './estimate/estimate.ts'
+import type { Estimator } from './estimate/estimator.ts'
 import { readRequest } from './estimate/request.ts'
-import { hiddenBy } from './hidden.ts'
-import { read } from './read.ts'
 import { sampleOf, tappedFrom, tappedKey, tappedUsage } from './tap/tapped.ts'
 import { usageRecordOf } from './usage-record.ts'
+import type { UsageSettler } from './usage-settler.ts'
 
 /** Where a line for the operator goes: into Kong's log inside a phase, into the plugin server's output after it. */
 type Tell = (line: string) => unknown
@@ -41,31 +43,44 @@ interface Response {
   readonly reservation: Reservation | undefined
 }
 
+/** What it needs of the process. */
+export interface MeterServices {
+  readonly settler: UsageSettler
+  readonly admissions: Admissions
+  readonly estimator: Estimator
+  readonly fetches: Fetches
+  readonly telemetry: Telemetry
+  readonly uncounted: UncountedLog
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+}
+
 /** Counts responses: finds out what they cost and settles that, or makes visible why not. */
 export class Meter {
   readonly #settings: Settings
   readonly #configuration: string
-  readonly #runtime: RedisRuntime
+  readonly #services: MeterServices
 
-  constructor(settings: Settings, configuration: string, runtime: RedisRuntime) {
+  constructor(settings: Settings, configuration: string, services: MeterServices) {
     this.#settings = settings
     this.#configuration = configuration
-    this.#runtime = runtime
+    this.#services = services
   }
 
   /** In the response phase, while the client waits. Of a tapped route only where the tap, which turns buffering off, is missing. */
   async buffered(kong: Kong): Promise<void> {
     const { identification, service, tapped, estimate, reserve, showHeaders } = this.#settings
+    const { log, metrics } = this.#services.telemetry
     const tell: Tell = (line) => kong.log.warn(phaseLine(line))
     if (tapped) {
       if (isLookup(await kong.request.getMethod())) return
       metrics.add('tap_missing')
-      await report(tell, 'tap_missing')
+      await this.#report(tell, 'tap_missing')
     }
-    const seen = await read(kong)
+    const seen = await readResponse(kong)
     if (seen === undefined) return
     const { usage: reported, body, type, encoding, answer: kept } = seen
-    if (kept !== undefined && fetches.possible && repeats(reported, kept))
+    if (kept !== undefined && this.#services.fetches.possible && repeats(reported, kept))
       if ((await kong.request.getMethod()) === 'GET') return
     const answer = {
       head: body,
@@ -76,7 +91,7 @@ export class Meter {
     const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
     if (typeof reported === 'string' && !hidden) {
       const missing = estimate && (kept?.background || isAnswer({ request: NOTHING, ...answer }))
-      if (!missing) return uncounted(tell, reported)
+      if (!missing) return this.#uncounted(tell, reported)
     }
     const { key, reservation } = reserve === undefined ? ({} as Note) : await this.#noteOf(kong)
     const keyId = key ?? (await identify(kong, identification))
@@ -94,7 +109,7 @@ export class Meter {
       if (showHeaders && quota && quota.budget > 0) await kong.response.setHeader(REMAINING, remaining(quota))
       return
     }
-    if (hidden?.least === 0) return withhold(kong, hidden.denial)
+    if (hidden?.least === 0) return withhold(kong, hidden.denial, metrics)
     const sample = { ...(await readRequest(kong)), ...answer }
     // The client does not wait for the estimate, so that Kong cannot be asked for the label any more.
     const label = service ?? (await serviceLabel(kong))
@@ -103,7 +118,7 @@ export class Meter {
       metrics.add('uncounted_dropped')
       log.error(`a response could not be counted: ${error.message}`)
     })
-    if (hidden) await withhold(kong, hidden.denial)
+    if (hidden) await withhold(kong, hidden.denial, metrics)
   }
 
   /** In the log phase, when the client has everything. One PDK call. */
@@ -112,7 +127,7 @@ export class Meter {
     const text = await kong.ctx.shared.get(TAPPED)
     if (text === undefined) return
     const tapped = tappedFrom(text)
-    if (tapped === undefined) return uncounted(tell, 'tap_unknown')
+    if (tapped === undefined) return this.#uncounted(tell, 'tap_unknown')
     const { ended } = tapped
     const { reservation } = noteFrom(tapped.note)
     const { reported, answer: kept } = tappedUsage(tapped)
@@ -126,7 +141,7 @@ export class Meter {
 
   /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
   async release(kong: Kong): Promise<void> {
-    const { admissions } = this.#runtime
+    const { admissions } = this.#services
     if (!admissions.reserving) return
     const { key, reservation } = await this.#noteOf(kong)
     if (!admissions.take(reservation)) return
@@ -149,7 +164,7 @@ export class Meter {
     sample?: Sample,
     least = 0,
   ): Promise<QuotaStatus | undefined> {
-    const { admissions, settler } = this.#runtime
+    const { admissions, settler, estimator, clock } = this.#services
     const held = admissions.take(reservation) ? reservation : undefined
     // It has only begun, and is counted again when it is fetched.
     const begun = kept?.background ? kept.id : undefined
@@ -160,7 +175,7 @@ export class Meter {
     const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, whole)
     if (keyId === undefined || typeof result === 'string') {
       if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
-      await uncounted(tell, typeof result === 'string' ? result : 'no_key')
+      await this.#uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
     const facts = { keyId, counted: result, service, reservation: held, answer: begun }
@@ -171,8 +186,19 @@ export class Meter {
       await tell(settled.reason)
     }
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
-      await report(tell, 'schema_newer')
+      await this.#report(tell, 'schema_newer')
     return settled.state === 'settled' ? settled.quota : undefined
+  }
+
+  /** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
+  async #uncounted(tell: Tell, reason: Uncounted): Promise<void> {
+    this.#services.telemetry.metrics.add(`uncounted_${reason}`)
+    await this.#report(tell, reason)
+  }
+
+  async #report(tell: Tell, reason: Concern): Promise<void> {
+    const line = this.#services.uncounted.add(reason)
+    if (line !== undefined) await tell(line)
   }
 }
 
@@ -185,19 +211,8 @@ function atLeast(estimate: Estimate | undefined, least: number): Estimate {
   return { ...estimate, completion: Math.max(estimate?.completion ?? 0, least), answered: true }
 }
 
-/** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
-async function uncounted(tell: Tell, reason: Uncounted): Promise<void> {
-  metrics.add(`uncounted_${reason}`)
-  await report(tell, reason)
-}
-
-async function report(tell: Tell, reason: Complaint): Promise<void> {
-  const line = complaints.add(reason)
-  if (line !== undefined) await tell(line)
-}
-
 /** Refuses where the upstream has answered already: its answer does not reach the client. */
-async function withhold(kong: Kong, denial: Denial): Promise<void> {
+async function withhold(kong: Kong, denial: Denial, metrics: Metrics): Promise<void> {
   // The header is the upstream's, and the client would decode the refusal by it.
   await kong.response.clearHeader('content-encoding')
   await deny(kong, denial, metrics)

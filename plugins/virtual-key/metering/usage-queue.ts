@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { partitionOf } from '../redis/names.ts'
+import { PARTITIONS, partitionOf } from '../redis/names.ts'
 import { Pauses } from '../redis/pauses.ts'
 import type { Connection } from '../redis/script.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Throttle } from '../telemetry/throttled-log.ts'
 import type { SpooledRecord, UsageSpool } from './spool/usage-spool.ts'
-import { WaitingRoom } from './waiting-room.ts'
 
 /** Usage records that wait in memory while Redis is away. About 5 MB. */
 export const MOST_WAITING = 10_000
@@ -34,7 +33,7 @@ export interface UsageQueueOptions {
  */
 export class UsageQueue {
   readonly #options: UsageQueueOptions
-  readonly #waiting = new WaitingRoom<SpooledRecord>(MOST_WAITING)
+  readonly #waiting = new PartitionQueues<SpooledRecord>(MOST_WAITING)
   /** Partitions whose queue is being worked off. */
   readonly #drains = new Set<number>()
   readonly #pauses = new Pauses()
@@ -154,5 +153,66 @@ export class UsageQueue {
       const onDisk = spool === undefined ? '' : `, ${spool.size} on disk`
       log.critical(`usage records wait, ${this.#waiting.size} in memory${onDisk}: ${message}`)
     }
+  }
+}
+
+/**
+ * Bounded queues, one for each partition: a key's usage records stay in order, and a cluster's node that is away holds up only the
+ * partitions on it.
+ */
+class PartitionQueues<T> {
+  readonly #queues: T[][] = Array.from({ length: PARTITIONS }, () => [])
+  readonly #room: number
+  #size = 0
+
+  /** @param room of all queues together */
+  constructor(room: number) {
+    this.#room = room
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  isEmpty(partition: number): boolean {
+    return this.#queue(partition).length === 0
+  }
+
+  /** false: there is no room. */
+  enter(partition: number, one: T): boolean {
+    if (this.#size >= this.#room) return false
+    this.#queue(partition).push(one)
+    this.#size++
+    return true
+  }
+
+  /** The eldest of a partition, which stay until `leave`. */
+  eldest(partition: number, most: number): readonly T[] {
+    return this.#queue(partition).slice(0, most)
+  }
+
+  /** Lets the first `looked` of a partition go, but for those that have to stay. */
+  leave(partition: number, looked: number, staying: readonly T[]): void {
+    const queue = this.#queue(partition)
+    const before = queue.length
+    queue.splice(0, looked, ...staying)
+    this.#size += queue.length - before
+  }
+
+  /** Everything that waits, queue by queue. */
+  all(): T[] {
+    return this.#queues.flat()
+  }
+
+  /** Empties every queue. */
+  clear(): T[] {
+    this.#size = 0
+    return this.#queues.flatMap((queue) => queue.splice(0))
+  }
+
+  #queue(partition: number): T[] {
+    const queue = this.#queues[partition]
+    if (queue === undefined) throw new RangeError(`partition ${partition} is not one of ${PARTITIONS}`)
+    return queue
   }
 }

@@ -5,9 +5,9 @@ import { isFinal } from '../redis/final.ts'
 import { PARTITIONS, partitionOf, totalName } from '../redis/names.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { LossLog } from '../telemetry/uncounted-log.ts'
 import type { CounterSnapshots } from './counter-snapshots.ts'
 import { LossWatch } from './loss-watch.ts'
-import { Losses } from './losses.ts'
 import { type Settled, settle } from './settle.ts'
 import type { SpooledRecord, UsageSpool } from './spool/usage-spool.ts'
 import { UsageQueue } from './usage-queue.ts'
@@ -38,7 +38,7 @@ export type SettleResult =
  */
 export class UsageSettler {
   readonly #options: UsageSettlerOptions
-  readonly #losses: Losses
+  readonly #losses: LossLog
   readonly #lossWatch: LossWatch
   readonly #sequences = new Array<number>(PARTITIONS).fill(0)
   readonly #queue: UsageQueue
@@ -51,7 +51,7 @@ export class UsageSettler {
   constructor(options: UsageSettlerOptions) {
     const { link, metrics, log, spool } = options
     this.#options = options
-    this.#losses = new Losses(log)
+    this.#losses = new LossLog(log)
     this.#lossWatch = new LossWatch(options)
     this.#queue = new UsageQueue({
       redis: link.redis,

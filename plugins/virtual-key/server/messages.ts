@@ -1,5 +1,5 @@
-/** A longer text or binary, such as the body of an answer, arrives as nil: it is dropped as it comes in. Unit: bytes. */
-export const LONGEST = 64 * 1024 * 1024
+import { LONGEST_VALUE } from '../pdk.ts'
+
 const NIL = Uint8Array.of(0xc0)
 
 /**
@@ -78,7 +78,7 @@ function messageEnd(
     else if (format <= 0xbf) at += format & 0x1f
     else if (format === 0xdc || format === 0xdd) values += length
     else if (format === 0xde || format === 0xdf) values += 2 * length
-    else if (length > LONGEST) return { from, to: at + length + fixedBytes(format) }
+    else if (length > LONGEST_VALUE) return { from, to: at + length + fixedBytes(format) }
     else at += length + fixedBytes(format)
   }
   return at

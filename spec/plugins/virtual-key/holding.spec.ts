@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { Plugin } from '../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../plugins/virtual-key/pdk.ts'
-import { closeRuntimes } from '../../../plugins/virtual-key/process.ts'
+import { ProcessServices } from '../../../plugins/virtual-key/process.ts'
 import { reservedName, totalName } from '../../../plugins/virtual-key/redis/names.ts'
 import type { Config } from '../../../schema/config.ts'
 import { type Connected, connected } from '../../support/connection.ts'
@@ -16,6 +16,7 @@ describe('What a request holds, between its phases', function () {
   this.timeout(60_000)
 
   let redis: PrivateRedis
+  let services = new ProcessServices()
   let plain: Connected
   const newKey = keyNames('holding')
 
@@ -25,19 +26,22 @@ describe('What a request holds, between its phases', function () {
   })
 
   after(async () => {
-    await closeRuntimes(1000)
+    await services.close(1000)
     plain?.redis.disconnect()
     await redis?.stop()
   })
 
   const plugin = (own: Partial<Config>) =>
-    new Plugin({
-      ...PLAIN_CONFIG,
-      token_budget: 1000,
-      reserve: true,
-      redis: { ...PLAIN_CONFIG.redis, port: redis.port },
-      ...own,
-    })
+    new Plugin(
+      {
+        ...PLAIN_CONFIG,
+        token_budget: 1000,
+        reserve: true,
+        redis: { ...PLAIN_CONFIG.redis, port: redis.port },
+        ...own,
+      },
+      services,
+    )
 
   /** One request of up to 900 tokens. */
   function request(key: string, answer: string): Kong {
@@ -146,7 +150,8 @@ describe('What a request holds, between its phases', function () {
     const kong = request(key, completion(10))
     await plugin({}).access(kong)
     expect(await held(key)).to.equal(900)
-    await closeRuntimes(1000)
+    await services.close(1000)
+    services = new ProcessServices()
     const next = plugin({})
     await next.response(kong)
     await next.log(kong)

@@ -2,29 +2,27 @@ import { expect } from 'chai'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { Plugin } from '../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../plugins/virtual-key/pdk.ts'
-import { closeRuntimes } from '../../../plugins/virtual-key/process.ts'
+import { ProcessServices } from '../../../plugins/virtual-key/process.ts'
 import type { Config } from '../../../schema/config.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 
 /** Each call is a round trip between Kong and the plugin server, and so the price of the plugin. */
 describe('PDK calls of one request', () => {
   let redis: PrivateRedis
+  const services = new ProcessServices()
 
   before(async () => {
     redis = await PrivateRedis.start()
   })
 
   after(async () => {
-    await closeRuntimes(1000)
+    await services.close(1000)
     await redis.stop()
   })
 
   function plugin(own: Partial<Config>): Plugin {
-    return new Plugin({
-      ...PLAIN_CONFIG,
-      redis: { ...PLAIN_CONFIG.redis, port: redis.port },
-      ...own,
-    })
+    const config = { ...PLAIN_CONFIG, redis: { ...PLAIN_CONFIG.redis, port: redis.port }, ...own }
+    return new Plugin(config, services)
   }
 
   const body = Buffer.from('{"stream":true,"messages":[{"role":"user","content":"Hello"}]}')

@@ -4,9 +4,8 @@ import { PrivateRedis } from '../../../dev/redis.ts'
 import { Plugin } from '../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../plugins/virtual-key/pdk.ts'
 import { type WindowKind, windowAt } from '../../../plugins/virtual-key/policy/window.ts'
-import { closeRuntimes } from '../../../plugins/virtual-key/process.ts'
+import { ProcessServices } from '../../../plugins/virtual-key/process.ts'
 import { totalName } from '../../../plugins/virtual-key/redis/names.ts'
-import { metrics } from '../../../plugins/virtual-key/telemetry/telemetry.ts'
 import { type Connected, connected } from '../../support/connection.ts'
 import { PLAIN_CONFIG } from '../../support/plain-config.ts'
 import { Registry } from '../../support/registry.ts'
@@ -18,6 +17,8 @@ describe('Windows, across their boundaries', function () {
   this.timeout(60_000)
 
   let redis: PrivateRedis
+  const services = new ProcessServices()
+  const { metrics } = services.telemetry
   let plain: Connected
   let registry: Registry
   let clock: SinonFakeTimers
@@ -40,7 +41,7 @@ describe('Windows, across their boundaries', function () {
 
   after(async () => {
     registry.close()
-    await closeRuntimes(1000)
+    await services.close(1000)
     plain.redis.disconnect()
     await redis.stop()
   })
@@ -74,14 +75,17 @@ describe('Windows, across their boundaries', function () {
   }
 
   const plugin = (window: WindowKind, own: object = {}) =>
-    new Plugin({
-      ...PLAIN_CONFIG,
-      alert_threshold: 50,
-      token_budget: 100,
-      redis: { ...PLAIN_CONFIG.redis, port: redis.port },
-      window,
-      ...own,
-    })
+    new Plugin(
+      {
+        ...PLAIN_CONFIG,
+        alert_threshold: 50,
+        token_budget: 100,
+        redis: { ...PLAIN_CONFIG.redis, port: redis.port },
+        window,
+        ...own,
+      },
+      services,
+    )
 
   const boundaries: Array<[kind: WindowKind, last: string, first: string]> = [
     ['hour', '2026-11-23T18:59:59.999Z', '2026-11-23T19:00:00Z'],

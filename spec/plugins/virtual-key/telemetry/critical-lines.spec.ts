@@ -1,10 +1,9 @@
 import { expect } from 'chai'
 import { Plugin } from '../../../../plugins/virtual-key/index.ts'
 import type { Kong } from '../../../../plugins/virtual-key/pdk.ts'
-import { closeRuntimes } from '../../../../plugins/virtual-key/process.ts'
+import { ProcessServices } from '../../../../plugins/virtual-key/process.ts'
 import { CriticalLines } from '../../../../plugins/virtual-key/telemetry/critical-lines.ts'
 import { lineLog } from '../../../../plugins/virtual-key/telemetry/log.ts'
-import { log } from '../../../../plugins/virtual-key/telemetry/telemetry.ts'
 import { PLAIN_CONFIG } from '../../../support/plain-config.ts'
 
 describe('CriticalLines', () => {
@@ -33,7 +32,9 @@ describe('CriticalLines', () => {
 })
 
 describe('A critical line', () => {
-  after(() => closeRuntimes(100))
+  const services = new ProcessServices()
+
+  after(() => services.close(100))
 
   it('is written at once, and raised for a phase to say', () => {
     const [written, raised]: [string[], string[]] = [[], []]
@@ -57,8 +58,8 @@ describe('A critical line', () => {
       response: { exit: async () => undefined },
       log: { err: async (line: string) => void said.push(line) },
     } as unknown as Kong
-    const plugin = new Plugin({ ...PLAIN_CONFIG, redis: { ...PLAIN_CONFIG.redis, port: 1 } })
-    log.critical('an alert was given up')
+    const plugin = new Plugin({ ...PLAIN_CONFIG, redis: { ...PLAIN_CONFIG.redis, port: 1 } }, services)
+    services.telemetry.log.critical('an alert was given up')
     await plugin.access(kong)
     await plugin.access(kong)
     expect(said).to.deep.equal(['virtual-key: an alert was given up'])

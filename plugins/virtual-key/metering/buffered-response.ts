@@ -1,10 +1,14 @@
-import type { Kong } from '../pdk.ts'
-import { LONGEST } from '../server/messages.ts'
+import { declaredMost } from '../admission/declared.ts'
+import { type Kong, LONGEST_VALUE } from '../pdk.ts'
+import { isObject, RequestBody } from '../request/body.ts'
+import type { Denial } from '../request/denial.ts'
+import { MOST_HEADERS, requestFacts } from '../request/guard.ts'
+import { hiding, sessionDenial } from '../request/target.ts'
 import type { Uncounted } from '../telemetry/metrics.ts'
 import { type Answer, type Hints, inspectUsage, type Reading, type Usage } from '../usage/read-usage.ts'
 
 /** A buffered response. */
-export interface Read {
+export interface BufferedResponse {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
   /** Members of it are missing that such a response always has. */
@@ -24,7 +28,7 @@ export interface Read {
  * Reads a buffered response; undefined where there is nothing to count, because it is no 2xx.
  * Two PDK calls; a third, for the headers, only where the body alone says nothing.
  */
-export async function read(kong: Kong): Promise<Read | undefined> {
+export async function readResponse(kong: Kong): Promise<BufferedResponse | undefined> {
   const received = await kong.service.response.getRawBody()
   const body = received ?? new Uint8Array()
   const status = await kong.service.response.getStatus()
@@ -40,7 +44,7 @@ export async function read(kong: Kong): Promise<Read | undefined> {
     usage: again.usage ?? (received === undefined ? 'unreadable' : again.reason),
     body,
     // A body that is too long arrives as none: it has more bytes than this.
-    seen: received?.length ?? LONGEST,
+    seen: received?.length ?? LONGEST_VALUE,
     ...answerOf(again),
     ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
     ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
@@ -58,5 +62,37 @@ function hintsFrom(values: Record<string, string[]>): Hints {
     headers,
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
+  }
+}
+
+/** An answer that leaves usage out because of what its request asked for: its client does not get it. */
+export interface Hidden {
+  readonly denial: Denial
+  /** What the answer is taken to have cost at least, besides the prompt; 0 = it cost nothing. Unit: tokens. */
+  readonly least: number
+}
+
+/**
+ * Whether a buffered answer shows less usage than there is because of its request's query, or hands out what can be used past the
+ * gateway. Kong tells path and query for one more PDK call, which is too dear for every request: only an answer that reports nothing,
+ * or a part, asks for it.
+ * @param undeclared what is taken for a bound where the request declares none; in tokens
+ */
+export async function hiddenBy(
+  kong: Kong,
+  { usage, partial }: BufferedResponse,
+  undeclared: number,
+): Promise<Hidden | undefined> {
+  if (typeof usage !== 'string' && !partial) return undefined
+  const target = await kong.request.getPathWithQuery()
+  const session = sessionDenial(target)
+  if (session !== undefined) return { denial: session, least: 0 }
+  const denial = hiding(target.replace(/^[^?]*\??/, ''), 'POST')
+  if (denial === undefined) return undefined
+  const body = new RequestBody(kong, requestFacts(await kong.request.getHeaders(MOST_HEADERS)))
+  const object = await body.object()
+  return {
+    denial,
+    least: isObject(object) ? declaredMost(object, target, undeclared) : undeclared,
   }
 }

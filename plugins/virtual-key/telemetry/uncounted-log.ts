@@ -1,8 +1,9 @@
+import type { Log } from './log.ts'
 import type { Uncounted } from './metrics.ts'
 import { Throttle } from './throttled-log.ts'
 
 /** What an operator reads about each reason; the number of responses goes in front. */
-const WORDS: Record<Complaint, string> = {
+const WORDS: Record<Concern, string> = {
   no_key: 'of requests without a key',
   no_usage: 'that report no usage',
   unreadable: 'whose encoding, framing or JSON cannot be read',
@@ -16,11 +17,11 @@ const WORDS: Record<Complaint, string> = {
 }
 
 /** `tap_missing` is counted all the same; it keeps clients waiting. `unchecked` is about requests. */
-export type Complaint = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
+export type Concern = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
 
 /** Log lines about what was not counted: the first of each reason at once, then at most one a minute with their number. */
-export class Complaints {
-  readonly #throttle: Throttle<Complaint>
+export class UncountedLog {
+  readonly #throttle: Throttle<Concern>
 
   /** @param clock milliseconds, never going back: else a clock that is set back silences it for as long */
   constructor(clock: () => number) {
@@ -28,10 +29,49 @@ export class Complaints {
   }
 
   /** Notes one more. Returns the line to log now, if any. */
-  add(reason: Complaint): string | undefined {
+  add(reason: Concern): string | undefined {
     const count = this.#throttle.add(reason)
     if (count === undefined) return undefined
     const thing = reason === 'unchecked' ? 'request' : 'response'
     return `${reason}: ${count} ${thing}${count === 1 ? '' : 's'} ${WORDS[reason]}`
+  }
+}
+
+/** Between two summaries of losses. Unit: milliseconds. */
+const SUMMARY_EVERY = 1000
+
+/** Log lines about tokens that are lost: the first loss at once, and what follows in one line a second, because losses come in floods. */
+export class LossLog {
+  readonly #log: Log
+  #timer: NodeJS.Timeout | undefined
+  #records = 0
+  #tokens = 0
+  #reason = ''
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  add(keyId: string, tokens: number, reason: string): void {
+    if (this.#timer === undefined) {
+      this.#log.critical(`${tokens} tokens of key ${JSON.stringify(keyId)} are lost: ${reason}`)
+      this.#timer = setTimeout(() => this.flush(), SUMMARY_EVERY).unref()
+      return
+    }
+    this.#records++
+    this.#tokens += tokens
+    this.#reason = reason
+  }
+
+  /** Logs what has not been logged yet. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#records === 0) return
+    this.#log.critical(
+      `${this.#records} further usage records, ${this.#tokens} tokens, are lost: ${this.#reason}`,
+    )
+    this.#records = 0
+    this.#tokens = 0
   }
 }
