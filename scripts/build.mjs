@@ -67,4 +67,11 @@ function filesBelow(folder) {
     .map((entry) => join(entry.parentPath, entry.name))
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await build()
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build()
+  const { unlisted } = await import('./lua.mjs')
+  for (const problem of await unlisted()) {
+    process.stderr.write(`${problem}\n`)
+    process.exitCode = 1
+  }
+}

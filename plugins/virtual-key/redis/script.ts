@@ -41,6 +41,11 @@ export class ScriptGroup<Name extends string> {
     this.#files = new Map(files)
   }
 
+  /** Each script's name, and the files that it is made of. */
+  get files(): ReadonlyMap<Name, readonly URL[]> {
+    return this.#files
+  }
+
   script<Arguments extends ArgumentList, Reply>(name: Name): Script<Arguments, Reply> {
     return { name }
   }
@@ -64,22 +69,40 @@ export const SCRIPTS = new ScriptGroup(
   SCRIPT_NAMES.map((name) => [name, [new URL(`./scripts/${name}.lua`, import.meta.url)]]),
 )
 
-const INCLUDE = /^( *)--- @include "([\w-]+)"$/gm
+const INCLUDE = /^( *)--- @include "([\w-]+)"$/
+
+/** One line of a script, and where it stands. */
+export interface ScriptLine {
+  readonly text: string
+  readonly file: URL
+  /** From 1. */
+  readonly number: number
+}
 
 /**
- * The text of a script. `--- @include "name"` stands for includes/name.lua beside it: at the beginning of a line it is a part of the whole script
- * and comes once, wherever it is named again; in a block it belongs to that block, so that Redis makes its functions only where
+ * The lines of a script. `--- @include "name"` stands for includes/name.lua beside it: at the beginning of a line it is a part of the whole
+ * script and comes once, however often it is named; in a block it belongs to that block, so that Redis makes its functions only where
  * they are needed (it makes each function anew with each run).
  */
-export function textOf(files: readonly URL[]): string {
+export function linesOf(files: readonly URL[]): ScriptLine[] {
   const included = new Set<string>()
-  const read = (file: URL): string =>
-    readFileSync(file, 'utf8').replace(INCLUDE, (_, indent: string, name: string) => {
-      if (indent === '' && included.has(name)) return ''
-      if (indent === '') included.add(name)
-      return read(new URL(`./includes/${name}.lua`, files[0]))
-    })
-  return files.map(read).join('\n')
+  const read = (file: URL): ScriptLine[] =>
+    readFileSync(file, 'utf8')
+      .split('\n')
+      .flatMap((text, i) => {
+        const [, indent, name] = INCLUDE.exec(text) ?? []
+        if (name === undefined) return [{ text, file, number: i + 1 }]
+        if (indent === '' && included.has(name)) return []
+        if (indent === '') included.add(name)
+        return read(new URL(`./includes/${name}.lua`, files[0]))
+      })
+  return files.flatMap(read)
+}
+
+function textOf(files: readonly URL[]): string {
+  return linesOf(files)
+    .map(({ text }) => text)
+    .join('\n')
 }
 
 function commandOf(name: string): string {

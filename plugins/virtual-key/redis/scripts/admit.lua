@@ -29,7 +29,6 @@ local MOST_MARKS = 3
 --- Reservations that expire in one step.
 local MOST_EXPIRED = 1000
 
-
 if args.registry and args.deny_unknown and not registered then
   return { 'unknown', budget_text, previous_text, '0', kind, 0 }
 end
@@ -39,7 +38,7 @@ end
 local expires_at = whole(record_expires_at)
 if expires_at then
   if not clock then
-    clock, seconds = read_clock()
+    clock = read_clock()
   end
   if expires_at + 0 <= clock then
     return { 'expired', budget_text, previous_text, '0', kind, 0 }
@@ -59,7 +58,7 @@ if one_shot then
     return { 'used', budget_text, previous_text, '0', kind, 0 }
   end
   if not clock then
-    clock, seconds = read_clock()
+    clock = read_clock()
   end
 end
 
@@ -69,7 +68,7 @@ if args.reservation and budget > 0 then
   --- @include "reservations"
   wanted = tokens_of(args.reservation)
   if not clock then
-    clock, seconds = read_clock()
+    clock = read_clock()
   end
   expired = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', clock, 'LIMIT', '0', MOST_EXPIRED)
   reserved = read_reserved(reserved_name, reservations_name)

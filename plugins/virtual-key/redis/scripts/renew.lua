@@ -5,7 +5,8 @@
 ---         consumer  text
 ---         group     text: the consumer group of the outbox
 ---         claims    list of {stream_id, id}
---- Reply of each: 'mine' = nobody else takes it for another lease | 'lost' = Redis has lost it | 'theirs' = another process owns it, or has ended it
+--- Reply of each: 'mine' = nobody else takes it for another lease | 'lost' = Redis has lost it | 'theirs' = another process owns it, or
+---       has ended it
 
 --- @include "ended"
 --- @include "pending"

@@ -143,9 +143,7 @@ local forgetting = not registered
 local remembering = forgetting and invented
 
 if remembering then
-  if not clock then
-    clock, seconds = read_clock()
-  end
+  seconds = seconds or select(2, read_clock())
   redis.call('ZCARD', ids_name)
   redis.call('ZADD', none, 'XX', '0', 'x')
   redis.call('ZREMRANGEBYSCORE', none, '0', '0')
