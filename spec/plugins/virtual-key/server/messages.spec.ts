@@ -66,7 +66,8 @@ describe('Messages', () => {
     for (let at = 0; at < large.length; at += 4096)
       found += messages.push(large.subarray(at, at + 4096)).length
     expect(found).to.equal(1)
-    expect(performance.now() - started).to.be.below(1000)
+    // Copying all that has come with every piece would move 50 GB.
+    expect(performance.now() - started).to.be.below(5000)
   })
 
   it('takes a body beyond 64 MiB for none, holds nothing of it, and goes on after it', function () {

@@ -75,7 +75,7 @@ describe('The spool', function () {
 
   /** A process of its own, as far as the spool can tell: it knows nothing of the others' runtimes. */
   const life = async ({ redis = 'aa', folder = new SpoolFolder(path), bounds = {} } = {}) => {
-    const connection = await connected(proxy.port, { timeout: 500 })
+    const connection = await connected(proxy.port, { timeout: 2000 })
     const metrics = new Metrics()
     const lines: string[] = []
     const delivered: Claim[] = []
