@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/alert-record.ts'
 import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
-import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import { requeue, type Whereabouts } from '../../plugins/virtual-key/outbox/requeue.ts'
 import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'

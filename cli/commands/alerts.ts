@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
-import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { rfc3339 } from '../../schema/alert.ts'
 import type { CommandContext } from '../context.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { readKey } from '../../plugins/virtual-key/registry/read.ts'
+import { readKey } from '../../plugins/virtual-key/registry/keys.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { readKey } from '../../plugins/virtual-key/registry/read.ts'
+import { readKey } from '../../plugins/virtual-key/registry/keys.ts'
 import { resetKey, writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'

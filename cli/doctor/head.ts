@@ -1,6 +1,6 @@
 import { request as plain } from 'node:http'
 import { request as secure } from 'node:https'
-import { callable, publicLookup, refuseAddress } from '../../plugins/virtual-key/outbox/target.ts'
+import { callable, publicLookup, refuseAddress } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 
 /**
  * Asks a webhook for nothing, to see whether somebody is there: under the same guard as an alert, but without credentials, on a

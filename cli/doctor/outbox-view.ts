@@ -1,5 +1,5 @@
+import { type AlertRecord, recordFrom } from '../../plugins/virtual-key/outbox/alert-record.ts'
 import { LEASE } from '../../plugins/virtual-key/outbox/claim.ts'
-import { type AlertRecord, recordFrom } from '../../plugins/virtual-key/outbox/record.ts'
 import { DISPATCHERS, outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 

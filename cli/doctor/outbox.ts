@@ -1,4 +1,4 @@
-import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/alert-record.ts'
 import { counted, lasting } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'

@@ -1,4 +1,4 @@
-import { type KnownProcess, SILENT } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
+import { type KnownProcess, SILENT } from '../../plugins/virtual-key/redis/heartbeat.ts'
 import { placeOf, samePlace } from '../options/redis-place.ts'
 import { counted, lasting, several } from '../output/text.ts'
 import { AdminError } from '../provisioning/admin-api.ts'

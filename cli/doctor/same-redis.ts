@@ -1,4 +1,4 @@
-import { SILENT } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
+import { SILENT } from '../../plugins/virtual-key/redis/heartbeat.ts'
 import { placeOf, type RedisPlace, samePlace } from '../options/redis-place.ts'
 import { several } from '../output/text.ts'
 import { check } from './check.ts'

@@ -1,5 +1,5 @@
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
-import { RefusedTarget } from '../../plugins/virtual-key/outbox/target.ts'
+import { RefusedTarget } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { isReference } from '../provisioning/shown.ts'
 import { sendTest } from '../test-event.ts'
 import { head } from './head.ts'

@@ -1,7 +1,7 @@
+import type { AlertRecord } from '../../plugins/virtual-key/outbox/alert-record.ts'
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
-import type { AlertRecord } from '../../plugins/virtual-key/outbox/record.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
+import { registeredKeys } from '../../plugins/virtual-key/registry/keys.ts'
 import type { Configuration } from './configuration.ts'
 
 /** A webhook, and whatever sends to it. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { counted, several } from '../output/text.ts'
 import { check } from './check.ts'
 import { fail, type Judged, ok, skipped } from './finding.ts'

@@ -1,12 +1,12 @@
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { readKey } from '../../plugins/virtual-key/registry/read.ts'
 import {
   FieldError,
   KEY_FIELDS,
   type RegisteredKey,
   textOf,
   valueFrom,
-} from '../../plugins/virtual-key/registry/record.ts'
+} from '../../plugins/virtual-key/registry/key-record.ts'
+import { readKey } from '../../plugins/virtual-key/registry/keys.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import { type KeyField, type KeySettings, key } from '../../schema/key.ts'
 import { type KeyChanges, unusableId } from '../options/key-options.ts'

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/record.ts'
+import { FieldError, KEY_FIELDS, valueFrom } from '../../plugins/virtual-key/registry/key-record.ts'
 import { LONGEST_ID, usable } from '../../plugins/virtual-key/request/identity.ts'
 import type { Field } from '../../schema/fields.ts'
 import { type KeyField, type KeySettings, key } from '../../schema/key.ts'

@@ -1,4 +1,4 @@
-import { callable } from '../../plugins/virtual-key/outbox/target.ts'
+import { callable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { Failure } from '../failure.ts'
 import { inputFrom, type Stdin } from './input-file.ts'
 

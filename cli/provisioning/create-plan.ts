@@ -1,4 +1,4 @@
-import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
+import type { RegisteredKey } from '../../plugins/virtual-key/registry/key-record.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
 import type { KeySecret } from '../options/key-secret.ts'
 import type { Plan } from './changes.ts'

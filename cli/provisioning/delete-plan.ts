@@ -1,4 +1,4 @@
-import type { RegisteredKey } from '../../plugins/virtual-key/registry/record.ts'
+import type { RegisteredKey } from '../../plugins/virtual-key/registry/key-record.ts'
 import type { Plan } from './changes.ts'
 import { tagged } from './entities.ts'
 import { joined } from './joined.ts'

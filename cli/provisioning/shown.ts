@@ -1,4 +1,4 @@
-import { loggable } from '../../plugins/virtual-key/outbox/target.ts'
+import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { config } from '../../schema/config.ts'
 import type { Field, Fields } from '../../schema/fields.ts'
 import type { KeyField } from '../../schema/key.ts'

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { Sender } from '../../plugins/virtual-key/outbox/send.ts'
-import { isPrivate } from '../../plugins/virtual-key/outbox/target.ts'
+import { isPrivate } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 
 Deno.test('Deno too refuses private addresses when it connects, and sends where they are allowed', async () => {
   for (const address of ['127.0.0.1', '::1', '::ffff:7f00:1', '64:ff9b::10.0.0.1', '169.254.169.254'])

@@ -12,7 +12,7 @@ import {
   schemaName,
 } from '../../plugins/virtual-key/redis/names.ts'
 import { SchemaError } from '../../plugins/virtual-key/redis/schema-version.ts'
-import { registeredKeys } from '../../plugins/virtual-key/registry/read.ts'
+import { registeredKeys } from '../../plugins/virtual-key/registry/keys.ts'
 import { writeKey } from '../../plugins/virtual-key/registry/write.ts'
 import type { Connected } from '../support/connection.ts'
 import { PLACES, type Place } from '../support/place.ts'

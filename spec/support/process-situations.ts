@@ -1,6 +1,6 @@
+import { Heartbeat } from '../../plugins/virtual-key/redis/heartbeat.ts'
 import { processesName } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
-import { Heartbeat } from '../../plugins/virtual-key/telemetry/heartbeat.ts'
 import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import { ThrottledLog } from '../../plugins/virtual-key/telemetry/throttled-log.ts'
 import type { Situation } from './all-or-nothing.ts'

@@ -1,8 +1,8 @@
 import { DISPATCHERS, outboxNames } from '../redis/names.ts'
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
+import type { Attempt } from './alert-record.ts'
 import { type Claim, scheduleStart } from './claim.ts'
 import type { Outcome } from './outcome.ts'
-import type { Attempt } from './record.ts'
 
 interface AckArguments {
   readonly consumer: string

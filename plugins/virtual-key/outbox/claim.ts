@@ -1,6 +1,6 @@
 import { DISPATCHERS, outboxNames } from '../redis/names.ts'
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
-import { type AlertRecord, recordFrom } from './record.ts'
+import { type AlertRecord, recordFrom } from './alert-record.ts'
 
 /** An alert that this process owns: nobody else attempts it while the claim is renewed. */
 export interface Claim {

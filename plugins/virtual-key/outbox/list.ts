@@ -1,6 +1,6 @@
 import { outboxNames, PARTITIONS } from '../redis/names.ts'
 import type { Connection } from '../redis/script.ts'
-import { type AlertRecord, recordFrom } from './record.ts'
+import { type AlertRecord, recordFrom } from './alert-record.ts'
 
 /** `new`: with a dispatcher, or on its way to one. `waiting`: for its next attempt. */
 export type State = 'new' | 'waiting' | 'dead' | 'delivered'

@@ -1,4 +1,4 @@
-import type { Attempt } from './record.ts'
+import type { Attempt } from './alert-record.ts'
 
 /** Waits before the second, third, … attempt, in milliseconds; after the last one an alert is given up. Four days in all. */
 export const SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map(

@@ -1,6 +1,6 @@
 import { outboxNames } from '../redis/names.ts'
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
-import type { AlertRecord } from './record.ts'
+import type { AlertRecord } from './alert-record.ts'
 
 interface RequeueArguments {
   readonly id: string

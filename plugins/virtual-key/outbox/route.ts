@@ -1,6 +1,6 @@
+import type { AlertRecord } from './alert-record.ts'
 import type { HoldsNow } from './delivery-settings.ts'
 import type { Format } from './format.ts'
-import type { AlertRecord } from './record.ts'
 import type { SigningKey } from './sign.ts'
 
 /** Where and how one attempt goes. */

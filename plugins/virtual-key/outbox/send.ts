@@ -3,7 +3,7 @@ import type { Agent, buildConnector, Dispatcher as Undici } from 'undici'
 import { excerpt, MOST_BODY, printable } from './excerpt.ts'
 import type { Tried } from './outcome.ts'
 import { retryAfter } from './retry-after.ts'
-import { callable, publicLookup, RefusedTarget, refuseAddress } from './target.ts'
+import { callable, publicLookup, RefusedTarget, refuseAddress } from './webhook-target.ts'
 
 export interface Post {
   readonly url: string

@@ -3,7 +3,7 @@ import { windowsAt } from '../policy/window.ts'
 import { indexName, keyName, noneName, partitionOf, schemaName, totalName } from '../redis/names.ts'
 import { SCHEMA_VERSION, SchemaError } from '../redis/schema-version.ts'
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
-import { KEY_FIELDS, textOf } from './record.ts'
+import { KEY_FIELDS, textOf } from './key-record.ts'
 
 /** `create`: must not be there. `update`: must be there. `upsert`: either. */
 export type WriteMode = 'create' | 'update' | 'upsert'

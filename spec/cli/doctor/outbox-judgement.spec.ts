@@ -1,7 +1,7 @@
 import type { State } from '../../../cli/doctor/finding.ts'
 import { judgeOutbox } from '../../../cli/doctor/outbox.ts'
 import type { OutboxView } from '../../../cli/doctor/outbox-view.ts'
-import type { AlertRecord } from '../../../plugins/virtual-key/outbox/record.ts'
+import type { AlertRecord } from '../../../plugins/virtual-key/outbox/alert-record.ts'
 import { expectJudged } from './expected.ts'
 
 const [OLD, YOUNG] = ['2026-04-06T17:00:00Z', '2026-04-06T19:59:58Z']

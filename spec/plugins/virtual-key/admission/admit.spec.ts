@@ -21,7 +21,7 @@ import {
 } from '../../../../plugins/virtual-key/redis/names.ts'
 import { SCHEMA_VERSION, SchemaError } from '../../../../plugins/virtual-key/redis/schema-version.ts'
 import type { Connection } from '../../../../plugins/virtual-key/redis/script.ts'
-import { keyFrom } from '../../../../plugins/virtual-key/registry/record.ts'
+import { keyFrom } from '../../../../plugins/virtual-key/registry/key-record.ts'
 import { resetKey, writeKey } from '../../../../plugins/virtual-key/registry/write.ts'
 import type { KeySettings } from '../../../../schema/key.ts'
 import { payloadsOf } from '../../../support/payloads.ts'

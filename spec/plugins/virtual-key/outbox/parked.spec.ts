@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { PrivateRedis } from '../../../../dev/redis.ts'
 import { ack } from '../../../../plugins/virtual-key/outbox/ack.ts'
+import type { AlertRecord } from '../../../../plugins/virtual-key/outbox/alert-record.ts'
 import { claim } from '../../../../plugins/virtual-key/outbox/claim.ts'
 import { parkedEntry, wake } from '../../../../plugins/virtual-key/outbox/parked.ts'
-import type { AlertRecord } from '../../../../plugins/virtual-key/outbox/record.ts'
 import { DISPATCHERS, outboxNames } from '../../../../plugins/virtual-key/redis/names.ts'
 import { connected } from '../../../support/connection.ts'
 

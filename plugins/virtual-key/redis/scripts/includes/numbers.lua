@@ -6,7 +6,7 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
---- The text where it is a whole number, as registry/record.ts reads it; else false or nil.
+--- The text where it is a whole number, as registry/key-record.ts reads it; else false or nil.
 local function whole(text)
   return text and string.match(text, '^%d+$')
 end

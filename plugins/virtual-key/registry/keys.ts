@@ -1,7 +1,7 @@
 import { type WindowKind, windowsAt } from '../policy/window.ts'
 import { indexName, keyName, PARTITIONS, reservedName, totalName } from '../redis/names.ts'
 import type { Connection } from '../redis/script.ts'
-import { keyFrom, type RegisteredKey } from './record.ts'
+import { keyFrom, type RegisteredKey } from './key-record.ts'
 
 /** Keys read in one go. */
 const PAGE = 500

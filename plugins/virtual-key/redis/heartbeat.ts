@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { Version } from '../description.ts'
-import { processesName } from '../redis/names.ts'
-import { type Connection, run, SCRIPTS } from '../redis/script.ts'
-import type { ThrottledLog } from './throttled-log.ts'
+import type { ThrottledLog } from '../telemetry/throttled-log.ts'
+import { processesName } from './names.ts'
+import { type Connection, run, SCRIPTS } from './script.ts'
 
 /** Unit: milliseconds. */
 const BEAT = 10_000

@@ -6,7 +6,7 @@ import {
   publicLookup,
   RefusedTarget,
   refuseAddress,
-} from '../../../../plugins/virtual-key/outbox/target.ts'
+} from '../../../../plugins/virtual-key/outbox/webhook-target.ts'
 
 describe('isPrivate', () => {
   const hidden = [
