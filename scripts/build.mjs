@@ -13,14 +13,19 @@ export const FOLDERS = ['schema', 'plugins', 'migrations', 'cli', 'dev', 'spec']
 /** Deno runs its specs from the sources; declarations leave nothing to run. */
 const NOT_COMPILED = /^spec\/deno\/|\.d\.ts$/
 
-/** Each import stays an import, of the compiled file. */
-const separateFiles = {
-  name: 'separate files',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\.?\// }, ({ kind, path }) =>
-      kind === 'entry-point' ? undefined : { path: path.replace(/\.ts$/, '.js'), external: true },
-    ),
+/**
+ * An import becomes one of the compiled file. esbuild does that itself only where it bundles, and then every constant of a module becomes a
+ * variable, which V8 does not fold: loops over bytes take half as long again.
+ */
+const compiledImports = {
+  name: 'compiled imports',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(RELATIVE_IMPORT, '$1.js$2'),
+      loader: 'ts',
+    })),
 }
+const RELATIVE_IMPORT = /^((?:import|export|\}|.*\bawait import\().*'\.\.?\/[^']*)\.ts(')/gm
 
 export async function build() {
   const { type = 'commonjs' } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -29,9 +34,7 @@ export async function build() {
     entryPoints: sources('.ts').filter((file) => !NOT_COMPILED.test(file)),
     outbase: ROOT,
     outdir: DIST,
-    bundle: true,
-    plugins: [separateFiles],
-    packages: 'external',
+    plugins: [compiledImports],
     format: type === 'module' ? 'esm' : 'cjs',
     platform: 'node',
     target: 'node20.19',
