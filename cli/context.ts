@@ -1,13 +1,13 @@
 import { type Log, lineLog } from '../plugins/virtual-key/telemetry/log.ts'
 import { safeText } from '../plugins/virtual-key/telemetry/safe-text.ts'
 
-/** What a run of `vk` is given instead of the process: a process hands over its own, a spec whatever it likes. */
+/** What one run of `vk` uses instead of the process itself: main.ts passes that of the process, a spec passes its own. */
 export interface Io {
   readonly stdin: AsyncIterable<Uint8Array>
   readonly stdout: Output
   readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Aborts when the run is to end. Only a command that never ends by itself asks for it; any other is ended by the signal itself. */
+  /** Aborts when the run has to end. Only a command that never ends by itself calls this; the signal itself ends every other command. */
   readonly stopSignal: () => AbortSignal
 }
 
@@ -19,13 +19,13 @@ export interface Output {
 
 /** What a command works with. */
 export interface CommandContext extends Pick<Io, 'stdin' | 'env' | 'stopSignal'> {
-  /** Results: a text and a line break to stdout. */
+  /** Writes a result and a line break to stdout. */
   readonly print: (text: string) => void
-  /** Everything else: lines to stderr. */
+  /** Writes everything that is not a result to stderr. */
   readonly log: Log
-  /** A text to stderr that is a line of its own, without the name of a level before it. */
+  /** Writes a line to stderr without the name of a log level before it. */
   readonly note: (text: string) => void
-  /** Something to close when the run has ended, however it ended. */
+  /** Registers what must be closed when the run has ended, successfully or not. */
   readonly atEnd: (close: () => unknown) => void
 }
 

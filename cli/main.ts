@@ -3,14 +3,14 @@ import { program } from './program.ts'
 
 /** The `vk` command as a process. Results go to stdout, everything else to stderr; exit codes as in failure.ts. */
 
-// Whoever reads has seen enough, as with `vk keys list | head`.
+// The reader has closed the pipe, as `vk keys list | head` does.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit()
 })
 
 program(process.argv.slice(2), {
-  // Not opened before somebody reads it.
+  // A getter, because stdin is opened by the first access to it.
   get stdin() {
     return process.stdin
   },

@@ -12,12 +12,12 @@ import { type CommandContext, contextOf, type Io } from './context.ts'
 import { type ExitCode, Failure } from './failure.ts'
 import { takeFromEnvironment, withVariable } from './options/environment.ts'
 
-/** Of help where there is no terminal. Unit: characters. */
+/** Width of help texts without a terminal. Unit: characters. */
 const WIDTH = 80
 
 /**
- * One run of `vk`. Nothing outside of `io` is read or written but files, Redis and the network, and nothing of the run is left when
- * it has ended, so that one process can hold many.
+ * One run of `vk`. Besides `io` it uses only files, Redis and the network. When it has ended it has closed everything that it opened, so
+ * that one process can run it many times.
  * @param argv the arguments, without the names of the interpreter and the program
  * @example process.exitCode = await program(['keys', 'list'], io)
  */
@@ -27,7 +27,7 @@ export async function program(argv: readonly string[], io: Io): Promise<ExitCode
     await commands(contextOf(io, closers), io).parseAsync(argv, { from: 'user' })
     return 0
   } catch (error) {
-    // Commander has said what was wrong already; help and version are no failure.
+    // Commander has already written its message; asking for help is not a failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     io.stderr.write(`vk: ${safeLine((error as Error).message)}\n`)
     return error instanceof Failure ? error.exitCode : 1

@@ -19,7 +19,7 @@ interface ReplayOptions extends ConnectionOptions {
   readonly configuration?: string
 }
 
-/** `vk alerts replay`: a dead or waiting alert, or one from the history, is due now. */
+/** `vk alerts replay`: makes a dead letter, a waiting alert or a delivered one due now. */
 export function addAlertReplay(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('replay'))
     .description('sends an alert again, with a new schedule; its earlier attempts stay on record')
@@ -68,7 +68,7 @@ async function replay(
   return requeue(redis, partition, id, fresh, from)
 }
 
-/** `vk alerts discard`: one alert that nobody wants. */
+/** `vk alerts discard`: removes one alert. */
 export function addAlertDiscard(alerts: Command, context: CommandContext): void {
   withConnection(alerts.command('discard'))
     .description('removes a waiting alert or a dead letter, which is then never delivered')
@@ -96,7 +96,7 @@ export function addAlertPurge(alerts: Command, context: CommandContext): void {
     .action((options: ConnectionOptions & { readonly olderThan?: string; readonly yes?: boolean }) => {
       const seconds = options.olderThan === undefined ? 0 : secondsFrom('--older-than', options.olderThan)
       return connected(options, context, async (redis) => {
-        // By Redis's clock, as the entries' ids: they begin with when an alert was given up.
+        // Redis's clock decides, because it also made the ids of the entries: the time at which an alert became a dead letter.
         const [now = 0] = (await redis.time()).map(Number)
         const before = (now - seconds + (options.olderThan === undefined ? 1 : 0)) * 1000
         let count = 0
@@ -109,13 +109,13 @@ export function addAlertPurge(alerts: Command, context: CommandContext): void {
         const alerts = counted(count, 'dead letter')
         if (options.yes) return context.print(`${alerts} removed`)
         context.print(`${alerts} would be removed`)
-        if (count > 0) throw new Failure('nothing was removed: --yes does it', 2)
+        if (count > 0) throw new Failure('nothing was removed: repeat the command with --yes', 2)
       })
     })
 }
 
 /**
- * The same alert can be in the history more than once, if it was replayed: the state that needs somebody comes first.
+ * An alert that was replayed can be in the history more than once; then the entry that is not delivered is returned.
  * @throws Failure where there is none, ReplyError or a connection's Error
  */
 export async function findAlert(redis: Connection, id: string): Promise<ListedAlert> {

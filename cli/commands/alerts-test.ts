@@ -31,7 +31,7 @@ interface TestOptions extends ConnectionOptions {
   readonly wait: number
 }
 
-/** Where a test went, and what came of it. */
+/** Where a test was sent, and its result. */
 interface Result {
   readonly url: string
   readonly attempt: Attempt
@@ -39,9 +39,8 @@ interface Result {
 }
 
 /**
- * `vk alerts test`: where does this key's alert go, and does it arrive? Secrets are not in Redis, so the test of a key that has had
- * an alert goes the way that alert would go now: into the outbox, for a running dispatcher that knows its secrets. With `--url` it
- * is sent from here.
+ * `vk alerts test`: finds out where the alerts of a key go, and whether they arrive. Secrets are not in Redis, so the test is put into
+ * the outbox like an alert, and a running dispatcher that knows the secrets sends it. With `--url` this process sends it.
  */
 export function addAlertTest(alerts: Command, context: CommandContext): void {
   withSecretFile(withConnection(alerts.command('test')), 'with --url: ')
@@ -89,7 +88,7 @@ async function sendFromHere(
   return { url, attempt, unsigned: keys.length === 0 }
 }
 
-/** A receiver that verifies refuses an unsigned test, which then says nothing about its alerts: so that has to be asked for. */
+/** A receiver that verifies signatures refuses an unsigned test, so an unsigned one is sent only with --unsigned. */
 async function keysFor(
   { secretFile, configuration, unsigned }: TestOptions,
   context: CommandContext,
@@ -102,17 +101,17 @@ async function keysFor(
   throw new Failure(
     secrets.some
       ? 'the signing secrets belong to single configurations: say which one by --configuration'
-      : 'no signing secret is named: --secret-file or VIRTUAL_KEY_SECRETS does, or --unsigned where there is none',
+      : 'no signing secret is given: use --secret-file or VIRTUAL_KEY_SECRETS, or --unsigned to send without a signature',
     2,
   )
 }
 
-/** As an alert of the configuration would go, as far as plugin servers have told of it. */
+/** A test with the settings of a configuration that a plugin server has published in Redis. */
 async function modelOf(redis: Connection, keyId: string, configuration: string): Promise<AlertRecord> {
   const { settings, keyWebhook } = await whatHolds(redis, configuration, keyId)
   if (settings === undefined) {
     throw new Failure(
-      `no plugin server has told of configuration ${JSON.stringify(configuration)}: it does with the first request that uses it`,
+      `no plugin server has published configuration ${JSON.stringify(configuration)} yet: one does so at the first request that uses it`,
     )
   }
   const { timeout, allowPrivateNetworks, format, registry, secrets } = settings
@@ -161,7 +160,7 @@ async function sendFromOutbox(
   const partition = partitionOf(keyId)
   const id = testId()
   const { configuration, url, signed, timeout, allowPrivateNetworks, format } = model
-  // Nothing that is true of one alert alone, such as the webhook to which an operator has replayed it.
+  // Without what belongs to one alert alone, such as the webhook to which an operator has replayed it.
   const record: AlertRecord = {
     ...{ keyId, configuration, url, timeout, allowPrivateNetworks, format },
     ...(signed ? { signed } : {}),
@@ -178,12 +177,12 @@ async function sendFromOutbox(
     const attempt = found?.record.attempts.at(-1)
     waitsFor = found?.record.parked?.reason ?? waitsFor
     if (found !== undefined && attempt !== undefined) {
-      // It has been seen: a test is not left behind as a dead letter.
+      // The result is known now, so the test must not stay as a dead letter.
       if (found.state === 'dead') await discard(redis, partition, id, 'dead', found.entry)
       return { url: found.record.url, attempt }
     }
     if (performance.now() < deadline) continue
-    // One that a dispatcher has just taken is not waiting any more, and ends by itself.
+    // A test that a dispatcher has just claimed is no longer waiting, and the dispatcher finishes it.
     if (found?.state === 'waiting') await discard(redis, partition, id, 'waiting', found.record.parked?.entry)
     throw new Failure(
       `no dispatcher sent the test within ${longest / 1000} s: ${waitsFor || 'is a plugin server that has served a request, or vk dispatch, running?'}`,

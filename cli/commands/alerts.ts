@@ -15,7 +15,7 @@ interface ListOptions extends ConnectionOptions {
   readonly json?: boolean
 }
 
-/** `vk alerts`: what is in the outbox, and what to do about it. */
+/** `vk alerts`: lists and changes what is in the outbox. */
 export function addAlerts(program: Command, context: CommandContext): void {
   const alerts = program
     .command('alerts')
@@ -105,7 +105,7 @@ function shown(view: AlertView): string {
   return `${head}\n\n${tried}`
 }
 
-/** An alert as `--json` prints it. The webhook is its origin only: paths and credentials are secrets. */
+/** An alert as `--json` prints it. Of the webhook it shows only the origin, because paths and credentials are secrets. */
 export interface AlertView {
   readonly id: string
   readonly state: ListedAlert['state']
@@ -119,14 +119,14 @@ export interface AlertView {
   /** Tokens. */
   readonly total_tokens?: number
   readonly service?: string
-  /** When it crossed, or was refused. */
+  /** When the threshold was crossed or the request was refused. */
   readonly timestamp?: string
   readonly webhook: string
   /** The plugin configuration that delivers it. */
   readonly configuration: string
-  /** When the next attempt is due, or the next look where it waits for its configuration. */
+  /** When the next attempt is due, or when its configuration is looked up again. */
   readonly due?: string
-  /** Why no attempt is possible now; absent: one is. */
+  /** Why no attempt can be made now; absent if one can. */
   readonly waits_for?: string
   readonly reason?: string
   readonly attempts: ReadonlyArray<{

@@ -19,10 +19,10 @@ interface DispatchOptions extends ConnectionOptions {
   readonly schedule?: string
 }
 
-/** Time for attempts in flight when it is told to stop. Unit: milliseconds. */
+/** How long attempts under way may go on after the signal to stop. Unit: milliseconds. */
 const TIMEOUT = 8000
 
-/** `vk dispatch`: delivers alerts beside the plugin servers, or while none runs. */
+/** `vk dispatch`: delivers alerts, together with the plugin servers or while none runs. */
 export function addDispatch(program: Command, context: CommandContext): void {
   withSecretFile(withConnection(program.command('dispatch')))
     .description(
@@ -58,7 +58,7 @@ export function addDispatch(program: Command, context: CommandContext): void {
       log.info(`dispatching, process ${process.pid}`)
       if (!signers.some) {
         log.warn(
-          'no signing secret is named (--secret-file or VIRTUAL_KEY_SECRETS): only alerts of configurations without secrets are delivered, the others wait',
+          'no signing secret is given (--secret-file or VIRTUAL_KEY_SECRETS): only alerts of configurations without secrets are delivered, the others wait',
         )
       }
       if (!stop.aborted) await once(stop, 'abort')

@@ -17,7 +17,7 @@ interface DoctorOptions extends ConnectionOptions, AdminOptions {
   readonly json?: boolean
 }
 
-/** `vk doctor`: looks at everything from where the operator sits, and says what to do. */
+/** `vk doctor`: checks everything that can be reached from here, and says what to do. */
 export function addDoctor(program: Command, context: CommandContext): void {
   withSecretFile(withAdmin(withConnection(program.command('doctor'))), 'with --send: ')
     .description(
@@ -52,7 +52,7 @@ async function seatFrom(options: DoctorOptions, context: CommandContext): Promis
   })
 }
 
-/** @throws Failure where something fails: 3 where nothing could be reached at all, else 1 */
+/** @throws Failure if a check fails: exit code 3 if nothing could be reached, else 1 */
 function conclude(findings: readonly Finding[], reached: boolean): void {
   if (!reached) throw new Failure("neither Redis nor Kong's Admin API can be reached", 3)
   const failed = findings.filter(({ state }) => state === 'fail').length

@@ -30,7 +30,7 @@ type CreateOptions = ConnectionOptions &
   KeyOptions &
   RegistryChoice & { readonly ttl?: string; readonly keyFile?: string }
 
-/** `vk keys create`: consumer, credential and settings of a virtual key, in Kong and in the registry. */
+/** `vk keys create`: makes the consumer, credential and settings of a virtual key, in Kong and in the registry. */
 export function addKeysCreate(keys: Command, context: CommandContext): void {
   const create = withConnection(keys.command('create'))
     .description(

@@ -20,7 +20,7 @@ import { registryWrites } from '../provisioning/registry-writes.ts'
 
 type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
 
-/** `vk keys delete`: everything that `vk` made for a key. */
+/** `vk keys delete`: deletes everything that `vk` made for a key. */
 export function addKeysDelete(keys: Command, context: CommandContext): void {
   const command = withConnection(keys.command('delete'))
     .description(
@@ -53,14 +53,14 @@ export function addKeysDelete(keys: Command, context: CommandContext): void {
         const dryRun = options.dryRun === true || options.yes !== true
         await carryOut(plan, means, { options: { ...options, dryRun }, ...context })
         if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
-          throw new Failure('nothing was deleted: --yes does it', 2)
+          throw new Failure('nothing was deleted: repeat the command with --yes', 2)
       }
       await (inRegistry ? connected(options, context, finish) : finish(undefined))
     },
   )
 }
 
-/** What stays because nobody looked there. */
+/** Notes about what stays because the command did not look there. */
 function leftOut(inRegistry: boolean, inKong: boolean): string[] {
   if (!inKong)
     return [
@@ -73,7 +73,7 @@ function leftOut(inRegistry: boolean, inKong: boolean): string[] {
       ]
 }
 
-/** Where it was looked for, and where not. */
+/** Says where the command looked for the key, and where it did not. */
 function absence(inRegistry: boolean, inKong: boolean): string {
   if (inRegistry && inKong) return 'neither the registry nor Kong knows it'
   return inKong
@@ -81,7 +81,7 @@ function absence(inRegistry: boolean, inKong: boolean): string {
     : 'it is not registered; Kong was not asked (--admin-url)'
 }
 
-/** Whether any route's requests have their settings from Redis. */
+/** Whether any configuration in Kong reads the registry. */
 async function usesRegistry(api: Parameters<typeof readGateway>[0]): Promise<boolean> {
   const { plugins } = await readGateway(api)
   return plugins.some(({ name, config }) => name === 'virtual-key' && config.registry === true)

@@ -28,14 +28,14 @@ const FORMATS: ReadonlyMap<string, FileFormat> = new Map([
   ['.ndjson', 'jsonl'],
 ])
 
-/** Keys written at once: to Redis alone, and where each also takes some requests to the Admin API. */
+/** Keys written at once: to Redis alone, and to Redis and Kong, where each key needs some requests to the Admin API. */
 const BATCH = 500
 const BATCH_WITH_KONG = 8
 
-/** Unit: milliseconds. */
+/** Shortest pause between two lines about progress. Unit: milliseconds. */
 const BETWEEN_PROGRESS = 1000
 
-/** `vk keys import`: takes a table of keys over, as often as one likes. */
+/** `vk keys import`: imports a table of keys. Repeating it writes only what differs. */
 export function addKeysImport(keys: Command, context: CommandContext): void {
   withAdmin(withConnection(keys.command('import')))
     .description(

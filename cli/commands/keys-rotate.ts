@@ -17,7 +17,7 @@ interface RotateOptions extends Provisioning {
   readonly keyFile?: string
 }
 
-/** `vk keys rotate`: a new key for the same consumer; id, settings and total stay. */
+/** `vk keys rotate`: makes a new credential for the same consumer; key id, settings and totals stay. */
 export function addKeysRotate(keys: Command, context: CommandContext): void {
   const rotate = keys
     .command('rotate')

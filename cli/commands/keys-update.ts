@@ -27,7 +27,7 @@ const NOT_REGISTERED = '; vk keys create registers it, or without a registry cha
 
 type UpdateOptions = ConnectionOptions & KeyOptions & AdminOptions & { readonly unset?: string }
 
-/** `vk keys update`, `disable`, `enable` and `reset`: what changes a key that is there. */
+/** `vk keys update`, `disable`, `enable` and `reset`: change a key that exists. */
 export function addKeysUpdate(keys: Command, context: CommandContext): void {
   const update = withConnection(keys.command('update'))
     .description(
@@ -76,7 +76,7 @@ export function addKeysUpdate(keys: Command, context: CommandContext): void {
         const epoch = await resetKey(redis, id, Date.now())
         if (epoch === undefined) throw new Failure(`key ${json(id)} is not registered and has spent nothing`)
         context.print(
-          `key ${json(id)} starts anew as epoch ${epoch}: its totals are 0, every threshold is armed`,
+          `key ${json(id)} starts epoch ${epoch}: its totals are 0, and every threshold can be crossed again`,
         )
       }),
     )
@@ -91,7 +91,7 @@ async function notesOn(redis: Connection, id: string, changes: KeyChanges): Prom
   return percentNotes(percents, budgetOf(own, undefined))
 }
 
-/** A rate limit is kept by Kong's own plugin, so that the record alone changes nothing. */
+/** Changes the rate limit in Kong, because Kong's own plugin enforces it and the record alone has no effect. */
 async function limit(
   id: string,
   minute: number | undefined,

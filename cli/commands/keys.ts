@@ -15,7 +15,7 @@ import { addKeysImport } from './keys-import.ts'
 import { addKeysRotate } from './keys-rotate.ts'
 import { addKeysUpdate, unknownKey } from './keys-update.ts'
 
-/** `vk keys`: the registry, where a key's own settings win over the plugin's configuration. */
+/** `vk keys`: virtual keys and their settings in the registry, which take precedence over the plugin's configuration. */
 export function addKeys(program: Command, context: CommandContext): void {
   const keys = program.command('keys').description('creates, lists, changes and removes virtual keys')
   addKeysList(keys, context)
@@ -30,7 +30,7 @@ interface ShowOptions extends ConnectionOptions {
   readonly json?: boolean
 }
 
-/** Keys shown in one go. */
+/** Keys read and printed at once. */
 const PAGE = 500
 
 /** `vk keys list` and `vk keys show`. */
@@ -101,7 +101,7 @@ async function shown(redis: Connection, page: readonly RegisteredKey[]): Promise
 /** `used`: a one-shot key that was used. */
 export type KeyState = 'active' | 'disabled' | 'expired' | 'used'
 
-/** A registered key as `--json` prints it. The webhook is its origin only: paths and credentials are secrets. */
+/** A registered key as `--json` prints it. Of the webhook it shows only the origin, because paths and credentials are secrets. */
 export type KeyView = {
   readonly id: string
   readonly state: KeyState
@@ -138,7 +138,7 @@ function shownValue<V>(name: KeyField, value: V): V | string {
   return name === 'alert_webhook' ? loggable(String(value)) : value
 }
 
-/** What one row of `vk keys list` says under HEAD. */
+/** The columns of `vk keys list`. */
 export const LIST_HEAD = [
   'ID',
   'STATE',
@@ -168,7 +168,7 @@ export function listRow(view: KeyView, spent: Spent): string[] {
   ]
 }
 
-/** Of the record's window; without one the configuration decides, which is not known here: of every window that has a total. */
+/** Tokens in the window of the record. Without one the configuration decides, which is unknown here: then in each window with a total. */
 function spentText({ window }: KeyView, { totals }: Spent): string {
   const own = WINDOW_KINDS.find((kind) => kind === window)
   if (own !== undefined) return String(totals[own] ?? 0)

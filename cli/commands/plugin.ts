@@ -26,7 +26,7 @@ interface EnableOptions extends PlaceOptions, ConnectionOptions {
   readonly keyAuth: boolean
 }
 
-/** `vk plugin`: where virtual-key is at work in Kong. */
+/** `vk plugin`: enables and disables virtual-key in Kong. */
 export function addPlugin(program: Command, context: CommandContext): void {
   const plugin = program.command('plugin').description('enables and disables the plugin virtual-key in Kong')
 

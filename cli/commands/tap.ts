@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 import type { CommandContext } from '../context.ts'
 
-/** Where the plugins of a route stand in kong.yml when it is indented by two. Unit: columns. */
+/** Indentation of a route's plugins in a kong.yml that indents by two. Unit: columns. */
 const INDENT = 10
 
 /**

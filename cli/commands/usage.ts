@@ -10,7 +10,7 @@ import { type ConnectionOptions, connected, withConnection } from '../options/co
 import { table } from '../output/table.ts'
 import { json, shownTime } from '../output/text.ts'
 
-/** `vk usage`: what a key has spent and what remains. Keys that are not registered have totals too. */
+/** `vk usage`: shows what a key has spent and what remains. Keys that are not registered have totals too. */
 export function addUsage(program: Command, context: CommandContext): void {
   withConnection(program.command('usage'))
     .description("shows a key's total in every open window, and what remains of its budget")
@@ -28,7 +28,7 @@ async function usageOf(redis: Connection, id: string): Promise<UsageView> {
   const now = Date.now()
   const [record, spent] = await Promise.all([readKey(redis, id), spentBy(redis, id, now)])
   const view = usageView(id, record?.settings, spent, now)
-  // A key whose windows have all ended has spent something once: its epoch is still there.
+  // A key whose windows have all ended still has its epoch in Redis.
   const known = view.registered || view.reserved > 0 || Object.keys(spent.totals).length > 0
   if (!known && (await redis.exists(keyName(id))) === 0) {
     throw new Failure(`key ${json(id)} is not registered and has spent nothing`)
@@ -64,7 +64,7 @@ export interface UsageView {
 export interface WindowView {
   readonly window: WindowKind
   readonly tokens: number
-  /** What may still be spent; in the record's own window, or in each where the configuration decides which it is. */
+  /** Tokens that may still be spent: in the window of the record, or in each window if the configuration chooses it. */
   readonly remaining?: number
   /** Absent: never. */
   readonly ends?: string

@@ -95,7 +95,7 @@ export class CsvReader {
     return quote + 1
   }
 
-  /** One character that may mean something, or a run of those that do not. */
+  /** Reads one character that has a meaning in CSV, or all characters up to the next such one. */
   #step(text: string, from: number, done: CsvRecord[]): number {
     const c = text[from]
     const ofCr = this.#afterCr && c === '\n'

@@ -25,7 +25,7 @@ export interface Entry {
   readonly secret?: string
 }
 
-/** A column of old tables beside the fields of a key: a time, or only whether. */
+/** A column of older tables: when a one-shot key was used, or only whether. */
 const USED = 'used'
 const SECRET = 'key'
 
@@ -97,7 +97,7 @@ function scopeFrom(text: string): Scope {
   throw new FieldError('scope', `${JSON.stringify(text)} is neither like read nor like all`)
 }
 
-/** A time, or whether; undefined = neither. */
+/** A time or a boolean; undefined for anything else. */
 function usedFrom(text: string): number | boolean | undefined {
   if (NONE.test(text) || FALSE.test(text)) return false
   return TRUE.test(text) || fromDatabase(text)

@@ -20,7 +20,7 @@ export interface ProvisioningOfImport {
   readonly keyFromId: boolean
 }
 
-/** Makes Kong know the keys of a file: consumer, rate limit and, where the secret is known, credential. */
+/** Makes the keys of a file in Kong: consumer, rate limit and, where the secret is known, credential. */
 export class Provisioner {
   /** Keys with anything changed in Kong, credentials made, and keys that have none now. */
   readonly tally = { provisioned: 0, credentials: 0, without_credential: 0 }

@@ -26,7 +26,7 @@ export async function* rowsOf(
   }
   decoded(decoder, line)
   if (reader) yield* reader.end()
-  // What fed it may have failed: an export that found no table says so on a screen, and here says nothing.
+  // An empty file is an error, because the export before it may have failed.
   else if (format !== 'jsonl') throw new UnreadableFile(1, 'there is nothing in it, not even a header')
 }
 

@@ -1,6 +1,6 @@
 import { type Command, Help, Option } from 'commander'
 
-/** An option that an environment variable says as well. Commander's own `.env()` reads the process's, and not the run's. */
+/** An option that an environment variable can set too. Commander's own `.env()` reads process.env instead of the run's environment. */
 export class VariableOption extends Option {
   readonly variable: string
 
@@ -10,7 +10,7 @@ export class VariableOption extends Option {
   }
 }
 
-/** Gives the options of a command that were not named among the arguments the values of their variables. */
+/** Sets the options that the arguments do not name from their environment variables. */
 export function takeFromEnvironment(
   command: Command,
   env: Readonly<Record<string, string | undefined>>,
@@ -23,7 +23,7 @@ export function takeFromEnvironment(
   }
 }
 
-/** What help says of an option: as commander does it for a variable of its own. */
+/** The description of an option in the help, with its variable as commander writes it for `.env()`. */
 export function withVariable(option: Option): string {
   const shown =
     option instanceof VariableOption ? Object.create(option, { envVar: { value: option.variable } }) : option

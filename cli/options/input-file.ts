@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 
-/** What the help of every such option says. */
+/** Said in the help of every option that can read stdin. */
 export const OR_STDIN = '- reads stdin'
 
 export type Stdin = Pick<CommandContext, 'stdin'>

@@ -8,7 +8,7 @@ import { inputFrom, OR_STDIN, type Stdin } from './input-file.ts'
 import { fromRfc3339, secondsFrom } from './time.ts'
 import { hasCredentials } from './webhook-url.ts'
 
-/** What `vk keys disable` and a request write: no options. */
+/** Fields without an option: `vk keys disable` and requests write them. */
 type Written = 'disabled' | 'used_at'
 type Camel<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`
@@ -38,7 +38,7 @@ export function withKeySettings(command: Command): Command {
     )
 }
 
-/** The option by which an update clears fields. */
+/** The option that clears fields. */
 export function withUnset(command: Command): Command {
   return command.option(
     '--unset <field,…>',
@@ -113,7 +113,7 @@ function checked(name: KeyField, text: string): unknown {
     return valueFrom(name, text)
   } catch (cause) {
     if (!(cause instanceof FieldError)) throw cause
-    // Its message starts with the field, which the option names.
+    // The message starts with the name of the field; the option replaces it.
     throw new Failure(`${flagOf(name)}${cause.message.slice(name.length)}`, 2, { cause })
   }
 }
@@ -148,10 +148,10 @@ async function webhook(
   return (await inputFrom('--alert-webhook-file', file, context)).trim()
 }
 
-/** Why the plugin would never count under this id, so that no command makes a key of that name; undefined: it would. */
+/** Why the plugin cannot count under this key id; undefined if it can. No command creates a key with such an id. */
 export function unusableId(id: string): string | undefined {
   if (id === '') return 'it is empty'
-  // Redis would take half a character for another one, and two ids for the same.
+  // Redis would store another character instead of half a surrogate pair, so that two ids would share one name.
   if (/\p{Cs}/u.test(id)) return 'it holds half a character'
   if (usable(id) === undefined)
     return `its ${id.length} characters are more than the ${LONGEST_ID} of a key id`

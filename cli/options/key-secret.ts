@@ -5,16 +5,16 @@ import { inputFrom, type Stdin } from './input-file.ts'
 /** The secret that a client sends. It is shown once and never logged; nothing but Kong keeps it. */
 export interface KeySecret {
   readonly text: string
-  /** Drawn here, so that nobody knows it yet; else the operator's own, which is not shown. */
+  /** Made here, so it has to be shown once; false for the operator's own secret, which is not shown. */
   readonly generated: boolean
 }
 
-/** Says whose it is to whoever finds one, people and secret scanners alike. */
+/** Lets people and secret scanners recognise a secret of virtual-key. */
 const PREFIX = 'vk_'
-/** As many as cannot be guessed. */
+/** Random bytes: 256 bits, which nobody can guess. */
 const BYTES = 32
 
-/** From a file, `-` = stdin, else drawn at random. @throws Failure that never tells what it read */
+/** Reads the secret from a file (`-` = stdin) or makes a random one. @throws Failure that never contains what was read */
 export async function keySecret(file: string | undefined, context: Stdin): Promise<KeySecret> {
   if (file === undefined)
     return { text: `${PREFIX}${randomBytes(BYTES).toString('base64url')}`, generated: true }
@@ -24,9 +24,9 @@ export async function keySecret(file: string | undefined, context: Stdin): Promi
   return { text, generated: false }
 }
 
-/** Why no client could send this secret, without the secret; undefined: clients can. */
+/** Why no client could send this secret; undefined if clients can. The text does not contain the secret. */
 export function unusableSecret(text: string): string | undefined {
-  // What an HTTP header can carry, without the blanks at its ends that servers take off.
+  // What an HTTP header can carry; servers remove blanks at its ends.
   if (/^[\x21-\x7e]+$/.test(text)) return undefined
   return `its ${text.length} characters are not one word of printable ASCII`
 }

@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { inputFrom, OR_STDIN } from './input-file.ts'
 
-/** The option that names the file. @param when it is looked at, such as `with --send: ` */
+/** Adds --secret-file. @param when it is used, such as `with --send: ` */
 export function withSecretFile(command: Command, when = ''): Command {
   return command.option(
     '--secret-file <file>',
@@ -15,7 +15,7 @@ export function withSecretFile(command: Command, when = ''): Command {
 
 /** Secrets that an operator names. */
 export interface NamedSecrets extends Signers {
-  /** Those that sign for every configuration; undefined: there are none. */
+  /** Those that sign for every configuration; undefined if there are none. */
   readonly common: readonly SigningKey[] | undefined
   /** Whether there are any at all. */
   readonly some: boolean

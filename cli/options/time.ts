@@ -5,7 +5,8 @@ import { json, shownSeconds, UNITS, YEAR_10000 } from '../output/text.ts'
 const LONGEST_TTL = 100_000_000
 
 /**
- * `90d`, `12h`, `30m` or `45s` as seconds. A number alone could be meant as days as well, so a unit is asked for; 0 needs none.
+ * `90d`, `12h`, `30m` or `45s` as seconds. The unit is required, because a number alone could mean days as well; only 0 needs none. The
+ * package ms takes `90` for milliseconds, fractions and negative times, which would all have to be refused first.
  * @param least, most in seconds @throws Failure that names the option, with exit code 2
  */
 export function secondsFrom(option: string, text: string, least = 1, most = LONGEST_TTL): number {

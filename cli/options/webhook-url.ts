@@ -20,7 +20,7 @@ export async function webhookUrl(option: string, value: string, context: Stdin):
   return url
 }
 
-/** Whether a text is a URL that carries a user or a password, which is a token as often. */
+/** Whether a text is a URL with a user name or a password. A user name alone is often a token. */
 export function hasCredentials(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { username, password } = new URL(text)

@@ -1,10 +1,10 @@
 import type { News } from '../../migrations/migrate.ts'
 import { PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 
-/** Between two lines about long work. Unit: milliseconds. */
+/** Shortest pause between two lines about progress. Unit: milliseconds. */
 const EVERY = 1000
 
-/** Lines about work that takes longer than EVERY, as far apart; what happens once is told at once. `now`: milliseconds. */
+/** Writes a line about progress at most once per EVERY; single events are written at once. `now`: milliseconds. */
 export function throttled(tell: (line: string) => void, now: () => number): (news: News) => void {
   let told = now()
   return (news) => {

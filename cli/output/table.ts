@@ -1,11 +1,11 @@
 import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
 
-/** Columns as wide as their widest cell. What a terminal would obey is taken out: cells come from clients and receivers. */
+/** A table whose columns are as wide as their widest cell. Control characters are removed: cells come from clients and receivers. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   return new PagedTable(head).page(rows)
 }
 
-/** A table too long to be held: columns are as wide as the widest cell so far. */
+/** A table that is printed in pages: columns are as wide as their widest cell so far. */
 export class PagedTable {
   #head: readonly string[] | undefined
   readonly #widths: number[]

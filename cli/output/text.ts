@@ -1,8 +1,8 @@
 import { safeText } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 
-/** How everything that `vk` prints says it: JSON, numbers of things, times and durations. */
+/** How `vk` prints JSON, numbers of things, times and durations, everywhere in the same way. */
 
-/** JSON in which nothing is left that a terminal would obey: ids and settings come from clients. */
+/** JSON without control characters, which a terminal would obey: ids and settings come from clients. */
 export function json(value: unknown, indent?: number): string {
   // Line breaks inside texts are escaped already, those between members are ours.
   return safeText(String(JSON.stringify(value, null, indent)))

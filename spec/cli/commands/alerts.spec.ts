@@ -221,7 +221,7 @@ for (const [name, open] of Object.entries(PLACES))
       ]
       expect(refused.map(({ code }) => code)).to.deep.equal([2, 2, 2, 2])
       expect(refused.map(({ stderr }) => stderr.split(':')[1])).to.deep.equal([
-        ' no signing secret is named',
+        ' no signing secret is given',
         ' the signing secrets belong to single configurations',
         ' the signing secrets belong to single configurations',
         ' --unsigned, but signing secrets are named too\n',
@@ -270,7 +270,7 @@ for (const [name, open] of Object.entries(PLACES))
       expect(asked).to.deep.equal({
         code: 2,
         stdout: '2 dead letters would be removed\n',
-        stderr: 'vk: nothing was removed: --yes does it\n',
+        stderr: 'vk: nothing was removed: repeat the command with --yes\n',
       })
       expect((await run('alerts', 'purge', '--older-than', '1h', '--yes')).stdout).to.equal(
         '0 dead letters removed\n',
@@ -362,7 +362,7 @@ for (const [name, open] of Object.entries(PLACES))
       child.kill('SIGTERM')
       const { code, stdout } = await end
       expect(code).to.equal(0)
-      expect(stdout).to.match(/warn: no signing secret is named/)
+      expect(stdout).to.match(/warn: no signing secret is given/)
       expect(stdout).to.include(`alerts of key "${signed}" wait: no process that looked has the secrets of`)
       expect(receiver.received.map(({ body }) => JSON.parse(body).key_id)).to.deep.equal([unsigned])
       expect(receiver.received[0]?.headers).not.to.have.property('webhook-signature')
@@ -404,7 +404,7 @@ for (const [name, open] of Object.entries(PLACES))
       const unknown = await run('alerts', 'test', 'any', '--configuration', 'plugin-5')
       expect([unknown.code, unknown.stderr]).to.deep.equal([
         1,
-        'vk: no plugin server has told of configuration "plugin-5": it does with the first request that uses it\n',
+        'vk: no plugin server has published configuration "plugin-5" yet: one does so at the first request that uses it\n',
       ])
       process.dispatcher.learn('plugin-5', settings, [signingKey(SECRET)])
       await until('shared settings', () => place.plain.exists(configurationName('plugin-5')))

@@ -244,7 +244,7 @@ describeVk('vk keys', (on) => {
       const { code, stdout } = await on().run('keys', 'reset', key)
       expect(code).to.equal(0)
       expect(stdout).to.equal(
-        `key "${key}" starts anew as epoch 1: its totals are 0, every threshold is armed\n`,
+        `key "${key}" starts epoch 1: its totals are 0, and every threshold can be crossed again\n`,
       )
       expect(await redis.get(totalName(key, 'total'))).to.equal(null)
       expect([await crossed(key), await crossed(key)]).to.deep.equal([[100], []])

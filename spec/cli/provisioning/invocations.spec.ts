@@ -489,7 +489,7 @@ const INVOCATIONS: Readonly<Record<string, readonly Invocation[]>> = {
     {
       args: ({ there }) => ['keys', 'delete', there],
       code: 2,
-      says: () => 'nothing was deleted: --yes does it',
+      says: () => 'nothing was deleted: repeat the command with --yes',
     },
     {
       args: ({ there }) => ['keys', 'delete', there, '--no-registry', '--yes'],

@@ -21,7 +21,10 @@ describe('vk keys delete', function () {
     await on.json('keys', 'create', id, '--registry', '--rate-limit', '5')
     await on.redis.set(totalName(id, 'total'), 7)
     const asked = await on.run('keys', 'delete', id, '--registry')
-    expect([asked.code, asked.stderr]).to.deep.equal([2, 'vk: nothing was deleted: --yes does it\n'])
+    expect([asked.code, asked.stderr]).to.deep.equal([
+      2,
+      'vk: nothing was deleted: repeat the command with --yes\n',
+    ])
     expect((await on.run('keys', 'delete', id, '--registry', '--dry-run')).code).to.equal(0)
     expect(await on.credentials(id)).to.have.length(1)
     const report = await on.json('keys', 'delete', id, '--registry', '--yes')
