@@ -30,7 +30,7 @@ export class Documents {
 
   /**
    * Reads the document at `from`, where no white space stands. What it says is handed on by `end`.
-   * @returns the position after it; ~p where it stops to be JSON at p; p = end: the rest is missing
+   * @returns the position after it; ~p where it stops being JSON at p; p = end: the rest is missing
    */
   read(haystack: Haystack, from: number, end: number): number {
     return this.scan.document(haystack, from, end)

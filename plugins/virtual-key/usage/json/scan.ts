@@ -32,7 +32,7 @@ const NOTHING = new Haystack(Buffer.alloc(0))
 
 /**
  * Reads the scalars of interest out of JSON documents without building the rest of them. Calls are nested only as deep as the paths of
- * interest. Positions that are returned negative, ~p, say that the bytes stop to be JSON at p; p = end: the rest is missing.
+ * interest. Positions that are returned negative, ~p, say that the bytes stop being JSON at p; p = end: the rest is missing.
  */
 export class Scan {
   /** What was found in the document, or in its last element where it is an array of documents. */

@@ -85,7 +85,7 @@ export class Hop {
 
 /**
  * Position of the quote that ends the string whose first byte is at `from`.
- * @returns a negative position ~p where the bytes stop to be JSON at p; p = end: the rest is missing
+ * @returns a negative position ~p where the bytes stop being JSON at p; p = end: the rest is missing
  */
 export function stringEnd(haystack: Haystack, from: number, end: number): number {
   const { bytes } = haystack

@@ -138,6 +138,13 @@ describe('usage: a body whose middle was cut out', () => {
     })
   }
 
+  it('a document that breaks in its middle, in a body or in an event, is still read at its end', () => {
+    const start = `{"id":"x","choices":[{"message":{"content":"${'x'.repeat(99)}`
+    const broken = `${start}lo"}]],nothing,"a":1},"usage":${JSON.stringify(usage)}}`
+    expectUsage(readUsage(Buffer.from(broken)), [11, 7, 18], 'a body')
+    expectUsage(readUsage(Buffer.from(`data: ${broken}\n\n`)), [11, 7, 18], 'an event')
+  })
+
   it('an array whose elements report less and less is not added up', () => {
     const head = Buffer.from('[{"usageMetadata":{"totalTokenCount":9}},{"candidates":["abc')
     const tail = Buffer.from('xyz"]},{"usageMetadata":{"totalTokenCount":5}}]')
