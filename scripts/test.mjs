@@ -18,6 +18,9 @@ import { specFiles, startsProcesses } from './specs.mjs'
 
 /** Specs wait for sockets, processes and clocks more than they compute. */
 const JOBS = Number(process.env.JOBS || 2 * availableParallelism())
+/** What takes long, for a checkout in which nothing has run yet. */
+const LONG =
+  /^spec\/(faults|integration\/(operations|spool)|docs\/commands|cli\/(process|commands\/migrate)|.*\/(dispatcher|orphans|configurations|loss-watch|failover|usage-spool|hostile|properties))/
 /** How long processes that a part started may take to end when it has ended. Unit: milliseconds. */
 const FAREWELL = 20_000
 
@@ -122,7 +125,8 @@ function mocha(label, files, env = {}, jobs = JOBS) {
     return run(label, process.execPath, [program, ...mochaOptions, ...files.map(compiled)], env)
   const times = join(ROOT, '.cache', `seconds-${label.replace(' ', '-')}.json`)
   const seconds = remembered(times)
-  const longestFirst = files.toSorted((a, b) => (seconds[b] ?? 1000) - (seconds[a] ?? 1000))
+  const expected = (file) => seconds[file] ?? (LONG.test(file) ? 60 : 0)
+  const longestFirst = files.toSorted((a, b) => expected(b) - expected(a))
   const reporter = [
     '--reporter',
     join(ROOT, 'scripts', 'reporter.mjs'),
