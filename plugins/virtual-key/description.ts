@@ -1,7 +1,7 @@
 import { config } from '../../schema/config.ts'
 import { kongFields } from '../../schema/fields.ts'
 
-/** What Kong is told of the plugin before it starts. Nothing of the plugin itself is loaded for it. */
+/** What Kong has to know of the plugin before it starts it. It is kept apart, so that telling it loads nothing of the plugin itself. */
 
 export const Name = 'virtual-key'
 export const Version = '0.1.0'

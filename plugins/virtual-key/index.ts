@@ -63,7 +63,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       await this.#access(kong)
     } catch (error) {
       await kong.log.err(phaseLine(`access failed: ${(error as Error).message}`))
-      if (!this.#settings.faultTolerant) await deny(kong, UNAVAILABLE, this.#services.telemetry.metrics)
+      if (!this.#settings.faultTolerant) await this.#deny(kong, UNAVAILABLE)
     }
   }
 
@@ -76,7 +76,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     }
   }
 
-  /** Runs after every request, because it has to for tapped ones, and for those that hold tokens and were not counted. */
+  /** Kong runs it after every request. It counts tapped responses, and releases what requests reserved whose responses were not counted. */
   async log(kong: Kong): Promise<void> {
     const { tapped, reserve } = this.#settings
     if (tapped) await this.#meter.tapped(kong).catch((error: Error) => this.#failed(kong, error))
@@ -91,15 +91,15 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     if (criticalLines.pending) await logCritical(kong, criticalLines)
     const headers = await kong.request.getHeaders(MOST_HEADERS)
     const request = requestFacts(headers)
-    if (request.denial) return deny(kong, request.denial, this.#services.telemetry.metrics)
+    if (request.denial) return this.#deny(kong, request.denial)
     const body = new RequestBody(kong, request)
     const reserved = await this.#admit(kong, body)
-    if (reserved && 'status' in reserved) return deny(kong, reserved, this.#services.telemetry.metrics)
+    if (reserved && 'status' in reserved) return this.#deny(kong, reserved)
     try {
       const denial = await this.#proxy(kong, headers, request, body, reserved)
       if (denial === undefined) return
       if (reserved) this.#admission.release(reserved)
-      await deny(kong, denial, this.#services.telemetry.metrics)
+      await this.#deny(kong, denial)
     } catch (error) {
       if (reserved) this.#admission.release(reserved)
       throw error
@@ -128,7 +128,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     await (cause instanceof SchemaError ? kong.log.err(text) : kong.log.warn(text))
   }
 
-  /** What a request that passes needs on its way, and what its later phases have to know. */
+  /** Prepares an admitted request for the upstream, and notes what its later phases have to know. */
   async #proxy(
     kong: Kong,
     headers: Record<string, string[]>,
@@ -140,9 +140,9 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     const wish = askForUsage ? await usageChange(body, tapped) : undefined
     if (wish && 'status' in wish) return wish
     if (tapped) {
-      const held = reserved ? { reservation: reserved.reservation } : {}
+      const reservation = reserved ? { reservation: reserved.reservation } : {}
       const change = wish && { ...wish, length: (await body.read()).length }
-      const note = { ...keyNote(identification, headers), ...held }
+      const note = { ...keyNote(identification, headers), ...reservation }
       await kong.ctx.shared.set(NOTE, noteText(note, { change, keep: estimate }))
     } else {
       if (reserved) await kong.ctx.shared.set(RESERVED, noteText({ key: reserved.keyId, ...reserved }))
@@ -150,7 +150,7 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
       else if (!request.hasBody && !(await this.#countable(kong))) {
         const denial = hiding(await kong.request.getRawQuery(), 'GET')
         if (denial) return denial
-        // Nothing of it will be counted, so nothing of it has to be buffered, and the response phase does not run.
+        // The response will not be counted, so Kong need not buffer it, and the response phase does not run.
         await kong.nginx.setCtx('buffered_proxying', false)
         return undefined
       }
@@ -170,13 +170,17 @@ export class Plugin implements Record<(typeof Phases)[number], (kong: Kong) => P
     return fetching
   }
 
+  #deny(kong: Kong, denial: Denial): Promise<void> {
+    return deny(kong, denial, this.#services.telemetry.metrics)
+  }
+
   async #failed(kong: Kong, error: Error): Promise<void> {
     this.#services.telemetry.metrics.add('uncounted_dropped')
     await kong.log.err(phaseLine(`a response could not be counted: ${error.message}`))
   }
 }
 
-/** One line for each request, so that no client waits for many. */
+/** One line per request, so that no client waits for many. */
 async function logCritical(kong: Kong, criticalLines: CriticalLines): Promise<void> {
   const line = criticalLines.take()
   if (line !== undefined) await kong.log.err(phaseLine(line))

@@ -14,7 +14,7 @@ export interface Kong {
     getRawQuery(): Promise<string>
     /** Path and query as they stand in the request line. */
     getPathWithQuery(): Promise<string>
-    /** Kong answers 500 for a body that is longer, and this never. `limit`: bytes */
+    /** Where the body is longer than `limit` bytes, Kong answers the client 500, and this call never returns. */
     getRawBody(limit: number): Promise<Uint8Array | undefined>
     /** A form's parts. undefined: no such form, or longer than `limit` bytes */
     getBody(type: 'multipart/form-data', maxArguments: number, limit: number): Promise<object | undefined>

@@ -73,7 +73,7 @@ export class ProcessServices {
   /** Milliseconds since 1970. */
   readonly clock = (): number => Date.now()
 
-  /** The runtime of a Redis address. `user`: id of the configuration; it leaves the address that it named before. */
+  /** The runtime of a Redis address. `user`: id of the configuration; it no longer uses the address that it named before. */
   runtimeFor(user: string, config: RedisConfig): RedisRuntime {
     const address = fingerprint(config)
     let runtime = this.#runtimes.get(address)
@@ -164,7 +164,7 @@ export class ProcessServices {
   }
 }
 
-/** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A plugin server cannot refuse to start for it: Kong would start it again for ever. */
+/** VIRTUAL_KEY_RETRY_SCHEDULE, such as `5s,5m,2h`. A wrong value must not keep the plugin server from starting: Kong would start it again for ever. */
 function retrySchedule(log: Log): readonly number[] {
   const text = process.env.VIRTUAL_KEY_RETRY_SCHEDULE
   if (text === undefined) return SCHEDULE

@@ -13,7 +13,7 @@ import { declaredMost } from './declared.ts'
 import { denialOf, tokenHeaders } from './key-denial.ts'
 import { type Reservation, tokensOf } from './reserve.ts'
 
-/** What a request that may pass holds of its key's budget. */
+/** What an admitted request has reserved of its key's budget. */
 export interface Reserved {
   readonly keyId: string
   readonly reservation: Reservation
@@ -35,7 +35,7 @@ export interface AdmissionServices {
 
 const ADMITTED: AdmissionResult = { state: 'admitted' }
 
-/** Lets requests pass or not: asks Kong who it is and Redis what holds for the key, and only where the settings need it. */
+/** Decides whether a request may pass. It asks Kong for the key and Redis for the key's quota, and only where the settings need it. */
 export class AdmissionControl {
   readonly #settings: Settings
   readonly #configuration: string
@@ -66,8 +66,8 @@ export class AdmissionControl {
   }
 
   /**
-   * Gives back what a request holds that will not be proxied, or of which later phases will not know. Its client does not wait for
-   * that: Redis may be what is in trouble.
+   * Releases what a request has reserved that will not be proxied, or whose later phases will not know of it. The client does not wait:
+   * Redis may be what is in trouble.
    */
   release({ keyId, reservation }: Reserved): void {
     const { admissions } = this.#services
@@ -92,7 +92,7 @@ export class AdmissionControl {
     }
   }
 
-  /** What the request reserves, in tokens; undefined: it reserves nothing. Or the refusal of a body that says that unclearly. */
+  /** What the request reserves, in tokens; undefined: it reserves nothing. Or why the request is denied: its body declares that unclearly. */
   async #wanted(kong: Kong, body: RequestBody): Promise<number | Denial | undefined> {
     const { reserve } = this.#settings
     if (reserve === undefined) return undefined

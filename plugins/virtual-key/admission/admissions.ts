@@ -6,20 +6,20 @@ import { type AdmissionRequest, type Admitted, admit } from './admit.ts'
 import { PendingReleases } from './pending-releases.ts'
 import { type Reservation, release, reservationOf } from './reserve.ts'
 
-/** Requests under way that hold tokens. About 5 MB; what is pushed out expires in Redis. */
+/** Reservations of requests under way that a process remembers, about 5 MB. Those beyond expire in Redis. */
 const MOST_OPEN = 50_000
 
 export interface AdmissionsOptions {
   readonly link: Link
-  /** Names this process; unique, and the consumer that takes over the alerts of first rejections. */
+  /** Names this process; unique, and the consumer that takes over the alerts of first denials. */
   readonly processId: string
   readonly known: Snapshots
-  /** Gets the alerts of first rejections. */
+  /** Gets the alerts of first denials. */
   readonly deliver: (claims: readonly Claim[]) => void
   readonly mostOpen?: number
 }
 
-/** The answer to a question, where Redis gave one. */
+/** What Redis decided about a request, or that it could not be asked. */
 export type Decision =
   | Exclude<Admitted, { readonly state: 'method' | 'unlabelled' }>
   | {
@@ -29,7 +29,7 @@ export type Decision =
       readonly asked: boolean
     }
 
-/** Asks Redis who may pass, once for each request, and knows which requests of this process hold tokens. */
+/** Asks Redis whether a request may pass, once for each request, and knows the reservations of this process's requests. */
 export class Admissions {
   readonly #options: AdmissionsOptions
   readonly #open = new Set<Reservation>()
@@ -41,7 +41,7 @@ export class Admissions {
     this.#releases = new PendingReleases(options.link.redis)
   }
 
-  /** A name for what one request wants to hold. `tokens`: at least 0 */
+  /** Names the reservation of one request. `tokens`: at least 0 */
   newReservation(tokens: number): Reservation {
     return reservationOf(`${this.#options.processId}-${this.#next++}`, tokens)
   }
@@ -57,7 +57,7 @@ export class Admissions {
   ): Promise<Decision> {
     const { link, processId, known, deliver } = this.#options
     if (link.redis.status !== 'ready') await link.opened
-    // Whether settlements wait does not matter: one node of a cluster, or a moment ago, must not open the gate for all keys.
+    // Usage records that wait do not matter here: trouble with one node of a cluster, or a moment ago, must not admit every key.
     if (link.redis.status !== 'ready')
       return { state: 'unavailable', trouble: new Error('Redis is away'), asked: false }
     let asked = request
@@ -68,7 +68,7 @@ export class Admissions {
         if (admitted.state === 'method') asked = { ...asked, method: await method() }
         else if (admitted.state === 'unlabelled') service = await label().catch(() => '')
         else {
-          // A key without a budget holds nothing: remembered all the same, it would in time push out those that do.
+          // A key without a budget reserves nothing. If it were remembered, it would in time push out those that do.
           if (admitted.state === 'admitted' && admitted.quota.budget > 0) this.#remember(request.reservation)
           if (admitted.state !== 'admitted') deliver(admitted.claims)
           return admitted
@@ -80,21 +80,21 @@ export class Admissions {
     }
   }
 
-  /** Some request of this process holds tokens. */
+  /** Whether a request of this process has reserved tokens. */
   get reserving(): boolean {
     return this.#open.size > 0
   }
 
   /**
-   * Whether a request still holds this, which from now on is the caller's to settle or to release. What an earlier process has
-   * admitted may be held still: Redis knows, and gives each back once.
+   * Whether this is still reserved; then it is the caller's to settle or to release. A reservation that an earlier process made may still
+   * last: Redis knows, and releases each once.
    */
   take(reservation: Reservation | undefined): reservation is Reservation {
     if (reservation === undefined) return false
     return this.#open.delete(reservation) || !reservation.startsWith(`${this.#options.processId}-`)
   }
 
-  /** Gives back what a request holds that has nothing to count: now, or when Redis takes it. Never throws. */
+  /** Releases the reservation of a request that has nothing to count: now, or when Redis can be reached. Never throws. */
   async release(keyId: string, reservation: Reservation): Promise<void> {
     await release(this.#options.link.redis, keyId, reservation).catch((error) => {
       if (!isFinal(error)) this.#releases.add(keyId, reservation)

@@ -21,7 +21,7 @@ import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 import type { DenyReason } from '../telemetry/metrics.ts'
 import type { Reservation } from './reserve.ts'
 
-/** How long a request may hold tokens before it counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
+/** How long a reservation lasts; a request that takes longer counts as crashed. Longer than any LLM answer. Unit: milliseconds. */
 export const LONGEST_RESERVATION = 900_000
 
 /** One request that asks to pass. */
@@ -30,7 +30,7 @@ export interface AdmissionRequest extends KeyPolicy {
   readonly denyUnknown: boolean
   /** What the request does, where that is known. Only a key of scope `read` makes it matter. */
   readonly method?: 'read' | 'write'
-  /** What the request would hold of the budget. */
+  /** What the request would reserve of the budget. */
   readonly reservation?: Reservation
   readonly alert: Omit<BudgetAlertFacts, 'service'>
 }
@@ -40,7 +40,7 @@ export type Admitted =
   | {
       readonly state: DenyReason
       readonly quota: QuotaStatus
-      /** The first rejection for the budget in this window and epoch. */
+      /** The first denial for the budget in this window and epoch. */
       readonly first: boolean
       /** There is no webhook for this key's alerts. */
       readonly silent: boolean
@@ -49,7 +49,7 @@ export type Admitted =
     }
   /** Nothing was changed: the key is of scope `read`, and what the request does has to be known. */
   | { readonly state: 'method' }
-  /** Nothing was changed: it is the first rejection, and its alert needs the service's label. */
+  /** Nothing was changed: it is the first denial, and its alert needs the service's label. */
   | { readonly state: 'unlabelled' }
 
 interface AdmitArguments extends PolicyArguments {
@@ -71,10 +71,10 @@ const admitScript = SCRIPTS.script<[AdmitArguments, AlertArguments, object?], Re
 
 /**
  * Decides about one request by its key's settings and total, as one step.
- * @param consumer the dispatcher that takes over the alert of a first rejection
+ * @param consumer the dispatcher that takes over the alert of a first denial
  * @param service the label of that alert; undefined = not known yet
- * @param hold milliseconds that the reservation may last
- * @throws SchemaError where Redis holds a newer schema. ReplyError or a connection's Error; then the request may hold its reservation.
+ * @param lasts milliseconds until the reservation expires
+ * @throws SchemaError where Redis holds a newer schema. ReplyError or a connection's Error; then Redis may have made the reservation.
  */
 export async function admit(
   redis: Connection,
@@ -82,7 +82,7 @@ export async function admit(
   request: AdmissionRequest,
   service: string | undefined,
   known?: Snapshots,
-  hold = LONGEST_RESERVATION,
+  lasts = LONGEST_RESERVATION,
 ): Promise<Admitted> {
   const { denyUnknown, method, reservation } = request
   const partition = partitionOf(request.keyId)
@@ -92,7 +92,7 @@ export async function admit(
       deny_unknown: denyUnknown || undefined,
       method,
       reservation,
-      lasts: reservation === undefined ? undefined : hold,
+      lasts: reservation === undefined ? undefined : lasts,
     }
     const facts = { ...asked.alert, key_id: asked.keyId }
     const payload = service === undefined ? undefined : budgetAlertJson({ ...facts, service })

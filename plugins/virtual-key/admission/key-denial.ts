@@ -16,23 +16,23 @@ const DENIALS: Readonly<Record<DenyReason, Denial>> = {
 const WHILE_OTHERS_RUN = 1
 
 /**
- * What the client of a refused key gets.
+ * What the client of a denied key gets.
  * @param wanted tokens that the request would have reserved @param at milliseconds since 1970
  */
 export function denialOf(
-  refused: DenyReason,
+  reason: DenyReason,
   quota: QuotaStatus,
   wanted: number,
   at: number,
   showHeaders: boolean,
 ): Denial {
-  const rejection = DENIALS[refused]
-  if (refused !== 'budget') return rejection
+  const denial = DENIALS[reason]
+  if (reason !== 'budget') return denial
   const { budget, total } = quota
   const room = total < budget && total + wanted <= budget
   const wait = room ? WHILE_OTHERS_RUN : secondsLeft(quota.window, at)
   return {
-    ...rejection,
+    ...denial,
     headers: {
       // A window that never ends leaves nothing to wait for.
       ...(wait === undefined ? {} : { 'Retry-After': String(wait) }),

@@ -43,10 +43,10 @@ export class PendingReleases {
   }
 
   async #work(): Promise<void> {
-    let refused = false
-    while (this.#pending.size > 0 && this.#redis.status === 'ready' && !refused) {
+    let failed = false
+    while (this.#pending.size > 0 && this.#redis.status === 'ready' && !failed) {
       const batch = [...this.#pending].slice(0, BATCH)
-      refused = (await Promise.all(batch.map((one) => this.#giveBack(...one)))).includes(false)
+      failed = (await Promise.all(batch.map((one) => this.#giveBack(...one)))).includes(false)
     }
     this.#timer = undefined
     // A client that was closed for good takes nothing any more.

@@ -3,7 +3,7 @@ import { noneName, partitionOf, reservationsName, reservedName } from '../redis/
 import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 
 /**
- * A hold on part of a key's budget by one request under way: `<name> <tokens>`, in which the name is unique. It lasts until the
+ * The part of a key's budget that one request under way has reserved: `<name> <tokens>`, in which the name is unique. It lasts until the
  * request's answer is settled, until it turns out that there is nothing to count, or until it expires.
  */
 export type Reservation = string
@@ -19,7 +19,7 @@ export function tokensOf(reservation: Reservation): number {
 const releaseScript = SCRIPTS.script<[{ readonly reservation: Reservation }], 0 | 1>('release')
 
 /**
- * Gives a reservation back whose request has nothing to count. A partition without room for another id holds it under its overflow id.
+ * Releases a reservation whose request has nothing to count. A partition without room for another id keeps it under its overflow id.
  * @throws ReplyError or a connection's Error
  */
 export async function release(redis: Connection, keyId: string, reservation: Reservation): Promise<boolean> {

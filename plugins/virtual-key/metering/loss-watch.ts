@@ -21,7 +21,7 @@ export interface LossWatchOptions {
 
 /**
  * Finds out that Redis has lost data (a flush, an empty Redis in the place of the old one, a failover to an older replica) and tells
- * it what this process last saw of the counters. A flush is found by the generation, once a second and with each settlement; what a
+ * it what this process last saw of the counters. A flush is found by the generation, once a second and with each usage record that is settled; what a
  * failover has lost by telling everything anew with each new connection: of a cluster with each to one of its nodes, because the
  * cluster itself stays connected where one node is replaced.
  */
@@ -92,7 +92,7 @@ export class LossWatch {
     }
   }
 
-  /** All at once, so that on the same connection no settlement that is sent later is judged before. */
+  /** All at once, so that on the same connection no usage record that is sent later is judged before. */
   async #send(partition: number, generation: string): Promise<{ counters: number; found: string }> {
     const { link, known } = this.#options
     const totals = known.ofPartition(partition)

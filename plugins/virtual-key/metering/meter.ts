@@ -39,7 +39,7 @@ interface Response {
   readonly ended: boolean
   /** Where it can be fetched. */
   readonly kept: Answer | undefined
-  /** What its request holds. */
+  /** What its request has reserved. */
   readonly reservation: Reservation | undefined
 }
 
@@ -139,7 +139,7 @@ export class Meter {
     await this.#settle(tell, response, missing ? sampleOf(tapped) : undefined)
   }
 
-  /** In the log phase: gives back what a request holds that nothing was counted for. At most two PDK calls. */
+  /** In the log phase: releases what a request has reserved whose response was not counted. At most two PDK calls. */
   async release(kong: Kong): Promise<void> {
     const { admissions } = this.#services
     if (!admissions.reserving) return
@@ -154,7 +154,7 @@ export class Meter {
   }
 
   /**
-   * How the key stands afterwards, where that is known. The request goes on holding what it holds until it is settled, or until it
+   * How the key stands afterwards, where that is known. The reservation lasts until the usage is settled, or until it
    * turns out that there is nothing to settle: an estimate may take longer than the request's log phase takes to come.
    * @param sample to estimate by, where a report is missing @param least of what the estimate takes the answer for, in tokens
    */
@@ -165,7 +165,7 @@ export class Meter {
     least = 0,
   ): Promise<QuotaStatus | undefined> {
     const { admissions, settler, estimator, clock } = this.#services
-    const held = admissions.take(reservation) ? reservation : undefined
+    const reserved = admissions.take(reservation) ? reservation : undefined
     // It has only begun, and is counted again when it is fetched.
     const begun = kept?.background ? kept.id : undefined
     const later = begun !== undefined
@@ -174,15 +174,15 @@ export class Meter {
     const whole = ended && !later
     const result = counted(reported, least > 0 ? atLeast(estimate, least) : estimate, whole)
     if (keyId === undefined || typeof result === 'string') {
-      if (keyId !== undefined && held !== undefined) await admissions.release(keyId, held)
+      if (keyId !== undefined && reserved !== undefined) await admissions.release(keyId, reserved)
       await this.#uncounted(tell, typeof result === 'string' ? result : 'no_key')
       return undefined
     }
-    const facts = { keyId, counted: result, service, reservation: held, answer: begun }
+    const facts = { keyId, counted: result, service, reservation: reserved, answer: begun }
     const record = usageRecordOf(facts, this.#settings, this.#configuration, clock())
     const settled = await settler.settle(record, label)
     if (settled.state === 'dropped') {
-      if (held !== undefined) await admissions.release(keyId, held)
+      if (reserved !== undefined) await admissions.release(keyId, reserved)
       await tell(settled.reason)
     }
     if (settled.state === 'waiting' && settled.trouble instanceof SchemaError)
@@ -190,7 +190,7 @@ export class Meter {
     return settled.state === 'settled' ? settled.quota : undefined
   }
 
-  /** What was spent and not counted has to be seen: in the counters each time, in the log now and then. */
+  /** Usage that was spent and not counted must show: each time in the metrics, now and then in the log. */
   async #uncounted(tell: Tell, reason: Uncounted): Promise<void> {
     this.#services.telemetry.metrics.add(`uncounted_${reason}`)
     await this.#report(tell, reason)
@@ -211,9 +211,9 @@ function atLeast(estimate: Estimate | undefined, least: number): Estimate {
   return { ...estimate, completion: Math.max(estimate?.completion ?? 0, least), answered: true }
 }
 
-/** Refuses where the upstream has answered already: its answer does not reach the client. */
+/** Denies a request that the upstream has answered already: that answer does not reach the client. */
 async function withhold(kong: Kong, denial: Denial, metrics: Metrics): Promise<void> {
-  // The header is the upstream's, and the client would decode the refusal by it.
+  // The header is the upstream's, and the client would decode the denial by it.
   await kong.response.clearHeader('content-encoding')
   await deny(kong, denial, metrics)
 }

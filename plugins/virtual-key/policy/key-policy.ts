@@ -76,7 +76,7 @@ export interface QuotaStatus {
   readonly budget: number
   /** Tokens spent in the window. */
   readonly total: number
-  /** Tokens held by requests under way. */
+  /** Tokens reserved by requests under way. */
   readonly reserved: number
   readonly window: Window
 }

@@ -5,7 +5,7 @@ import type { Identification } from '../request/identity.ts'
 import type { AlertRules, KeyPolicy } from './key-policy.ts'
 import { type WindowKind, windowAt, windowsAt } from './window.ts'
 
-/** A configuration that Kong could not reject but that cannot be obeyed. The message names field and value, never a secret. */
+/** A configuration that Kong accepted and that cannot work. The message names field and value, never a secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly field: string

@@ -15,7 +15,7 @@ import { afterSpace, membersAt, Names } from './members.ts'
 /** Largest request body that is looked at. Unit: bytes. */
 export const LARGEST = 8 * 1024 * 1024
 
-/** The body of the request in progress, and where it goes: asked for when the first one wants it, and once. */
+/** The body of the request in progress, and its target. Each is fetched from Kong when it is first needed, and only once. */
 export class RequestBody {
   readonly #kong: Kong
   readonly #request: RequestFacts
@@ -28,12 +28,12 @@ export class RequestBody {
     this.#request = request
   }
 
-  /** There is one, as far as the request's headers tell. */
+  /** Whether there is one, as far as the request's headers tell. */
   get present(): boolean {
     return this.#request.hasBody
   }
 
-  /** Its declared length is 0. */
+  /** Whether its declared length is 0. */
   get empty(): boolean {
     return this.#request.length === 0
   }
@@ -44,12 +44,12 @@ export class RequestBody {
     return this.#target
   }
 
-  /** Empty where it is longer than what is looked at. One PDK call for a body of declared length, else two. */
+  /** Empty where it is longer than LARGEST. One PDK call for a body of declared length, else two. */
   async read(): Promise<Uint8Array> {
     return (await this.#bytes()) ?? new Uint8Array()
   }
 
-  /** The JSON object that it is, or the refusal of one that nobody can be sure to read as the upstream does. */
+  /** The JSON object that it is, or why the request is denied: nobody can be sure to read this body as the upstream does. */
   object(): Promise<Inspected> {
     this.#object ??= this.#inspect()
     return this.#object
@@ -63,7 +63,7 @@ export class RequestBody {
     return isFile(this.#request.contentType) ? 'none' : BODY_TOO_LARGE
   }
 
-  /** undefined: longer than what is looked at. */
+  /** undefined: longer than LARGEST. */
   #bytes(): Promise<Uint8Array | undefined> {
     this.#read ??= this.#ask()
     return this.#read
@@ -78,8 +78,8 @@ export class RequestBody {
   }
 
   /**
-   * Of a body of no declared length (chunked, HTTP/2). Asked for the bytes of one that is longer than the limit, Kong answers the client
-   * 500 and the plugin never; asked for the parts of a form it says nil. Where there is no boundary it takes nothing apart.
+   * Whether a body of no declared length (chunked, HTTP/2) is longer than LARGEST. Kong answers the client 500, and the plugin never, where
+   * the plugin asks for the bytes of a longer one; where it asks for the parts of a form, it gets nil. Without a boundary Kong parses nothing.
    */
   async #tooLong(): Promise<boolean> {
     return (await this.#kong.request.getBody('multipart/form-data', 1, LARGEST)) === undefined
@@ -127,7 +127,7 @@ export function isFile(contentType: string): boolean {
 
 /**
  * The one JSON object of a body, whatever its Content-Type says: few servers look at that. A body that looks like an object and is read
- * differently by different servers (comments, trailing commas, a second object, other encodings) is refused.
+ * differently by different servers (comments, trailing commas, a second object, other encodings) is denied.
  */
 export function requestObject(body: Uint8Array, head: Head): Inspected {
   const denial = unreadable(head)

@@ -1,12 +1,12 @@
 import { isDecodable } from '../usage/framing/encoding.ts'
 import { type Denial, METHOD_OVERRIDE, NO_WEBSOCKET, TOO_MANY_HEADERS, UNDERSCORED } from './denial.ts'
 
-/** As many header values as Kong can be made to show. What lies beyond is sent upstream unseen. */
+/** The most header values that Kong shows. It sends those beyond upstream all the same, unseen by plugins. */
 export const MOST_HEADERS = 1000
 
-/** What a request's headers say about the ways in which its response could get past the count. */
+/** What a request's headers tell, as far as it matters for counting its response. */
 export interface RequestFacts {
-  /** What its client gets instead of an answer: no count could be made of that. */
+  /** Why the request is denied: its response could not be counted. */
   readonly denial?: Denial
   /** The Accept-Encoding to send upstream instead, where the client's could bring a body that the reader cannot decode. */
   readonly acceptEncoding?: string

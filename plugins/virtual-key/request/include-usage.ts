@@ -27,7 +27,7 @@ export interface Splice {
 
 /**
  * What sets `stream_options.include_usage` to true in a request and leaves all other bytes as they are; undefined where nothing
- * has to be changed: it is no streamed request, or asks for usage itself. A request that servers read differently is refused.
+ * has to be changed: it is no streamed request, or asks for usage itself. A request that servers read differently is denied.
  * Source: OpenAI API reference, chat/create, stream_options.
  */
 export function usageWish({ bytes, open }: RequestObject): Splice | Denial | undefined {
@@ -53,7 +53,7 @@ export function spliced(body: Uint8Array, { from, to, text }: Splice): Buffer {
   return Buffer.concat([body.subarray(0, from), Buffer.from(text), body.subarray(to)])
 }
 
-/** No honest client names a member twice or in other letters, and which one a server obeys is not known. */
+/** No honest client names a member twice or in other letters, and servers differ in which one they obey. */
 function unclearOf(found: ReadonlyMap<string, readonly Member[]> | undefined): Denial | undefined {
   for (const [name, members] of found ?? []) {
     if (members.length > 1 || members.some(({ exact }) => !exact)) return ambiguous(name)
@@ -74,8 +74,8 @@ function start(bytes: Buffer, { from, to }: Place): string {
 const LARGEST_SENT = 256 * 1024
 
 /**
- * What has to be changed in the body of the request in progress so that its answer reports usage, or the refusal of a body of which that
- * cannot be known, or which is too large to be changed. One PDK call, and those of the body for a completion.
+ * What has to be changed in the body of the request in progress so that its answer reports usage, or why the request is denied: its body
+ * cannot be read for certain, or is too large to be changed. One PDK call, and those of the body for a completion.
  * @param tapped the tap makes the change, inside Kong
  */
 export async function usageChange(body: RequestBody, tapped: boolean): Promise<Splice | Denial | undefined> {

@@ -11,7 +11,7 @@ export const RESERVED = 'vk_reserved'
 /** Begins a note whose request the tap keeps for an estimate. */
 export const KEEP = 'keep'
 
-/** What the access phase tells later phases of the same request through kong.ctx.shared, and through the tap where there is one. */
+/** What the access phase leaves for later phases of the same request in kong.ctx.shared; on a tapped route the tap hands it over. */
 export interface Note {
   /** The key id, where the access phase has to tell it. */
   readonly key?: string

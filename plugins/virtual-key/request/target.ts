@@ -18,7 +18,7 @@ export function pathOf(target: string): string {
  */
 export const SESSIONS = ['realtime', 'realtimeapi', 'auth_tokens', 'chatkit'] as const
 
-/** @param target path and query as they stand in the request line @returns the refusal of a request for such a session */
+/** @param target path and query as they stand in the request line @returns why a request for such a session is denied */
 export function sessionDenial(target: string): Denial | undefined {
   const segments = pathOf(target).split('/')
   return SESSIONS.some((segment) => segments.includes(segment)) ? NO_SESSION : undefined
@@ -41,7 +41,7 @@ export const HIDING: Parameters = {
 /** Parameters that make a POST of a request that Kong and the plugin take for a GET. Source: Google's system parameters; Rack. */
 export const OVERRIDING: Parameters = { httpmethod: ['get'], _method: ['get'] }
 
-/** @param query as it stands in the request line @returns the refusal of a request that would not be counted as it should */
+/** @param query as it stands in the request line @returns why the request is denied: its response would hide usage */
 export function hiding(query: string, method: string): Denial | undefined {
   const parameters = method === 'GET' ? OVERRIDING : HIDING
   for (const pair of query.split(/[&;]/)) {

@@ -6,8 +6,8 @@ const MOST = 10
 const MINUTE = 60_000
 
 /**
- * What nobody handled must not take the requests of everybody down, which Node's default does: it is logged with its stack, and the
- * process goes on. A rejection is one piece of work that failed. After an exception the event or timer in which it was thrown is
+ * An error that nobody handled ends the process by Node's default, and with it everybody's requests. Here it is logged with its stack, and
+ * the process goes on. A rejection is one piece of work that failed. After an exception the event or timer in which it was thrown is
  * broken off in its middle, so when they keep coming the process ends on purpose, in order, and Kong starts a new one.
  */
 export class UncaughtErrors {

@@ -23,7 +23,7 @@ export type Concern = Uncounted | 'tap_missing' | 'schema_newer' | 'unchecked'
 export class UncountedLog {
   readonly #throttle: Throttle<Concern>
 
-  /** @param clock milliseconds, never going back: else a clock that is set back silences it for as long */
+  /** @param clock milliseconds, never going back: else setting the clock back would silence it for as long */
   constructor(clock: () => number) {
     this.#throttle = new Throttle(clock)
   }

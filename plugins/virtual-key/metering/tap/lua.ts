@@ -30,16 +30,16 @@ function luaTable(lists: Readonly<Record<string, readonly string[]>>): string {
  *
  * access       Where the plugin left its note, and only there, response buffering is turned off. Without this plugin on the
  *              route buffering stays on and the plugin counts in its response phase: slower to the client, never for free.
- *              The request's body is changed here as the plugin found out (request/include-usage.ts), because Kong's reader of what a plugin server
- *              sends is quadratic: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
- *              A request whose query hides usage is refused here, where looking at it costs nothing (request/target.ts).
+ *              The request's body is changed here as the plugin decided (request/include-usage.ts), because Kong reads what a plugin
+ *              server sends in quadratic time: 8 MB through kong.service.request.set_raw_body keep a Kong worker busy for 20 s.
+ *              A request whose query hides usage is denied here, where looking at it costs nothing (request/target.ts).
  *              Plain bytes are asked for, because of a compressed body longer than HEAD and TAIL nothing could be read.
  *              Where the note says so, the start of the request's body is kept until the log phase, where Kong has no body any more: as
  *              much as an estimate looks at. A longer one than LARGEST is not read, because Kong reads it as a whole or not at all.
  * body_filter  A table insert per chunk; a chunk is never changed.
  * log          Runs after a hang-up too. Leaves one string: a line of facts as in a URL's query, then the body in base64; where
- *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: no 2xx, and no
- *              answer to a lookup or a GET that fetches no stored answer (request/lookups.ts).
+ *              its middle was dropped, its end in a further line. Nothing is left for what is not counted: a status that
+ *              is no 2xx, and a lookup that fetches no stored answer (request/lookups.ts).
  *              The kept request is the fourth line, and there only where it can be needed: the answer broke off, is made in the
  *              background, or no count can be seen in it. A count is a member of a name that the usage reader knows, and a digit
  *              after it; a model cannot write that, because its quotes are escaped.
