@@ -64,8 +64,7 @@ export class RestoringError extends Error {
 
 interface SettleArguments extends PolicyArguments {
   readonly tokens: number
-  readonly place: number
-  readonly bit: number
+  readonly marker: number
   readonly reservation?: string | undefined
   readonly fetched_again?: true | undefined
 }
@@ -103,7 +102,6 @@ export async function settle(
 ): Promise<Settled> {
   const { id, service } = record
   const partition = partitionOf(record.keyId)
-  const place = id.sequence % BLOCK
   const names = [
     settledName(partition, id.processId, Math.floor(id.sequence / BLOCK)),
     crossedName(partition, id.processId, id.sequence),
@@ -115,8 +113,7 @@ export async function settle(
     const args = {
       ...policyArguments(asked, known),
       tokens: asked.tokens,
-      place: (place >> 3) + 1,
-      bit: 128 >> (place & 7),
+      marker: id.sequence % BLOCK,
       reservation: asked.reservation,
       fetched_again: asked.answer === undefined ? undefined : (true as const),
     }

@@ -152,7 +152,12 @@ function windowArguments(
 ): WindowArguments {
   const counter = totalName(keyId, label)
   const { epoch, total } = known?.get(counter) ?? {}
-  return { counter, ends: end === undefined ? undefined : Math.ceil(end / 1000), epoch, total }
+  return {
+    counter,
+    ends: end === undefined ? undefined : Math.ceil(end / 1000),
+    epoch: epoch || undefined,
+    total,
+  }
 }
 
 /** What a caller sends that knows no generation: `+` and the one to begin with where there is none. */

@@ -4,7 +4,7 @@
 ---       `fetched_again`
 --- ARGV  as policy.lua; own, in the first:
 ---         tokens         at least 0
----         place, bit     of this usage record among the markers: byte (from 1), and the value of its bit
+---         marker         place of this usage record among the markers, from 0: the first has the highest bit of the first byte
 ---         reservation    text: released in the same step; absent: none
 ---         fetched_again  true: the answer can be fetched again, and only what it has beyond what was counted of it before is added
 ---       The payload of the alert is before_threshold .. threshold .. before_total .. total .. after_total.
@@ -41,7 +41,7 @@ local settled_name, crossed_name = KEYS[9], KEYS[10]
 local answer_name = args.fetched_again and KEYS[11]
 
 local settled = redis.call('GET', settled_name) or ''
-local place, bit = args.place, args.bit
+local place, bit = math.floor(args.marker / 8) + 1, 2 ^ (7 - args.marker % 8)
 local byte = string.byte(settled, place) or 0
 if byte / bit % 2 >= 1 then
   local crossing = redis.call('GET', crossed_name)

@@ -20,7 +20,8 @@
 ---         kind             text; absent: 'total'
 ---         counter          text: the name of its counter, which ends with the label of the window
 ---         ends             seconds since 1970; absent: never
----         epoch, total     of the counter, as the caller saw it last; absent: never seen
+---         epoch            of the counter, as the caller saw it last; absent: 0
+---         total            of the counter, as the caller saw it last; absent: never seen
 ---       2 JSON, see alert.lua
 ---       3 JSON, with registry: every window by its kind, with counter, ends, epoch and total as above; empty without
 ---
@@ -139,7 +140,7 @@ local renewed = window.epoch and window.epoch > epoch
 if renewed then
   epoch, epoch_text = window.epoch, exact(window.epoch)
 end
-if renewed or window.epoch == epoch and window.total > stored then
+if renewed or window.total and (window.epoch or 0) == epoch and window.total > stored then
   previous, previous_text = window.total, exact(window.total)
 end
 --- @include "generation"
