@@ -1,4 +1,4 @@
-/** What is there of one exchange to estimate its usage by. */
+/** The parts of a request and its answer that an estimate of their usage can use. */
 export interface Sample {
   /** The request's body or its beginning. */
   readonly request: Uint8Array
@@ -19,7 +19,7 @@ export interface Sample {
   readonly later?: boolean
 }
 
-/** A body that is not there. */
+/** Stands for a body that is missing. */
 export const NOTHING = new Uint8Array()
 
 /** The most that is looked at of a request, and of an answer: an estimate then takes some ten milliseconds. Unit: bytes. */

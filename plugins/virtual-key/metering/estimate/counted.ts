@@ -8,7 +8,7 @@ export interface Counted {
   readonly estimated: boolean
 }
 
-/** An answer that broke off has a count of what came before, if any; an estimate beyond this multiple of it knows better. */
+/** An answer that broke off reports only what came before, if anything; an estimate that is more than this multiple of it counts instead. */
 const BEYOND = 2
 
 /**

@@ -10,13 +10,13 @@ export interface Estimate {
   readonly answered: boolean
 }
 
-/** What cannot be read costs no less than this in any language and compression in use. Unit: bytes for each token. */
+/** Bytes that cannot be read are counted as one token for so many, which is not too few in any language and compression in use. */
 const UNREAD = 2
 
-/** What comes after the part of a request that is looked at costs no less, so that nothing hides there. Unit: bytes for each token. */
+/** Bytes of a request after the part that is looked at are counted as one token for so many, so that nothing hides there. */
 const REST = 6
 
-/** Sounds and pictures cost no more in any API and coding in use: a second of speech about 20 tokens. Unit: bytes for each token. */
+/** Bytes of sounds and pictures are counted as one token for so many; a second of speech is about 20 tokens. */
 const FILE = 256
 
 /**
@@ -52,7 +52,7 @@ const GLANCE = 32 * 1024
 /** Fewer than in nearly every text, so that it errs upward. Unit: bytes of UTF-8 for each token. */
 const PER_TOKEN = 3
 
-/** An estimate without a tokenizer, where that has too much to do or failed on this one. By bytes alone where this fails too. */
+/** Estimates without a tokenizer, where that is overloaded or failed on this sample; by the number of bytes where this fails too. */
 export function guess(sample: Sample): Estimate {
   try {
     return glanced(sample)

@@ -40,7 +40,7 @@ export class Estimator {
     this.#mostBytes = mostBytes
   }
 
-  /** Never rejects: what the thread cannot take on, or fails at, is guessed. */
+  /** Never rejects: where the thread has no room for a sample, or fails on it, the usage is guessed without a tokenizer. */
   estimate(whole: Sample): Promise<Estimate> {
     const sample = boundedSample(whole)
     if (this.#waiting.length >= this.#most || this.#bytes + sizeOf(sample) > this.#mostBytes)
