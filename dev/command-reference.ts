@@ -5,7 +5,7 @@ import { contextOf, type Io } from '../cli/context.ts'
 import { REDIS_OPTIONS } from '../cli/options/connection.ts'
 import { VariableOption } from '../cli/options/environment.ts'
 import { commands } from '../cli/program.ts'
-import { ADMIN_OPTIONS } from '../cli/provisioning/admin-connection.ts'
+import { ADMIN_OPTIONS } from '../cli/provisioning/admin-options.ts'
 
 const BEGIN = '<!-- commands: generated from cli/ by `npm run docs` -->'
 const END = '<!-- /commands -->'

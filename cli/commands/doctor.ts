@@ -1,16 +1,15 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CommandContext } from '../context.ts'
+import { examine } from '../doctor/check.ts'
 import { CHECKS } from '../doctor/checks.ts'
-import { examine } from '../doctor/examine.ts'
-import type { Finding } from '../doctor/finding.ts'
-import { report } from '../doctor/report.ts'
-import { Seat } from '../doctor/seat.ts'
+import { DoctorContext } from '../doctor/context.ts'
+import { type Finding, report } from '../doctor/finding.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
 import { secretsFrom, withSecretFile } from '../options/secrets.ts'
-import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-options.ts'
 
-interface DoctorOptions extends ConnectionOptions, AdminOptions {
+interface Options extends ConnectionOptions, AdminOptions {
   readonly send?: boolean
   readonly secretFile?: string
   readonly timeout: number
@@ -26,22 +25,22 @@ export function addDoctor(program: Command, context: CommandContext): void {
     .option('--send', 'sends each webhook a signed test event; without it, a HEAD request')
     .option('--timeout <seconds>', 'longest time that one check may take', seconds, 10)
     .option('--json', 'prints one JSON array')
-    .action(async (options: DoctorOptions) => {
-      const seat = await seatFrom(options, context)
+    .action(async (options: Options) => {
+      const doctor = await doctorFrom(options, context)
       try {
-        const findings = await examine(seat, CHECKS)
+        const findings = await examine(doctor, CHECKS)
         context.print(options.json ? JSON.stringify(findings, null, 2) : report(findings))
-        conclude(findings, await seat.reaches())
+        conclude(findings, await doctor.reaches())
       } finally {
-        seat.close()
+        doctor.close()
       }
     })
 }
 
-async function seatFrom(options: DoctorOptions, context: CommandContext): Promise<Seat> {
+async function doctorFrom(options: Options, context: CommandContext): Promise<DoctorContext> {
   const { adminUrl, adminToken, adminTokenHeader, send, secretFile, timeout } = options
   const api = adminFrom(options, context)
-  return new Seat({
+  return new DoctorContext({
     redis: redisConfig(options, context.env),
     admin:
       api === undefined || adminUrl === undefined

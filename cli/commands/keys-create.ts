@@ -8,22 +8,21 @@ import { checkId, type KeyOptions, settingsFrom, withKeySettings } from '../opti
 import { keySecret } from '../options/key-secret.ts'
 import { secondsFrom } from '../options/time.ts'
 import type { AdminApi } from '../provisioning/admin-api.ts'
-import { adminFrom } from '../provisioning/admin-connection.ts'
-import { applying, applyingTo } from '../provisioning/applying.ts'
-import { createNotes } from '../provisioning/create-notes.ts'
-import { createPlan, type KongState } from '../provisioning/create-plan.ts'
-import { joined } from '../provisioning/joined.ts'
-import { carryOut } from '../provisioning/provisioning.ts'
 import {
+  adminFrom,
   type Provisioning,
   type RegistryChoice,
   withProvisioning,
   withRegistryChoice,
-} from '../provisioning/provisioning-options.ts'
+} from '../provisioning/admin-options.ts'
+import { applying } from '../provisioning/applying.ts'
+import { createNotes, remarksOn } from '../provisioning/create-notes.ts'
+import { createPlan, type KongState } from '../provisioning/create-plan.ts'
+import { execute } from '../provisioning/execute.ts'
+import { named, readConsumer, readGateway } from '../provisioning/kong-state.ts'
+import { joined } from '../provisioning/plan.ts'
 import { rateCounter } from '../provisioning/rate-limit-plan.ts'
-import { named, readConsumer, readGateway } from '../provisioning/reading.ts'
-import { readRegistry, registryWrites } from '../provisioning/registry-writes.ts'
-import { remarksOn } from '../provisioning/remarks.ts'
+import { readRegistry, registryWrites } from '../provisioning/registry-state.ts'
 
 type CreateOptions = ConnectionOptions &
   Provisioning &
@@ -63,12 +62,12 @@ export function addKeysCreate(keys: Command, context: CommandContext): void {
       const chosen = options.registry !== undefined
       const notes = createNotes({ settings, registry, kong, here, chosen })
       const plan = joined(createPlan(wanted, registry, kong), { changes: [], kept: [], notes })
-      const means = {
+      const clients = {
         ...(api ? { api } : {}),
         ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         secret: wanted.secret,
       }
-      await carryOut(plan, means, { options, ...context })
+      await execute(plan, clients, { options, ...context })
     }
     await (inRegistry ? connected(options, context, finish) : finish(undefined))
   })
@@ -91,7 +90,7 @@ async function readKong(
 ): Promise<KongState> {
   const [gateway, state] = await Promise.all([readGateway(api), readConsumer(api, id)])
   const service = typeof name === 'string' ? named('service', gateway.services, name) : undefined
-  const found = applyingTo(id, state.plugins, gateway, service)
+  const found = applying(gateway, service, state.consumer && { id: state.consumer.id, name: id })
   return {
     ...state,
     applying: found,

@@ -5,18 +5,18 @@ import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { json } from '../output/text.ts'
-import { adminFrom } from '../provisioning/admin-connection.ts'
-import { deletePlan } from '../provisioning/delete-plan.ts'
-import { joined } from '../provisioning/joined.ts'
-import { carryOut } from '../provisioning/provisioning.ts'
 import {
+  adminFrom,
   type Provisioning,
   type RegistryChoice,
   withProvisioning,
   withRegistryChoice,
-} from '../provisioning/provisioning-options.ts'
-import { readConsumer, readGateway } from '../provisioning/reading.ts'
-import { registryWrites } from '../provisioning/registry-writes.ts'
+} from '../provisioning/admin-options.ts'
+import { deletePlan } from '../provisioning/delete-plan.ts'
+import { execute } from '../provisioning/execute.ts'
+import { readConsumer, readGateway } from '../provisioning/kong-state.ts'
+import { joined } from '../provisioning/plan.ts'
+import { registryWrites } from '../provisioning/registry-state.ts'
 
 type DeleteOptions = ConnectionOptions & Provisioning & RegistryChoice & { readonly yes?: boolean }
 
@@ -46,12 +46,12 @@ export function addKeysDelete(keys: Command, context: CommandContext): void {
           kept: [],
           notes: options.registry === undefined ? leftOut(redis !== undefined, kong !== undefined) : [],
         })
-        const means = {
+        const clients = {
           ...(api ? { api } : {}),
           ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         }
         const dryRun = options.dryRun === true || options.yes !== true
-        await carryOut(plan, means, { options: { ...options, dryRun }, ...context })
+        await execute(plan, clients, { options: { ...options, dryRun }, ...context })
         if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
           throw new Failure('nothing was deleted: repeat the command with --yes', 2)
       }

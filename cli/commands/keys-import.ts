@@ -12,7 +12,7 @@ import { FILE_FORMATS, type FileFormat, rowsOf } from '../import/rows.ts'
 import { type ConnectionOptions, connected, withConnection } from '../options/connection.ts'
 import { OR_STDIN, type Stdin } from '../options/input-file.ts'
 import { counted, json } from '../output/text.ts'
-import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-options.ts'
 
 interface ImportOptions extends ConnectionOptions, AdminOptions {
   readonly keyFromId?: boolean

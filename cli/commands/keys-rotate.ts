@@ -5,11 +5,10 @@ import { OR_STDIN } from '../options/input-file.ts'
 import { keySecret } from '../options/key-secret.ts'
 import { secondsFrom } from '../options/time.ts'
 import { json } from '../output/text.ts'
-import { adminFrom } from '../provisioning/admin-connection.ts'
+import { adminFrom, type Provisioning, withProvisioning } from '../provisioning/admin-options.ts'
 import { rotationPlan } from '../provisioning/credential-plan.ts'
-import { carryOut } from '../provisioning/provisioning.ts'
-import { type Provisioning, withProvisioning } from '../provisioning/provisioning-options.ts'
-import { readConsumer } from '../provisioning/reading.ts'
+import { execute } from '../provisioning/execute.ts'
+import { readConsumer } from '../provisioning/kong-state.ts'
 
 interface RotateOptions extends Provisioning {
   readonly overlap: string
@@ -40,7 +39,7 @@ export function addKeysRotate(keys: Command, context: CommandContext): void {
     const state = await readConsumer(api, id)
     if (state.consumer === undefined)
       throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
-    await carryOut(
+    await execute(
       rotationPlan({ id, secret, overlap, ...ttl }, state),
       { api, secret },
       { options, ...context },

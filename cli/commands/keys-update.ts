@@ -15,12 +15,12 @@ import {
 } from '../options/key-options.ts'
 import { json } from '../output/text.ts'
 import type { AdminApi } from '../provisioning/admin-api.ts'
-import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-connection.ts'
+import { type AdminOptions, adminFrom, withAdmin } from '../provisioning/admin-options.ts'
 import { applying } from '../provisioning/applying.ts'
+import { execute } from '../provisioning/execute.ts'
+import { readConsumer, readGateway } from '../provisioning/kong-state.ts'
 import { budgetOf, percentNotes } from '../provisioning/percents.ts'
-import { carryOut } from '../provisioning/provisioning.ts'
 import { noRateLimitPlan, rateCounter, rateLimitPlan } from '../provisioning/rate-limit-plan.ts'
-import { readConsumer, readGateway } from '../provisioning/reading.ts'
 
 /** Without a registry a key's settings are in a plugin of its consumer. */
 const NOT_REGISTERED = '; vk keys create registers it, or without a registry changes what Kong has of it'
@@ -106,7 +106,7 @@ async function limit(
   const counter = async () => rateCounter(applying(await readGateway(api), undefined))
   const plan =
     minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
-  await carryOut(plan, { api }, { options: {}, ...context })
+  await execute(plan, { api }, { options: {}, ...context })
 }
 
 async function changesFrom(

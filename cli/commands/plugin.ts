@@ -3,16 +3,15 @@ import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
 import { inputFrom, OR_STDIN } from '../options/input-file.ts'
-import { adminFrom } from '../provisioning/admin-connection.ts'
-import type { Gateway } from '../provisioning/applying.ts'
-import type { Plan, Scope } from '../provisioning/changes.ts'
+import { adminFrom, type Provisioning, withProvisioning } from '../provisioning/admin-options.ts'
+
 import { configFrom } from '../provisioning/config-options.ts'
-import type { Route, Service } from '../provisioning/entities.ts'
+import { execute } from '../provisioning/execute.ts'
+
+import { type Gateway, named, readGateway } from '../provisioning/kong-state.ts'
+import type { Plan, Scope } from '../provisioning/plan.ts'
 import { disablePlan, enablePlan, type Place } from '../provisioning/plugin-plan.ts'
 import { pluginRedis } from '../provisioning/plugin-redis.ts'
-import { carryOut } from '../provisioning/provisioning.ts'
-import { type Provisioning, withProvisioning } from '../provisioning/provisioning-options.ts'
-import { named, readGateway } from '../provisioning/reading.ts'
 
 interface PlaceOptions extends Provisioning {
   readonly route?: string
@@ -82,7 +81,7 @@ async function planned(
   const api = adminFrom(options, context)
   if (api === undefined) throw new Failure('plugins are in Kong: give --admin-url', 2)
   const gateway = await readGateway(api)
-  await carryOut(plan(placeIn(gateway, options), gateway), { api }, { options, ...context })
+  await execute(plan(placeIn(gateway, options), gateway), { api }, { options, ...context })
 }
 
 function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {
@@ -97,6 +96,6 @@ function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions
   return { scope: { kind: 'global' } }
 }
 
-function scopeOf(kind: 'route' | 'service', { id, name }: Route | Service): Scope {
+function scopeOf(kind: 'route' | 'service', { id, name }: Gateway['services'][number]): Scope {
   return { kind, name: name ?? id, id }
 }

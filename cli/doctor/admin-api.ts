@@ -1,8 +1,7 @@
 import { newestVersion, releaseState } from '../../schema/kong/releases.ts'
-import type { AdminStatus } from './admin-status.ts'
 import { check } from './check.ts'
+import type { AdminStatus, DoctorContext, KongNode } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import type { KongNode, Seat } from './seat.ts'
 
 export interface AdminFacts extends AdminStatus {
   /** Kong's own answer to `GET /`; absent: it was not asked. */
@@ -10,11 +9,11 @@ export interface AdminFacts extends AdminStatus {
 }
 
 /** undefined: no Admin API is named. */
-async function probe(seat: Seat): Promise<AdminFacts | undefined> {
-  const { admin } = seat.options
+async function probe(context: DoctorContext): Promise<AdminFacts | undefined> {
+  const { admin } = context.options
   if (admin === undefined) return undefined
-  const status = await seat.adminStatus(admin)
-  return status.trouble === undefined ? { ...status, node: await seat.node() } : status
+  const status = await context.adminStatus(admin)
+  return status.trouble === undefined ? { ...status, node: await context.node() } : status
 }
 
 export function judgeAdmin(facts: AdminFacts | undefined): Judged[] {

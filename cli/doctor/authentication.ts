@@ -1,8 +1,8 @@
 import { routesOf, several } from '../output/text.ts'
 import { check } from './check.ts'
-import type { Configuration } from './configuration.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import type { Seat } from './seat.ts'
+import type { Configuration } from './gateway.ts'
 
 /** A configuration, with the plugins that authenticate on each route that it applies to. */
 export interface AuthFacts {
@@ -15,8 +15,8 @@ export interface AuthFacts {
   }>
 }
 
-async function probe(seat: Seat): Promise<AuthFacts[]> {
-  const { configurations, precedence } = await seat.gateway()
+async function probe(context: DoctorContext): Promise<AuthFacts[]> {
+  const { configurations, precedence } = await context.gateway()
   return configurations
     .filter(({ enabled }) => enabled)
     .map((one) => ({

@@ -1,8 +1,8 @@
 import { Cluster, type Redis } from 'ioredis'
 import { check } from './check.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import { addressOf } from './redis-node.ts'
-import type { Seat } from './seat.ts'
 
 /** One look at Redis's clock; all in milliseconds, `asked` and `answered` by the clock of this machine. */
 export interface Sample {
@@ -21,8 +21,8 @@ const SAMPLES = 5
 const NOTEWORTHY = 2000
 const HARMFUL = 60_000
 
-async function probe(seat: Seat): Promise<ClockFacts[]> {
-  const redis = await seat.redis()
+async function probe(context: DoctorContext): Promise<ClockFacts[]> {
+  const redis = await context.redis()
   const nodes = redis instanceof Cluster ? redis.nodes('master') : [redis]
   return Promise.all(
     nodes.map(async (node) => ({

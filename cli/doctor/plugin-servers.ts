@@ -3,9 +3,9 @@ import { placeOf, samePlace } from '../options/redis-place.ts'
 import { counted, lasting, several } from '../output/text.ts'
 import { AdminError } from '../provisioning/admin-api.ts'
 import { check } from './check.ts'
-import type { Configuration } from './configuration.ts'
+import { type DoctorContext, Unavailable } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import { Away, type Seat } from './seat.ts'
+import type { Configuration } from './gateway.ts'
 
 export interface PluginServerFacts {
   /** Plugin servers of which this Redis has heard within a day. */
@@ -16,16 +16,16 @@ export interface PluginServerFacts {
   readonly configurations: ReadonlyArray<Pick<Configuration, 'id' | 'scope'>>
 }
 
-async function probe(seat: Seat): Promise<PluginServerFacts> {
-  const processes = await seat.processes()
+async function probe(context: DoctorContext): Promise<PluginServerFacts> {
+  const processes = await context.processes()
   try {
-    const [{ hostname: host }, { configurations }] = await Promise.all([seat.node(), seat.gateway()])
-    const here = placeOf(seat.options.redis)
+    const [{ hostname: host }, { configurations }] = await Promise.all([context.node(), context.gateway()])
+    const here = placeOf(context.options.redis)
     const ours = configurations.filter(({ enabled, redis }) => enabled && samePlace(redis, here))
     return { processes, configurations: ours, ...(host === undefined ? {} : { host }) }
   } catch (error) {
     // What is wrong with Kong is told by other checks; the signs of life are there all the same.
-    if (error instanceof Away || error instanceof AdminError) return { processes, configurations: [] }
+    if (error instanceof Unavailable || error instanceof AdminError) return { processes, configurations: [] }
     throw error
   }
 }

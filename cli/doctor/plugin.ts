@@ -1,40 +1,21 @@
 import { config } from '../../schema/config.ts'
-import type { Fields } from '../../schema/fields.ts'
+import { fieldPaths, shapesFrom } from '../../schema/fields.ts'
 import { several } from '../output/text.ts'
 import { check } from './check.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
-import type { Seat } from './seat.ts'
-
-/** A record of Kong's schema: every field a table of its own with one member. */
-interface KongRecord {
-  readonly fields?: ReadonlyArray<Readonly<Record<string, KongRecord>>>
-}
+import type { Configuration } from './gateway.ts'
 
 /** The fields of the plugin that Kong runs, `redis.host` and the like; undefined: it runs none. */
-async function probe(seat: Seat): Promise<readonly string[] | undefined> {
-  const schema = await (await seat.admin()).get<KongRecord>('/schemas/plugins/virtual-key')
+async function probe(context: DoctorContext): Promise<readonly string[] | undefined> {
+  const admin = await context.admin()
+  const schema = await admin.get<{ readonly fields?: unknown }>('/schemas/plugins/virtual-key')
   if (schema === undefined) return undefined
-  return fieldNames(schema.fields?.find((field) => field.config !== undefined)?.config ?? {})
+  const own = shapesFrom(schema.fields).config
+  return own?.type === 'record' ? fieldPaths(own.fields) : []
 }
 
-export function fieldNames({ fields = [] }: KongRecord, prefix = ''): string[] {
-  return fields.flatMap((one) =>
-    Object.entries(one).flatMap(([name, field]) => [
-      `${prefix}${name}`,
-      ...fieldNames(field, `${prefix}${name}.`),
-    ]),
-  )
-}
-
-/** As `fieldNames`, of this version's own declaration. */
-export function ownFieldNames(fields: Fields = config, prefix = ''): string[] {
-  return Object.entries(fields).flatMap(([name, field]) => [
-    `${prefix}${name}`,
-    ...(field.type === 'record' ? ownFieldNames(field.fields, `${prefix}${name}.`) : []),
-  ])
-}
-
-export function judgePlugin(found: readonly string[] | undefined, own = ownFieldNames()): Judged[] {
+export function judgePlugin(found: readonly string[] | undefined, own = fieldPaths(config)): Judged[] {
   if (found === undefined) {
     return [
       fail(
@@ -63,3 +44,29 @@ export function judgePlugin(found: readonly string[] | undefined, own = ownField
 
 /** Whether Kong runs the plugin, and this version of it. */
 export const plugin = check('plugin', probe, judgePlugin)
+
+export interface EnabledFacts {
+  readonly configurations: ReadonlyArray<Pick<Configuration, 'scope' | 'enabled' | 'refusal'>>
+}
+
+export function judgeEnabled({ configurations }: EnabledFacts): Judged[] {
+  const scopes = (enabled: boolean) =>
+    configurations.filter((one) => one.enabled === enabled).map(({ scope }) => scope)
+  const [on, off] = [scopes(true), scopes(false)]
+  return [
+    on.length === 0
+      ? warn('on no route, service or consumer: nothing is counted', 'enable virtual-key on an LLM route')
+      : ok(`on ${several(on)}`.replace(/^on everywhere$/, 'everywhere')),
+    ...(off.length === 0
+      ? []
+      : [warn(`switched off on ${several(off)}`, 'set enabled: true there, or delete it')]),
+    ...configurations.flatMap((one) =>
+      one.enabled && one.refusal !== undefined
+        ? [fail(`on ${one.scope}, ${one.refusal}: its requests get 500`, 'correct that field')]
+        : [],
+    ),
+  ]
+}
+
+/** Where the plugin is enabled. */
+export const enabled = check('enabled', async (context) => context.gateway(), judgeEnabled)

@@ -4,8 +4,8 @@ import { PLUGIN_SERVER_RIGHTS } from '../../plugins/virtual-key/redis/rights.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { several } from '../output/text.ts'
 import { check } from './check.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok } from './finding.ts'
-import type { Seat } from './seat.ts'
 
 export interface RightsFacts {
   /** The name of the Redis user that this command is; undefined: the user may not ask for it. */
@@ -68,19 +68,23 @@ const HARMLESS: Readonly<Record<Right, readonly string[]>> = {
   zscore: [NONE, 'x'],
 }
 
-export async function lookAtRights(seat: Seat): Promise<RightsFacts> {
-  const redis = await seat.redis()
+export async function lookAtRights(context: DoctorContext): Promise<RightsFacts> {
+  const redis = await context.redis()
   // A server without a cluster is never asked for its slots; a cluster has one database.
   const unused = redis instanceof Cluster ? 'select' : 'cluster|slots'
   const rights = PLUGIN_SERVER_RIGHTS.filter((right) => right !== unused)
-  const refusals = await Promise.all(rights.map((right) => refusalOf(redis, right, seat)))
+  const refusals = await Promise.all(rights.map((right) => refusalOf(redis, right, context)))
   const denied = rights.filter((_, i) => refusals[i] === 'command')
   return { user: await whoAmI(redis), denied, keys: refusals.includes('keys') }
 }
 
-async function refusalOf(redis: Connection, right: Right, seat: Seat): Promise<Denied | undefined> {
+async function refusalOf(
+  redis: Connection,
+  right: Right,
+  context: DoctorContext,
+): Promise<Denied | undefined> {
   const [name = '', ...sub] = right.split('|')
-  const args = right === 'select' ? [String(seat.options.redis.database)] : HARMLESS[right]
+  const args = right === 'select' ? [String(context.options.redis.database)] : HARMLESS[right]
   try {
     await redis.call(name, ...sub, ...args)
     return undefined

@@ -2,9 +2,9 @@ import { Cluster } from 'ioredis'
 import { placeOf } from '../options/redis-place.ts'
 import { counted } from '../output/text.ts'
 import { check } from './check.ts'
+import { type DoctorContext, Unavailable } from './context.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import { infoFrom, type RedisNode } from './redis-node.ts'
-import { Away, type Seat } from './seat.ts'
 
 export interface RedisFacts {
   readonly address: string
@@ -17,13 +17,13 @@ export interface RedisFacts {
   readonly scripts?: string
 }
 
-async function probe(seat: Seat): Promise<RedisFacts> {
-  const address = placeOf(seat.options.redis).addresses.join(', ')
+async function probe(context: DoctorContext): Promise<RedisFacts> {
+  const address = placeOf(context.options.redis).addresses.join(', ')
   try {
-    const redis = await seat.redis()
+    const redis = await context.redis()
     const said = (error: Error) => error.message
     const [nodes, scripts, cluster] = await Promise.all([
-      seat.nodes(),
+      context.nodes(),
       redis.eval('return 1', 0).then(() => undefined, said),
       redis instanceof Cluster ? redis.cluster('INFO').then((text) => infoFrom(String(text))) : undefined,
     ])
@@ -34,7 +34,7 @@ async function probe(seat: Seat): Promise<RedisFacts> {
       ...(cluster === undefined ? {} : { cluster }),
     }
   } catch (error) {
-    if (error instanceof Away) return { address, nodes: [], away: error.detail }
+    if (error instanceof Unavailable) return { address, nodes: [], away: error.detail }
     throw error
   }
 }

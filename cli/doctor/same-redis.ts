@@ -2,9 +2,9 @@ import { SILENT } from '../../plugins/virtual-key/redis/heartbeat.ts'
 import { placeOf, type RedisPlace, samePlace } from '../options/redis-place.ts'
 import { several } from '../output/text.ts'
 import { check } from './check.ts'
-import type { Configuration } from './configuration.ts'
+import type { DoctorContext } from './context.ts'
 import { type Judged, ok, skipped, warn } from './finding.ts'
-import type { Seat } from './seat.ts'
+import type { Configuration } from './gateway.ts'
 
 export interface SameRedisFacts {
   readonly here: RedisPlace
@@ -13,13 +13,13 @@ export interface SameRedisFacts {
   readonly seen: ReadonlySet<string>
 }
 
-async function probe(seat: Seat): Promise<SameRedisFacts> {
-  const { configurations } = await seat.gateway()
+async function probe(context: DoctorContext): Promise<SameRedisFacts> {
+  const { configurations } = await context.gateway()
   // Where it cannot be asked, that is the finding of another check.
-  const processes = await seat.processes().catch(() => [])
+  const processes = await context.processes().catch(() => [])
   const living = processes.filter(({ silent }) => silent < SILENT)
   return {
-    here: placeOf(seat.options.redis),
+    here: placeOf(context.options.redis),
     seen: new Set(living.flatMap((one) => one.configurations)),
     configurations: configurations.filter(({ enabled }) => enabled),
   }

@@ -2,8 +2,8 @@ import { indexName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import { SCHEMA_VERSION, schemaVersion } from '../../plugins/virtual-key/redis/schema-version.ts'
 import { counted } from '../output/text.ts'
 import { check } from './check.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
-import type { Seat } from './seat.ts'
 
 export interface SchemaFacts {
   /** Of each partition. */
@@ -14,13 +14,13 @@ export interface SchemaFacts {
   readonly configured: boolean | undefined
 }
 
-async function probe(seat: Seat): Promise<SchemaFacts> {
-  const redis = await seat.redis()
+async function probe(context: DoctorContext): Promise<SchemaFacts> {
+  const redis = await context.redis()
   const partitions = [...Array(PARTITIONS).keys()]
   const [versions, keys, gateway] = await Promise.all([
     Promise.all(partitions.map((partition) => schemaVersion(redis, partition))),
     Promise.all(partitions.map((partition) => redis.zcard(indexName(partition)))),
-    seat.gateway().catch(() => undefined),
+    context.gateway().catch(() => undefined),
   ])
   return {
     versions,

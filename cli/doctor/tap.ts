@@ -1,9 +1,9 @@
 import { tapLua } from '../../plugins/virtual-key/metering/tap/lua.ts'
 import { routesOf, several } from '../output/text.ts'
 import { check } from './check.ts'
+import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
-import type { PluginEntity } from './precedence.ts'
-import type { Seat } from './seat.ts'
+import type { PluginEntity } from './gateway.ts'
 
 /** `other`: it turns buffering off, but what it leaves is not what this version reads. */
 export type TapState = 'present' | 'absent' | 'other'
@@ -14,8 +14,8 @@ export interface TappedFacts {
   readonly routes: ReadonlyArray<{ readonly name: string; readonly tap: TapState }>
 }
 
-async function probe(seat: Seat): Promise<TappedFacts[]> {
-  const { configurations, precedence } = await seat.gateway()
+async function probe(context: DoctorContext): Promise<TappedFacts[]> {
+  const { configurations, precedence } = await context.gateway()
   return configurations
     .filter(({ enabled, tapped }) => enabled && tapped)
     .map((one) => ({

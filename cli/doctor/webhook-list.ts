@@ -2,7 +2,7 @@ import type { AlertRecord } from '../../plugins/virtual-key/outbox/alert-record.
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { registeredKeys } from '../../plugins/virtual-key/registry/keys.ts'
-import type { Configuration } from './configuration.ts'
+import type { Configuration } from './gateway.ts'
 
 /** A webhook, and whatever sends to it. */
 export interface Webhook {

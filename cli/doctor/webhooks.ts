@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { counted, several } from '../output/text.ts'
 import { check } from './check.ts'
+import { type DoctorContext, Unavailable } from './context.ts'
 import { fail, type Judged, ok, skipped } from './finding.ts'
-import { Away, type Seat } from './seat.ts'
 import { type Called, call } from './webhook-call.ts'
 import {
   alertWebhooks,
@@ -30,16 +30,16 @@ const MOST = 50
 /** Registered keys whose webhook is looked up. */
 const MOST_KEYS = 2000
 
-async function probe(seat: Seat): Promise<WebhookFacts> {
-  const { step, options } = seat
+async function probe(context: DoctorContext): Promise<WebhookFacts> {
+  const { step, options } = context
   const inTime = <T>(work: Promise<T>) =>
     Promise.race([work.catch(() => undefined), sleep(step, undefined, { ref: false })])
   const [gateway, outbox, registered] = await Promise.all([
-    inTime(seat.gateway()),
-    inTime(seat.outbox()),
-    inTime(registeredIn(seat)),
+    inTime(context.gateway()),
+    inTime(context.outbox()),
+    inTime(registeredIn(context)),
   ])
-  if (gateway === undefined && outbox === undefined) throw new Away('neither Kong nor Redis tells any')
+  if (gateway === undefined && outbox === undefined) throw new Unavailable('neither Kong nor Redis tells any')
   const webhooks = distinct([
     ...configuredWebhooks(gateway?.configurations ?? []),
     ...(registered?.webhooks ?? []),
@@ -63,8 +63,8 @@ async function probe(seat: Seat): Promise<WebhookFacts> {
   }
 }
 
-async function registeredIn(seat: Seat) {
-  const [redis, gateway] = await Promise.all([seat.redis(), seat.gateway().catch(() => undefined)])
+async function registeredIn(context: DoctorContext) {
+  const [redis, gateway] = await Promise.all([context.redis(), context.gateway().catch(() => undefined)])
   return registeredWebhooks(redis, gateway?.configurations, MOST_KEYS)
 }
 

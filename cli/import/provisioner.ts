@@ -1,16 +1,15 @@
 import { Failure } from '../failure.ts'
 import { unusableSecret } from '../options/key-secret.ts'
 import { type AdminApi, AdminError } from '../provisioning/admin-api.ts'
+import { noSegment } from '../provisioning/admin-path.ts'
 import { apply } from '../provisioning/apply.ts'
 import { applying } from '../provisioning/applying.ts'
-import type { Plan } from '../provisioning/changes.ts'
 import { consumerPlan } from '../provisioning/create-plan.ts'
 import { credentialPlan } from '../provisioning/credential-plan.ts'
-import { tagged } from '../provisioning/entities.ts'
-import { joined } from '../provisioning/joined.ts'
-import { noSegment } from '../provisioning/path.ts'
+import { type ConsumerState, readConsumer, readGateway, tagged } from '../provisioning/kong-state.ts'
+import type { Plan } from '../provisioning/plan.ts'
+import { joined } from '../provisioning/plan.ts'
 import { type RateCounter, rateCounter, rateLimitPlan } from '../provisioning/rate-limit-plan.ts'
-import { type ConsumerState, readConsumer, readGateway } from '../provisioning/reading.ts'
 import type { Entry } from './entry.ts'
 import type { BadRow } from './row.ts'
 
@@ -78,7 +77,7 @@ export class Provisioner {
   }
 
   #count({ changes }: Plan, { credentials }: ConsumerState): void {
-    const made = changes.some(({ act }) => act.kind === 'create credential')
+    const made = changes.some(({ operation }) => operation.kind === 'create credential')
     if (changes.length > 0) this.tally.provisioned++
     if (made) this.tally.credentials++
     else if (credentials.length === 0) this.tally.without_credential++

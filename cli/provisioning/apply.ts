@@ -1,21 +1,20 @@
 import { Failure } from '../failure.ts'
 import { json } from '../output/text.ts'
 import type { AdminApi } from './admin-api.ts'
-import { AdminError } from './admin-api.ts'
-import { type Act, type Change, type Scope, scopeText } from './changes.ts'
-import type { Credential, Plugin } from './entities.ts'
-import { NotKong } from './not-kong.ts'
-import { path } from './path.ts'
-import { checkConsumer } from './reading.ts'
+import { AdminError, NotKong } from './admin-api.ts'
+import { path } from './admin-path.ts'
+import type { Credential, Plugin } from './kong-state.ts'
+import { checkConsumer } from './kong-state.ts'
+import { type Change, type Operation, type Scope, scopeText } from './plan.ts'
 
 /** What changes of the registry need. */
 export interface RegistryWrites {
   migrate(): Promise<void>
-  write(id: string, settings: (Act & { kind: 'write record' })['settings']): Promise<void>
+  write(id: string, settings: (Operation & { kind: 'write record' })['settings']): Promise<void>
   remove(id: string): Promise<void>
 }
 
-export interface Means {
+export interface Clients {
   /** Absent where no change is one of Kong. */
   readonly api?: AdminApi
   readonly registry?: RegistryWrites
@@ -35,12 +34,12 @@ export interface Applied {
 }
 
 /** Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do. */
-export async function apply(changes: readonly Change[], means: Means): Promise<Applied> {
+export async function apply(changes: readonly Change[], clients: Clients): Promise<Applied> {
   const states: State[] = changes.map(() => 'not done')
-  const run = new Run(means)
+  const run = new Run(clients)
   for (const [i, change] of changes.entries()) {
     try {
-      await run.make(change.act)
+      await run.make(change.operation)
     } catch (error) {
       const dbless = error instanceof AdminError && error.dbless
       if (!dbless) states[i] = refused(error) ? 'failed' : 'unknown'
@@ -69,24 +68,24 @@ function twice<T>(send: () => Promise<T>): Promise<T> {
 }
 
 class Run {
-  readonly #means: Means
+  readonly #clients: Clients
   #created: string | undefined
 
-  constructor(means: Means) {
-    this.#means = means
+  constructor(clients: Clients) {
+    this.#clients = clients
   }
 
-  async make(act: Act): Promise<unknown> {
-    switch (act.kind) {
+  async make(operation: Operation): Promise<unknown> {
+    switch (operation.kind) {
       case 'migrate':
         return this.#registry.migrate()
       case 'write record':
-        return this.#registry.write(act.id, act.settings)
+        return this.#registry.write(operation.id, operation.settings)
       case 'remove record':
-        return this.#registry.remove(act.id)
+        return this.#registry.remove(operation.id)
       case 'create consumer': {
         // For a UUID Kong takes the path as an id, so the name is said as well.
-        const { name: username, tags } = act
+        const { name: username, tags } = operation
         return twice(async () =>
           checkConsumer(
             await this.#api.send('PUT', path`/consumers/${username}`, { username, tags }),
@@ -95,24 +94,24 @@ class Run {
         )
       }
       case 'delete consumer':
-        return twice(() => this.#api.delete(path`/consumers/${act.id}`))
+        return twice(() => this.#api.delete(path`/consumers/${operation.id}`))
       case 'create credential':
-        return this.#createCredential(act)
+        return this.#createCredential(operation)
       case 'change credential': {
-        const at = path`/consumers/${act.consumer}/key-auth/${act.id ?? this.#created ?? ''}`
-        return twice(() => this.#api.send('PATCH', at, act.values))
+        const at = path`/consumers/${operation.consumer}/key-auth/${operation.id ?? this.#created ?? ''}`
+        return twice(() => this.#api.send('PATCH', at, operation.values))
       }
       case 'delete credential':
-        return twice(() => this.#api.delete(path`/consumers/${act.consumer}/key-auth/${act.id}`))
+        return twice(() => this.#api.delete(path`/consumers/${operation.consumer}/key-auth/${operation.id}`))
       case 'create plugin': {
-        const { scope, name, config, tags } = act
+        const { scope, name, config, tags } = operation
         checkPlugin(scope, name, await this.#api.send('POST', pluginsPath(scope), { name, config, tags }))
         return
       }
       case 'change plugin':
-        return twice(() => this.#api.send('PATCH', path`/plugins/${act.id}`, act.values))
+        return twice(() => this.#api.send('PATCH', path`/plugins/${operation.id}`, operation.values))
       case 'delete plugin':
-        return twice(() => this.#api.delete(path`/plugins/${act.id}`))
+        return twice(() => this.#api.delete(path`/plugins/${operation.id}`))
     }
   }
 
@@ -120,10 +119,10 @@ class Run {
    * The key is known here, so a request whose answer was lost is sent again: that the key is taken then says that the first one was
    * heard.
    */
-  async #createCredential(act: Act & { kind: 'create credential' }): Promise<void> {
-    const { consumer, tags, ttl } = act
+  async #createCredential(operation: Operation & { kind: 'create credential' }): Promise<void> {
+    const { consumer, tags, ttl } = operation
     const at = path`/consumers/${consumer}/key-auth`
-    const value = { key: this.#means.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
+    const value = { key: this.#clients.secret, tags, ...(ttl === undefined ? {} : { ttl }) }
     const create = () => this.#api.send<Credential>('POST', at, value)
     try {
       const { id } = await twice(create)
@@ -132,20 +131,20 @@ class Run {
       if (!(error instanceof AdminError && error.duplicate)) throw error
       // Not asked for by its key: paths are logged.
       const own = await this.#api.all<Credential>(at)
-      const same = own.find(({ key }) => key === this.#means.secret)
+      const same = own.find(({ key }) => key === this.#clients.secret)
       if (same === undefined) throw new Failure('another consumer has this key already', 1, { cause: error })
       this.#created = same.id
     }
   }
 
   get #api(): AdminApi {
-    const { api } = this.#means
+    const { api } = this.#clients
     if (api === undefined) throw new Error('a change of Kong was planned without an Admin API')
     return api
   }
 
   get #registry(): RegistryWrites {
-    const { registry } = this.#means
+    const { registry } = this.#clients
     if (registry === undefined) throw new Error('a change of the registry was planned without Redis')
     return registry
   }

@@ -1,65 +1,61 @@
-import type { Plugin, PluginConfig, Route, Service } from './entities.ts'
+import type { Scope } from '../../schema/kong/precedence.ts'
+import type { Gateway, Plugin, PluginConfig, Route, Service } from './kong-state.ts'
+import { Precedence } from './precedence.ts'
 
-/** A configuration of the plugin that some route runs with, when no consumer has one of its own. */
+/** A configuration of the plugin that some route runs with. */
 export interface Applying {
   /** Such as `route chat`. */
   readonly where: string
   readonly config: PluginConfig
 }
 
-/** What Kong holds around a key. */
-export interface Gateway {
-  readonly services: readonly Service[]
-  readonly routes: readonly Route[]
-  readonly plugins: readonly Plugin[]
-}
-
 /**
- * The configurations of virtual-key that apply to a service's routes, or to all routes where no service is named, each once. As in
- * Kong, a route's own goes before its service's, and that before the global one.
+ * The configurations of virtual-key that apply to a service's routes, or to all routes where no service is named, each once.
+ * @param caller a consumer; undefined: one without a configuration of its own
  */
-export function applying({ services, routes, plugins }: Gateway, service: Service | undefined): Applying[] {
-  const concerned = service ? routes.filter((route) => route.service?.id === service.id) : routes
+export function applying(
+  gateway: Gateway,
+  service: Service | undefined,
+  caller?: { readonly id: string; readonly name: string },
+): Applying[] {
+  const precedence = new Precedence(gateway.plugins, [])
   const found = new Map<string, Applying>()
-  // A service without routes, or a Kong without any, will get some.
-  const places = concerned.length > 0 ? concerned : [{ id: '', name: null, service: service ?? null }]
-  for (const route of places) {
-    const plugin = pluginFor('virtual-key', plugins, route)
-    if (plugin === undefined) continue
-    found.set(plugin.id, { where: whereIs(plugin, routes, services), config: plugin.config })
+  for (const request of requests(gateway.routes, service)) {
+    const plugin = precedence.at({ ...request, ...(caller && { consumer: caller.id }) }, 'virtual-key')
+    if (plugin) found.set(plugin.id, { where: whereIs(plugin, gateway, caller?.name), config: plugin.config })
   }
   return [...found.values()]
 }
 
-/** As `applying`, but for a key whose consumer may have a configuration of its own, which replaces the others as a whole. */
-export function applyingTo(
-  id: string,
-  own: readonly Plugin[],
-  gateway: Gateway,
+/** The names of the plugins, among these, that run for some request to a service, or to any route, whoever calls. */
+export function runningOn(
+  { routes, plugins }: Pick<Gateway, 'routes' | 'plugins'>,
   service: Service | undefined,
-): Applying[] {
-  const plugin = own.find(({ name, enabled }) => name === 'virtual-key' && enabled)
-  return plugin ? [{ where: `consumer ${id}`, config: plugin.config }] : applying(gateway, service)
+  names: readonly string[],
+): string[] {
+  const precedence = new Precedence(plugins, [])
+  const places = requests(routes, service)
+  return names.filter((name) => places.some((request) => precedence.at(request, name) !== undefined))
 }
 
-/** The enabled plugin of this name that a route runs with, whoever calls. */
-export function pluginFor(
-  name: string,
-  plugins: readonly Plugin[],
-  route: Pick<Route, 'id' | 'service'>,
-): Plugin | undefined {
-  const all = plugins.filter((one) => one.name === name && one.enabled && one.consumer === null)
-  const of = (routeId: string | undefined, serviceId: string | undefined) =>
-    all.find((one) => one.route?.id === routeId && one.service?.id === serviceId)
-  const service = route.service?.id
-  return (
-    of(route.id, service) ?? of(route.id, undefined) ?? of(undefined, service) ?? of(undefined, undefined)
-  )
+/** One request for each route that is concerned. A service without routes, or a Kong without any, will get some. */
+function requests(routes: readonly Route[], service: Service | undefined): Scope[] {
+  const concerned = service ? routes.filter((route) => route.service?.id === service.id) : routes
+  if (concerned.length === 0) return [service ? { service: service.id } : {}]
+  return concerned.map(({ id, service: own }) => ({ route: id, ...(own && { service: own.id }) }))
 }
 
-function whereIs({ route, service }: Plugin, routes: readonly Route[], services: readonly Service[]): string {
+function whereIs(
+  { route, service, consumer }: Plugin,
+  { routes, services }: Gateway,
+  caller: string | undefined,
+): string {
   const name = (list: ReadonlyArray<{ id: string; name: string | null }>, id: string) =>
     list.find((one) => one.id === id)?.name ?? id
-  if (route) return `route ${name(routes, route.id)}`
-  return service ? `service ${name(services, service.id)}` : 'the global plugin'
+  const parts = [
+    ...(consumer ? [`consumer ${caller}`] : []),
+    ...(route ? [`route ${name(routes, route.id)}`] : []),
+    ...(service && !route ? [`service ${name(services, service.id)}`] : []),
+  ]
+  return parts.join(' on ') || 'the global plugin'
 }

@@ -1,6 +1,10 @@
-import { type Change, type FieldChange, type Plan, type Scope, scopeText } from './changes.ts'
-import type { Plugin, PluginConfig } from './entities.ts'
-import { shownConfig } from './shown.ts'
+import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
+import { config } from '../../schema/config.ts'
+import { fieldAt, isReference, type Shape } from '../../schema/fields.ts'
+import type { KeyField } from '../../schema/key.ts'
+import { shownTime } from '../output/text.ts'
+import type { Plugin, PluginConfig } from './kong-state.ts'
+import { type Change, type FieldChange, type Plan, type Scope, scopeText } from './plan.ts'
 
 /** A plugin that is there gets these values and is enabled; all its others stay. */
 export function configChanges(scope: Scope, plugin: Plugin, wanted: PluginConfig): Plan {
@@ -18,8 +22,8 @@ export function configChanges(scope: Scope, plugin: Plugin, wanted: PluginConfig
       ? {}
       : { config: Object.fromEntries(different.map((field) => [field, wanted[field]])) }),
   }
-  const act = { kind: 'change plugin', scope, name, id, values } as const
-  const change: Change = { action: 'update', what, fields, act }
+  const operation = { kind: 'change plugin', scope, name, id, values } as const
+  const change: Change = { action: 'update', what, fields, operation }
   return { changes: [change], kept: [], notes: [] }
 }
 
@@ -51,4 +55,24 @@ export function fieldChanges(path: string, there: unknown, wanted: unknown): Fie
 
 function isRecord(value: unknown): value is PluginConfig {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A setting of a key as a plan shows it. A webhook is its origin only: its path may be a secret. */
+export function shownSetting(name: KeyField, value: unknown): unknown {
+  if (name === 'expires_at' && typeof value === 'number') return shownTime(value)
+  return shownConfig(name, value)
+}
+
+/** A value of the plugin's configuration as a plan shows it. @param path dotted, such as `webhook.secrets` */
+export function shownConfig(path: string, value: unknown): unknown {
+  if (value === undefined || value === null) return value
+  if (isReference(value)) return value
+  if (path === 'alert_webhook') return loggable(String(value))
+  return isSecret(fieldAt(config, path)) ? '(hidden)' : value
+}
+
+/** Whether values of a field are secrets, or hold them. */
+export function isSecret(field: Shape | undefined): boolean {
+  if (field === undefined) return false
+  return field.encrypted === true || ('elements' in field && field.elements.encrypted === true)
 }

@@ -1,9 +1,10 @@
-import type { Field, Fields } from '../../schema/fields.ts'
+import { config as declared } from '../../schema/config.ts'
+import { fieldAt, isReference, type Shape } from '../../schema/fields.ts'
 import { Failure } from '../failure.ts'
 import { hasCredentials } from '../options/webhook-url.ts'
 import { json } from '../output/text.ts'
-import type { PluginConfig } from './entities.ts'
-import { fieldAt, isReference, isSecret } from './shown.ts'
+import { isSecret } from './config-changes.ts'
+import type { PluginConfig } from './kong-state.ts'
 
 type Config = Record<string, unknown>
 
@@ -41,7 +42,7 @@ function parsed(option: string, text: string): unknown {
 }
 
 function valueFor(path: string, text: string): unknown {
-  const field = fieldAt(path)
+  const field = fieldAt(declared, path)
   if (field === undefined) throw new Failure(`--set: the configuration has no field ${json(path)}`, 2)
   const value = text === '' ? null : valueAs(path, field, text)
   const secret = secretIn(path, field, value)
@@ -53,37 +54,37 @@ function valueFor(path: string, text: string): unknown {
   return value
 }
 
-type Shape = Omit<Field, 'description'> | undefined
-
 /** The path of the first secret in a value: of a field that Kong encrypts, at any depth, or of a URL with credentials. */
-function secretIn(path: string, field: Shape, value: unknown): string | undefined {
+function secretIn(path: string, field: Shape | undefined, value: unknown): string | undefined {
   if (value === null || value === '') return undefined
   if (isSecret(field)) return [value].flat(Infinity).every(isReference) ? undefined : path
   if (typeof value === 'string') return hasCredentials(value) ? path : undefined
   if (typeof value !== 'object') return undefined
-  const inner = (name: string): Shape => {
-    const { elements, fields } = field as { readonly elements?: Shape; readonly fields?: Fields }
-    return elements ?? (fields && Object.hasOwn(fields, name) ? fields[name] : undefined)
+  const inner = (name: string): Shape | undefined => {
+    if (field === undefined) return undefined
+    return 'elements' in field
+      ? field.elements
+      : field.type === 'record'
+        ? fieldAt(field.fields, name)
+        : undefined
   }
   return Object.entries(value)
-    .map(([name, one]) =>
-      secretIn(Array.isArray(value) ? path : `${path}.${name}`, field && inner(name), one),
-    )
+    .map(([name, one]) => secretIn(Array.isArray(value) ? path : `${path}.${name}`, inner(name), one))
     .find((one) => one !== undefined)
 }
 
 /** What is no such value goes to Kong as it is: Kong says what is wrong. */
-function valueAs(path: string, field: Omit<Field, 'description'>, text: string): unknown {
+function valueAs(path: string, field: Shape, text: string): unknown {
   switch (field.type) {
     case 'integer':
     case 'number':
       return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text
-    case 'array': {
+    case 'array':
+    case 'set': {
       if (text.startsWith('[')) return parsed(`--set ${path}`, text)
-      const { elements } = field as unknown as { elements: Omit<Field, 'description'> }
-      return text.split(',').map((one) => valueAs(path, elements, one.trim()))
+      return text.split(',').map((one) => valueAs(path, field.elements, one.trim()))
     }
     case 'record':
       return parsed(`--set ${path}`, text)

@@ -1,6 +1,8 @@
 import type { KeySettings } from '../../schema/key.ts'
+import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
+import { type Applying, runningOn } from './applying.ts'
 import type { KongState, RegistryState } from './create-plan.ts'
-import type { PluginConfig } from './entities.ts'
+import type { Gateway, PluginConfig, Service } from './kong-state.ts'
 import { type BudgetKnown, budgetOf, percentNotes } from './percents.ts'
 import { elsewhere, shownPlace } from './plugin-redis.ts'
 
@@ -64,4 +66,49 @@ function placeNotes({ registry, kong, here }: Creation): string[] {
     ({ where, config }) =>
       `${where} reads the registry in ${shownPlace(config)}, and this is ${shownPlace(here)}: unless both are the same, name that one by REDIS_URL`,
   )
+}
+
+/** What makes a key less than its operator expects. @param record its settings go into the registry, whatever the plugin says */
+export function remarksOn(
+  gateway: Gateway,
+  service: Service | undefined,
+  applying: readonly Applying[],
+  record: boolean,
+): string[] {
+  const where = service === undefined ? 'any route' : `service ${service.name ?? service.id}`
+  const scope = service === undefined ? '--global' : `--service ${service.name ?? service.id}`
+  const names = AUTHENTICATORS.map(({ name }) => name)
+  const authenticators = runningOn(gateway, service, names)
+  const other = applying.filter(({ config }) => config.identify_by !== 'consumer')
+  return [
+    ...(applying.length === 0
+      ? [`virtual-key is not enabled on ${where}: nothing is counted there until vk plugin enable ${scope}`]
+      : []),
+    ...(authenticators.includes('key-auth')
+      ? []
+      : [`key-auth is not enabled on ${where}: ${nobodyAsks(authenticators)}`]),
+    ...other.map(
+      ({ where: at, config }) =>
+        `${at} has identify_by ${config.identify_by}: totals and settings there are not those of the consumer`,
+    ),
+    ...(record && applying.length > 0 && !applying.some(({ config }) => config.registry)
+      ? [
+          `the record changes nothing yet: ${applying.map(({ where: at }) => at).join(', ')} ${applying.length > 1 ? 'do' : 'does'} not have registry: true`,
+        ]
+      : []),
+    ...(applying.some(({ config }) => config.registry) && applying.some(({ config }) => !config.registry)
+      ? [
+          `the registry is not read by ${applying
+            .filter(({ config }) => !config.registry)
+            .map(({ where: at }) => at)
+            .join(', ')}`,
+        ]
+      : []),
+  ]
+}
+
+function nobodyAsks(others: readonly string[]): string {
+  return others.length === 0
+    ? 'nobody asks for the key there'
+    : `${others.join(', ')} says who calls there, and does not ask for the key`
 }

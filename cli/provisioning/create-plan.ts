@@ -1,14 +1,12 @@
 import type { RegisteredKey } from '../../plugins/virtual-key/registry/key-record.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
 import type { KeySecret } from '../options/key-secret.ts'
-import type { Plan } from './changes.ts'
+import { shownSetting } from './config-changes.ts'
+import { configPlan, type KeySurroundings } from './consumer-plugin-plan.ts'
 import { credentialPlan } from './credential-plan.ts'
-import { TAG } from './entities.ts'
-import { joined } from './joined.ts'
-import { configPlan, type KeySurroundings } from './key-plugins-plan.ts'
+import { type ConsumerState, TAG } from './kong-state.ts'
+import { joined, type Plan } from './plan.ts'
 import { type RateCounter, rateLimitPlan } from './rate-limit-plan.ts'
-import type { ConsumerState } from './reading.ts'
-import { shownSetting } from './shown.ts'
 
 /** What the registry holds. */
 export interface RegistryState {
@@ -67,13 +65,13 @@ function recordPlan(id: string, settings: KeySettings, { fresh, record }: Regist
   })
   const what = `registry record ${id}`
   const named = Object.fromEntries(names.map((name) => [name, settings[name]]))
-  const write = { what, fields, act: { kind: 'write record', id, settings: named } } as const
+  const write = { what, fields, operation: { kind: 'write record', id, settings: named } } as const
   const schema = {
     action: 'update',
     what: 'Redis schema',
     fields: [],
     remark: 'it holds no key yet, so vk migrate runs first',
-    act: { kind: 'migrate' },
+    operation: { kind: 'migrate' },
   } as const
   if (record !== undefined && names.length === 0) return { changes: [], kept: [what], notes: [] }
   const change = { action: record === undefined ? ('create' as const) : ('update' as const), ...write }
@@ -84,6 +82,6 @@ function recordPlan(id: string, settings: KeySettings, { fresh, record }: Regist
 export function consumerPlan(id: string, { consumer }: Pick<ConsumerState, 'consumer'>): Plan {
   const what = `consumer ${id}`
   if (consumer !== undefined) return { changes: [], kept: [what], notes: [] }
-  const act = { kind: 'create consumer', name: id, tags: [TAG] } as const
-  return { changes: [{ action: 'create', what, fields: [], act }], kept: [], notes: [] }
+  const operation = { kind: 'create consumer', name: id, tags: [TAG] } as const
+  return { changes: [{ action: 'create', what, fields: [], operation }], kept: [], notes: [] }
 }

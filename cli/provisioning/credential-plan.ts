@@ -1,9 +1,8 @@
 import { Failure } from '../failure.ts'
 import type { KeySecret } from '../options/key-secret.ts'
 import { shownSeconds, shownTime } from '../output/text.ts'
-import type { Change, Plan } from './changes.ts'
-import { type Credential, ROTATING, TAG, tagged } from './entities.ts'
-import type { ConsumerState } from './reading.ts'
+import { type ConsumerState, type Credential, ROTATING, TAG, tagged } from './kong-state.ts'
+import type { Change, Plan } from './plan.ts'
 
 interface WantedCredential {
   readonly id: string
@@ -80,7 +79,7 @@ function newCredential({ id, ttl }: WantedCredential, tags: readonly string[]): 
     what: `credential of consumer ${id}`,
     fields: [],
     ...(ttl === undefined ? {} : { remark: `for ${shownSeconds(ttl)}` }),
-    act: { kind: 'create credential', consumer: id, tags, ...(ttl === undefined ? {} : { ttl }) },
+    operation: { kind: 'create credential', consumer: id, tags, ...(ttl === undefined ? {} : { ttl }) },
   }
 }
 
@@ -88,9 +87,9 @@ function retirement(consumer: string, one: Credential, overlap: number): Change 
   const { id } = one
   const what = shown(consumer, one)
   if (overlap === 0)
-    return { action: 'delete', what, fields: [], act: { kind: 'delete credential', consumer, id } }
-  const act = { kind: 'change credential', consumer, id, values: { ttl: overlap } } as const
-  return { action: 'update', what, fields: [], remark: `ends in ${shownSeconds(overlap)}`, act }
+    return { action: 'delete', what, fields: [], operation: { kind: 'delete credential', consumer, id } }
+  const operation = { kind: 'change credential', consumer, id, values: { ttl: overlap } } as const
+  return { action: 'update', what, fields: [], remark: `ends in ${shownSeconds(overlap)}`, operation }
 }
 
 /** @param fresh undefined: the one that this plan creates */
@@ -101,7 +100,7 @@ function finished(consumer: string, fresh: Credential | undefined): Change {
     what: `credential of consumer ${consumer}`,
     fields: [],
     remark: 'the new one; the rotation is complete',
-    act: { kind: 'change credential', consumer, ...id, values: { tags: [TAG] } },
+    operation: { kind: 'change credential', consumer, ...id, values: { tags: [TAG] } },
   }
 }
 

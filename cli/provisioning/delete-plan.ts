@@ -1,8 +1,6 @@
 import type { RegisteredKey } from '../../plugins/virtual-key/registry/key-record.ts'
-import type { Plan } from './changes.ts'
-import { tagged } from './entities.ts'
-import { joined } from './joined.ts'
-import type { ConsumerState } from './reading.ts'
+import { type ConsumerState, tagged } from './kong-state.ts'
+import { joined, type Plan } from './plan.ts'
 
 /**
  * Everything that `vk` made for a key goes, what lets requests through first. A consumer that somebody else made stays, with what is
@@ -17,10 +15,10 @@ export function deletePlan(
 }
 
 function recordPlan(id: string): Plan {
-  const act = { kind: 'remove record', id } as const
+  const operation = { kind: 'remove record', id } as const
   const remark = 'with its totals of the open windows'
   return {
-    changes: [{ action: 'delete', what: `registry record ${id}`, fields: [], remark, act }],
+    changes: [{ action: 'delete', what: `registry record ${id}`, fields: [], remark, operation }],
     kept: [],
     notes: [],
   }
@@ -37,13 +35,13 @@ function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState)
       action: 'delete' as const,
       what: `credential ${one.id.slice(0, 8)} of consumer ${id}`,
       fields: [],
-      act: { kind: 'delete credential' as const, consumer: id, id: one.id },
+      operation: { kind: 'delete credential' as const, consumer: id, id: one.id },
     })),
     ...mine(plugins).map(({ id: plugin, name }) => ({
       action: 'delete' as const,
       what: `plugin ${name} of consumer ${id}`,
       fields: [],
-      act: {
+      operation: {
         kind: 'delete plugin' as const,
         scope: { kind: 'consumer', name: id } as const,
         name,
@@ -56,9 +54,9 @@ function kongPlan(id: string, { consumer, credentials, plugins }: ConsumerState)
     const note = `consumer ${id} was not made by vk: it stays${left > 0 ? `, and so do ${left} of its credentials` : ''}`
     return { changes, kept: [`consumer ${id}`], notes: [note] }
   }
-  const act = { kind: 'delete consumer', name: id, id: consumer.id } as const
+  const operation = { kind: 'delete consumer', name: id, id: consumer.id } as const
   return {
-    changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], act }],
+    changes: [...changes, { action: 'delete', what: `consumer ${id}`, fields: [], operation }],
     kept: [],
     notes: [],
   }

@@ -1,6 +1,6 @@
-import { type Change, lineOf, oneLine, type Scope } from './changes.ts'
-import { ROTATING } from './entities.ts'
-import { yamlItem } from './yaml.ts'
+import { json } from '../output/text.ts'
+import { ROTATING } from './kong-state.ts'
+import { type Change, lineOf, oneLine, type Scope } from './plan.ts'
 
 type Entry = Record<string, unknown>
 
@@ -32,15 +32,17 @@ export function kongYml(changes: readonly Change[], secret: string): string {
         : yamlItem(entry, 2),
     ),
   ])
-  const timed = changes.some(({ act }) => act.kind === 'create credential' && act.ttl !== undefined)
+  const timed = changes.some(
+    ({ operation }) => operation.kind === 'create credential' && operation.ttl !== undefined,
+  )
   const byHand = comments.length === 0 ? [] : ['# To be done by hand:', ...comments]
   const head = lines.length === 0 ? [NOTHING] : [...HEAD, ...(timed ? [NO_TTL] : [])]
   return [...head, ...lines, ...byHand].join('\n')
 }
 
 /** The mark of a rotation is for a Kong that can be changed step by step. */
-function isMark({ act }: Change): boolean {
-  return act.kind === 'change credential' && act.values.tags !== undefined
+function isMark({ operation }: Change): boolean {
+  return operation.kind === 'change credential' && operation.values.tags !== undefined
 }
 
 interface Addition {
@@ -49,24 +51,24 @@ interface Addition {
 }
 
 /** undefined: no lines add it. */
-function additionOf({ act }: Change, key: string): Addition | undefined {
-  switch (act.kind) {
+function additionOf({ operation }: Change, key: string): Addition | undefined {
+  switch (operation.kind) {
     case 'create consumer':
-      return { scope: { kind: 'consumer', name: act.name }, entry: { tags: act.tags } }
+      return { scope: { kind: 'consumer', name: operation.name }, entry: { tags: operation.tags } }
     case 'create credential': {
-      const tags = act.tags.filter((tag) => tag !== ROTATING)
+      const tags = operation.tags.filter((tag) => tag !== ROTATING)
       return {
-        scope: { kind: 'consumer', name: act.consumer },
+        scope: { kind: 'consumer', name: operation.consumer },
         entry: { keyauth_credentials: [{ key, tags }] },
       }
     }
     case 'create plugin':
       return {
-        scope: act.scope,
-        entry: { plugins: [{ name: act.name, tags: act.tags, config: act.config }] },
+        scope: operation.scope,
+        entry: { plugins: [{ name: operation.name, tags: operation.tags, config: operation.config }] },
       }
     case 'change plugin':
-      return { scope: act.scope, entry: { plugins: [{ name: act.name, ...act.values }] } }
+      return { scope: operation.scope, entry: { plugins: [{ name: operation.name, ...operation.values }] } }
     default:
       return undefined
   }
@@ -91,4 +93,30 @@ function add(sections: Map<string, Map<string, Entry>>, { scope, entry }: Additi
 function calledBy(scope: Scope, name: string): Entry {
   if (scope.kind === 'consumer') return { username: name }
   return scope.kind !== 'global' && scope.id === name ? { id: name } : { name }
+}
+
+/**
+ * One item of a list, as lines of YAML. Texts are written as JSON, which YAML 1.2 reads as it is; so no text can become a number, a
+ * comment or a tag.
+ * @param indent spaces before the dash
+ */
+export function yamlItem(value: Readonly<Record<string, unknown>>, indent: number): string[] {
+  return mapping(value, indent + 2).map((line, i) =>
+    i === 0 ? `${' '.repeat(indent)}- ${line.trimStart()}` : line,
+  )
+}
+
+function mapping(value: Readonly<Record<string, unknown>>, indent: number): string[] {
+  const margin = ' '.repeat(indent)
+  return Object.entries(value).flatMap(([name, one]) => {
+    if (Array.isArray(one) && one.length > 0 && one.every(isMapping))
+      return [`${margin}${name}:`, ...one.flatMap((inner) => yamlItem(inner, indent + 2))]
+    if (isMapping(one)) return [`${margin}${name}:`, ...mapping(one, indent + 2)]
+    return [`${margin}${name}: ${json(one)}`]
+  })
+}
+
+/** An empty one is written as JSON too. */
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
 }

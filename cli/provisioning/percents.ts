@@ -1,5 +1,5 @@
 import { Failure } from '../failure.ts'
-import type { PluginConfig } from './entities.ts'
+import type { PluginConfig } from './kong-state.ts'
 
 /** `none`: no budget. `unknown`: a configuration that was not looked at may have one. */
 export type BudgetKnown = 'some' | 'none' | 'unknown'

@@ -1,11 +1,10 @@
 import { AUTHENTICATORS } from '../../schema/kong/authenticators.ts'
-import { type Gateway, pluginFor } from './applying.ts'
-import { type Plan, type Scope, scopeText } from './changes.ts'
 import { configChanges, fieldChanges } from './config-changes.ts'
-import { type Plugin, type PluginConfig, type Route, type Service, TAG } from './entities.ts'
-import { joined } from './joined.ts'
+import { type Gateway, type Plugin, type PluginConfig, type Route, type Service, TAG } from './kong-state.ts'
 import { percentNotes } from './percents.ts'
+import { joined, type Plan, type Scope, scopeText } from './plan.ts'
 import { isLocal, namesRedis, redisOf, shownPlace, withRedis } from './plugin-redis.ts'
+import { Precedence } from './precedence.ts'
 
 /** Where the plugin goes, with what it is called there. */
 export interface Place {
@@ -71,13 +70,13 @@ export function disablePlan(place: Place, remove: boolean, gateway: Gateway): Pl
   if (there === undefined) return { changes: [], kept: [], notes: [`${what} is not there`] }
   const { id, enabled } = there
   if (remove) {
-    const act = { kind: 'delete plugin', scope, name, id } as const
-    return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
+    const operation = { kind: 'delete plugin', scope, name, id } as const
+    return { changes: [{ action: 'delete', what, fields: [], operation }], kept: [], notes: [] }
   }
   if (!enabled) return { changes: [], kept: [`${what}, disabled`], notes: [] }
-  const act = { kind: 'change plugin', scope, name, id, values: { enabled: false } } as const
+  const operation = { kind: 'change plugin', scope, name, id, values: { enabled: false } } as const
   const fields = [{ field: 'enabled', from: true, to: false }]
-  return { changes: [{ action: 'update', what, fields, act }], kept: [], notes: [] }
+  return { changes: [{ action: 'update', what, fields, operation }], kept: [], notes: [] }
 }
 
 function keyAuthPlan(place: Place, gateway: Gateway): Plan {
@@ -92,13 +91,13 @@ function keyAuthPlan(place: Place, gateway: Gateway): Plan {
           ...none,
           notes: [`key-auth is disabled on ${scopeText(scope)} and stays so: nobody asks for the key there`],
         }
-  const route = {
-    id: place.route?.id ?? '',
-    service: place.route ? place.route.service : (place.service ?? null),
-  }
-  if (pluginFor('key-auth', plugins, route) !== undefined)
+  const { route } = place
+  const service = route ? route.service : place.service
+  const request = { ...(route && { route: route.id }), ...(service && { service: service.id }) }
+  const precedence = new Precedence(plugins, [])
+  if (precedence.at(request, 'key-auth') !== undefined)
     return { ...none, kept: [`plugin key-auth, from further out than ${scopeText(scope)}`] }
-  const other = AUTHENTICATORS.find(({ name }) => pluginFor(name, plugins, route) !== undefined)?.name
+  const other = AUTHENTICATORS.find(({ name }) => precedence.at(request, name) !== undefined)?.name
   if (other !== undefined)
     return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
   // Else Kong hands the client's key on to the upstream, which is somebody else's.
@@ -108,8 +107,8 @@ function keyAuthPlan(place: Place, gateway: Gateway): Plan {
 function created(scope: Scope, name: string, config: PluginConfig): Plan {
   const fields = Object.entries(config).flatMap(([field, value]) => fieldChanges(field, undefined, value))
   const what = `plugin ${name} of ${scopeText(scope)}`
-  const act = { kind: 'create plugin', scope, name, config, tags: [TAG] } as const
-  return { changes: [{ action: 'create', what, fields, act }], kept: [], notes: [] }
+  const operation = { kind: 'create plugin', scope, name, config, tags: [TAG] } as const
+  return { changes: [{ action: 'create', what, fields, operation }], kept: [], notes: [] }
 }
 
 /** The plugin that sits right there, enabled or not. */

@@ -1,6 +1,6 @@
 import type { RedisConfig } from '../../schema/config.ts'
 import { placeOf, samePlace } from '../options/redis-place.ts'
-import type { PluginConfig } from './entities.ts'
+import type { PluginConfig } from './kong-state.ts'
 
 /** What says where Redis is. */
 const PLACE = ['host', 'port', 'database', 'cluster_nodes', 'sentinel_master', 'sentinel_nodes'] as const

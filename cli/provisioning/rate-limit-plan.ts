@@ -1,11 +1,11 @@
 import type { KeySettings } from '../../schema/key.ts'
 import { json } from '../output/text.ts'
 import type { Applying } from './applying.ts'
-import type { Plan, Scope } from './changes.ts'
 import { configChanges } from './config-changes.ts'
-import { type PluginConfig, TAG, tagged } from './entities.ts'
+import type { ConsumerState } from './kong-state.ts'
+import { type PluginConfig, TAG, tagged } from './kong-state.ts'
+import type { Plan, Scope } from './plan.ts'
 import { redisOf, shownPlace } from './plugin-redis.ts'
-import type { ConsumerState } from './reading.ts'
 
 /** Where Kong's rate-limiting counts the requests of a key. */
 export interface RateCounter {
@@ -85,7 +85,7 @@ export function rateLimitPlan(
     const told = local ? [`the plugin ${NAME} that is there counts on each Kong node for itself`] : []
     return { ...plan, notes: [...plan.notes, ...(better ? notes : told)] }
   }
-  const act = {
+  const operation = {
     kind: 'create plugin',
     scope,
     name: NAME,
@@ -96,7 +96,7 @@ export function rateLimitPlan(
   const where = config.redis && `for all gateways together, in Redis at ${shownPlace(config)}`
   const remark = where === undefined ? {} : { remark: where }
   return {
-    changes: [{ action: 'create', what: `plugin ${NAME} of consumer ${id}`, fields, ...remark, act }],
+    changes: [{ action: 'create', what: `plugin ${NAME} of consumer ${id}`, fields, ...remark, operation }],
     kept: [],
     notes,
   }
@@ -109,6 +109,6 @@ export function noRateLimitPlan(id: string, { plugins }: Pick<ConsumerState, 'pl
   const what = `plugin ${NAME} of consumer ${id}`
   if (!tagged(there)) return { changes: [], kept: [what], notes: [`${what} was not made by vk: it stays`] }
   const scope: Scope = { kind: 'consumer', name: id }
-  const act = { kind: 'delete plugin', scope, name: there.name, id: there.id } as const
-  return { changes: [{ action: 'delete', what, fields: [], act }], kept: [], notes: [] }
+  const operation = { kind: 'delete plugin', scope, name: there.name, id: there.id } as const
+  return { changes: [{ action: 'delete', what, fields: [], operation }], kept: [], notes: [] }
 }

@@ -1,23 +1,27 @@
 import { expect } from 'chai'
 import type { Check } from '../../../cli/doctor/check.ts'
-import { examine } from '../../../cli/doctor/examine.ts'
-import { fail, ok } from '../../../cli/doctor/finding.ts'
-import { report } from '../../../cli/doctor/report.ts'
-import { Away, Seat } from '../../../cli/doctor/seat.ts'
+import { examine } from '../../../cli/doctor/check.ts'
+import { DoctorContext, Unavailable } from '../../../cli/doctor/context.ts'
+import { fail, ok, report } from '../../../cli/doctor/finding.ts'
 import { redisConfig } from '../../support/connection.ts'
 
 describe('vk doctor, its checks', () => {
-  const seat = new Seat({ redis: redisConfig(1), admin: undefined, signers: undefined, timeout: 50 })
+  const context = new DoctorContext({
+    redis: redisConfig(1),
+    admin: undefined,
+    signers: undefined,
+    timeout: 50,
+  })
   const check = (name: string, run: Check['run']): Check => ({ name, run })
 
   it('do not notice each other: one hangs, one throws, one cannot be', async () => {
-    const found = await examine(seat, [
+    const found = await examine(context, [
       check('hangs', () => new Promise(() => undefined)),
       check('throws', () => {
         throw new TypeError('broken')
       }),
       check('rejects', () => Promise.reject(new Error('refused'))),
-      check('away', () => Promise.reject(new Away('no Redis', 'at 127.0.0.1'))),
+      check('away', () => Promise.reject(new Unavailable('no Redis', 'at 127.0.0.1'))),
       check('fine', async () => [ok('one'), ok('two')]),
     ])
     expect(found.map(({ check, state, finding }) => [check, state, finding])).to.deep.equal([
@@ -35,7 +39,7 @@ describe('vk doctor, its checks', () => {
     const door = new Promise<void>((resolve) => {
       open = resolve
     })
-    const found = await examine(seat, [
+    const found = await examine(context, [
       check('first', () => door.then(() => [ok('went through')])),
       check('second', async () => {
         open()

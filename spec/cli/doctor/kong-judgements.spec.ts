@@ -1,17 +1,16 @@
 import { expect } from 'chai'
 import { type AdminFacts, judgeAdmin } from '../../../cli/doctor/admin-api.ts'
 import { type AuthFacts, judgeAuthentication } from '../../../cli/doctor/authentication.ts'
-import { judgeEnabled } from '../../../cli/doctor/enabled.ts'
 import type { State } from '../../../cli/doctor/finding.ts'
-import { fieldNames, judgePlugin, ownFieldNames } from '../../../cli/doctor/plugin.ts'
-import type { PluginEntity } from '../../../cli/doctor/precedence.ts'
-import { Precedence } from '../../../cli/doctor/precedence.ts'
+import type { PluginEntity } from '../../../cli/doctor/gateway.ts'
+import { judgeEnabled, judgePlugin } from '../../../cli/doctor/plugin.ts'
 import { judgeSameRedis } from '../../../cli/doctor/same-redis.ts'
 import { judgeTaps, tapIn } from '../../../cli/doctor/tap.ts'
 import { judgeWebhooks } from '../../../cli/doctor/webhooks.ts'
+import { Precedence } from '../../../cli/provisioning/precedence.ts'
 import { tapLua } from '../../../plugins/virtual-key/metering/tap/lua.ts'
 import { config } from '../../../schema/config.ts'
-import { kongFields } from '../../../schema/fields.ts'
+import { fieldPaths, kongFields, shapesFrom } from '../../../schema/fields.ts'
 import { type Expected, expectJudged } from './expected.ts'
 
 describe('vk doctor, what it makes of Kong', () => {
@@ -44,9 +43,8 @@ describe('vk doctor, what it makes of Kong', () => {
 
   describe('the plugin', () => {
     it('reads its own fields from what it tells Kong', () => {
-      const told = kongFields(config) as unknown as Parameters<typeof fieldNames>[0]['fields']
-      const names = fieldNames({ fields: told ?? [] })
-      expect(names).to.deep.equal(ownFieldNames())
+      const names = fieldPaths(shapesFrom(kongFields(config)))
+      expect(names).to.deep.equal(fieldPaths(config))
       expect(names).to.include.members(['registry', 'redis.host', 'webhook.secrets'])
     })
 

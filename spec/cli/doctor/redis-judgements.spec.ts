@@ -1,11 +1,10 @@
 import { expect } from 'chai'
 import { judgeClock } from '../../../cli/doctor/clock.ts'
-import { judgeDead } from '../../../cli/doctor/dead-alerts.ts'
 import type { State } from '../../../cli/doctor/finding.ts'
-import { judgeMemory } from '../../../cli/doctor/memory.ts'
-import { judgePersistence } from '../../../cli/doctor/persistence.ts'
+import { judgeDead } from '../../../cli/doctor/outbox.ts'
 import { judgeRedis, type RedisFacts } from '../../../cli/doctor/redis.ts'
 import { infoFrom, type RedisNode } from '../../../cli/doctor/redis-node.ts'
+import { judgeMemory, judgePersistence } from '../../../cli/doctor/redis-storage.ts'
 import { judgeSchema } from '../../../cli/doctor/schema.ts'
 import { type Expected, expectJudged } from './expected.ts'
 

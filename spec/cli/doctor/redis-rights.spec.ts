@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { DoctorContext } from '../../../cli/doctor/context.ts'
 import { deniedBy, judgeRights, lookAtRights, type RightsFacts } from '../../../cli/doctor/redis-rights.ts'
-import { Seat } from '../../../cli/doctor/seat.ts'
 import { PrivateRedis } from '../../../dev/redis.ts'
 import { leastRules, PLUGIN_SERVER_RIGHTS, VK_RIGHTS } from '../../../plugins/virtual-key/redis/rights.ts'
 import { redisConfig } from '../../support/connection.ts'
@@ -31,17 +31,17 @@ describe('vk doctor on the rights of its Redis user', function () {
   const least = leastRules([...PLUGIN_SERVER_RIGHTS, ...VK_RIGHTS, 'acl|whoami'])
 
   async function rights(): Promise<RightsFacts> {
-    const seat = new Seat({
+    const context = new DoctorContext({
       redis: redisConfig(redis.port, { username: 'virtual-key', password: 'p4ss' }),
       admin: undefined,
       signers: undefined,
       timeout: 10_000,
     })
     try {
-      return await lookAtRights(seat)
+      return await lookAtRights(context)
     } finally {
-      // Closing the seat would end the HTTP client of this whole process.
-      await seat.redis().then((connection) => connection.disconnect())
+      // Closing the context would end the HTTP client of this whole process.
+      await context.redis().then((connection) => connection.disconnect())
     }
   }
 

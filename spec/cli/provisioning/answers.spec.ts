@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { AdminApi } from '../../../cli/provisioning/admin-api.ts'
-import { noSegment, path, segment } from '../../../cli/provisioning/path.ts'
+import { noSegment, path, segment } from '../../../cli/provisioning/admin-path.ts'
 import { type HttpServer, httpServer } from '../../support/http-server.ts'
 import { type Ended, vk } from '../../support/vk.ts'
 

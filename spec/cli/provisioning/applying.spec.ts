@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { applying } from '../../../cli/provisioning/applying.ts'
 import { covers } from '../../../cli/provisioning/config-changes.ts'
-import type { Plugin } from '../../../cli/provisioning/entities.ts'
+import type { Plugin } from '../../../cli/provisioning/kong-state.ts'
 
 const openai = { id: 's1', name: 'openai' }
 const other = { id: 's2', name: 'other' }
@@ -64,6 +64,15 @@ describe('the configuration that applies to a key', () => {
   it('is that of all routes where no service is named', () => {
     const found = applying({ services, routes, plugins: [everywhere, onService] }, undefined)
     expect(found.map(({ where }) => where)).to.deep.equal(['service openai', 'the global plugin'])
+  })
+
+  it('is that of the consumer on the route where it has one, and that of the consumer elsewhere', () => {
+    const own = plugin('own', { consumer: { id: 'c1' } })
+    const onChat = plugin('own on chat', { consumer: { id: 'c1' }, route: { id: 'r1' } })
+    const gateway = { services, routes, plugins: [onRoute, everywhere, onChat, own] }
+    const where = (id: string) => applying(gateway, openai, { id, name: 'vk-abc' }).map((one) => one.where)
+    expect(where('c1')).to.deep.equal(['consumer vk-abc on route chat', 'consumer vk-abc'])
+    expect(where('c2')).to.deep.equal(['route chat', 'the global plugin'])
   })
 
   it('is what a service without routes will have', () => {

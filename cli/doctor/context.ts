@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
+import { type Dispatcher, request } from 'undici'
 import type { Signers } from '../../plugins/virtual-key/outbox/dispatcher.ts'
 import { connect } from '../../plugins/virtual-key/redis/connection.ts'
 import { type KnownProcess, knownProcesses } from '../../plugins/virtual-key/redis/heartbeat.ts'
@@ -7,14 +8,13 @@ import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import type { RedisConfig } from '../../schema/config.ts'
 import { type AdminApi, AdminError } from '../provisioning/admin-api.ts'
-import { type AdminStatus, statusOf } from './admin-status.ts'
 import { type Gateway, readGateway } from './gateway.ts'
 import { type OutboxView, viewOutbox } from './outbox-view.ts'
 import { lookAt, type RedisNode } from './redis-node.ts'
 
 /** What a check looks through is not there. That is the finding of another check, which tells the detail. */
-export class Away extends Error {
-  override readonly name = 'Away'
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable'
   readonly detail: string
 
   constructor(message: string, detail = message) {
@@ -23,7 +23,7 @@ export class Away extends Error {
   }
 }
 
-export interface SeatOptions {
+export interface DoctorOptions {
   readonly redis: RedisConfig
   /** undefined: no Admin API is named. */
   readonly admin: { readonly api: AdminApi; readonly url: string; readonly headers: Headers } | undefined
@@ -47,12 +47,12 @@ export interface KongNode {
 const TRIES = 4
 
 /** Where the operator sits: what can be seen from here. Each thing is looked at once, when the first check asks for it. */
-export class Seat {
-  readonly options: SeatOptions
+export class DoctorContext {
+  readonly options: DoctorOptions
   readonly #close: Array<() => void> = []
   readonly #seen = new Map<string, Promise<unknown>>()
 
-  constructor(options: SeatOptions) {
+  constructor(options: DoctorOptions) {
     this.options = options
   }
 
@@ -61,7 +61,7 @@ export class Seat {
     return Math.min(5000, this.options.timeout * 0.4)
   }
 
-  /** @throws Away, its detail what the client said */
+  /** @throws Unavailable, its detail what the client said */
   redis(): Promise<Connection> {
     return this.#once('redis', async () => {
       let trouble = ''
@@ -73,12 +73,15 @@ export class Seat {
       this.#close.push(() => redis.disconnect())
       await opened
       if (redis.status !== 'ready')
-        throw new Away('Redis cannot be used', trouble || `Redis does not answer within ${this.step} ms`)
+        throw new Unavailable(
+          'Redis cannot be used',
+          trouble || `Redis does not answer within ${this.step} ms`,
+        )
       return redis
     })
   }
 
-  /** What each master says of itself; one without a cluster. @throws Away */
+  /** What each master says of itself; one without a cluster. @throws Unavailable */
   nodes(): Promise<readonly RedisNode[]> {
     return this.#once('nodes', async () => {
       const redis = await this.redis()
@@ -86,36 +89,36 @@ export class Seat {
     })
   }
 
-  /** @throws Away where no Admin API is named or it cannot be used */
+  /** @throws Unavailable where no Admin API is named or it cannot be used */
   async admin(): Promise<AdminApi> {
     const { admin } = this.options
-    if (admin === undefined) throw new Away('Kong is not looked at: no --admin-url')
+    if (admin === undefined) throw new Unavailable('Kong is not looked at: no --admin-url')
     const { trouble } = await this.adminStatus(admin)
-    if (trouble !== undefined) throw new Away("Kong's Admin API cannot be used")
+    if (trouble !== undefined) throw new Unavailable("Kong's Admin API cannot be used")
     return admin.api
   }
 
   /** Never throws: whether it answers is what a check wants to know. */
-  adminStatus({ api, url, headers }: NonNullable<SeatOptions['admin']>): Promise<AdminStatus> {
+  adminStatus({ api, url, headers }: NonNullable<DoctorOptions['admin']>): Promise<AdminStatus> {
     return this.#once('admin', () => statusOf(url, headers, this.step, api.dispatcher))
   }
 
-  /** Everything of Kong's configuration that matters here. @throws Away, AdminError or Failure */
+  /** Everything of Kong's configuration that matters here. @throws Unavailable, AdminError or Failure */
   gateway(): Promise<Gateway> {
     return this.#once('gateway', async () => readGateway(await this.admin()))
   }
 
-  /** @throws Away, ReplyError or a connection's Error */
+  /** @throws Unavailable, ReplyError or a connection's Error */
   outbox(): Promise<OutboxView> {
     return this.#once('outbox', async () => viewOutbox(await this.redis()))
   }
 
-  /** Plugin servers of which Redis has heard within a day. @throws Away, ReplyError or a connection's Error */
+  /** Plugin servers of which Redis has heard within a day. @throws Unavailable, ReplyError or a connection's Error */
   processes(): Promise<readonly KnownProcess[]> {
     return this.#once('processes', async () => knownProcesses(await this.redis()))
   }
 
-  /** Kong's own answer to `GET /`; empty where it gives none. @throws Away or Failure */
+  /** Kong's own answer to `GET /`; empty where it gives none. @throws Unavailable or Failure */
   node(): Promise<KongNode> {
     return this.#once('node', async () => {
       const admin = await this.admin()
@@ -150,5 +153,42 @@ export class Seat {
     seen.catch(() => undefined)
     this.#seen.set(name, seen)
     return seen as Promise<T>
+  }
+}
+
+/** Whether the Admin API answers, and what its answer tells without being read. */
+export interface AdminStatus {
+  /** Why it cannot be used. */
+  readonly trouble?: string
+  /** Of the header Server; an operator can turn that off. */
+  readonly version?: string
+  /** A node without a database says what configuration it has. */
+  readonly dbless: boolean
+}
+
+/** Asks for /status, which answers where `GET /` does not. @param limit in milliseconds */
+export async function statusOf(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  limit: number,
+  dispatcher?: Dispatcher,
+): Promise<AdminStatus> {
+  try {
+    const answer = await request(`${url.replace(/\/+$/, '')}/status`, {
+      headers,
+      ...(dispatcher === undefined ? {} : { dispatcher }),
+      signal: AbortSignal.timeout(limit),
+    })
+    const text = await answer.body.text()
+    if (answer.statusCode === 401 || answer.statusCode === 403) {
+      return { trouble: `it answers ${answer.statusCode}`, dbless: false }
+    }
+    const [, version] = /^kong\/(\S+)/.exec(String(answer.headers.server ?? '')) ?? []
+    const dbless = text.includes('"configuration_hash"')
+    return { dbless, ...(version === undefined ? {} : { version }) }
+  } catch (error) {
+    const { name, message, code } = error as Error & { code?: string }
+    const trouble = name === 'TimeoutError' ? `no answer within ${limit} ms` : message || code || name
+    return { trouble, dbless: false }
   }
 }

@@ -2,9 +2,9 @@ import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
 import { Failure } from '../failure.ts'
 import type { KeySecret } from '../options/key-secret.ts'
 import { json } from '../output/text.ts'
-import { type Applied, apply, type Means, type State } from './apply.ts'
-import { type Change, lineOf, oneLine, type Plan } from './changes.ts'
+import { type Applied, apply, type Clients, type State } from './apply.ts'
 import { kongYml } from './kong-yml.ts'
+import { type Change, lineOf, oneLine, type Plan } from './plan.ts'
 
 export interface ProvisioningOptions {
   readonly dryRun?: boolean
@@ -21,9 +21,9 @@ export interface Surroundings {
  * Shows a plan or carries it out, and shows a generated key, once.
  * @throws Failure with exit code 1 where not everything was done; it has been said what was
  */
-export async function carryOut(
+export async function execute(
   plan: Plan,
-  means: Omit<Means, 'secret'> & { readonly secret?: KeySecret },
+  clients: Omit<Clients, 'secret'> & { readonly secret?: KeySecret },
   { options, log, print }: Surroundings,
 ): Promise<void> {
   if (!options.json) for (const note of plan.notes) log.warn(oneLine(note))
@@ -32,11 +32,11 @@ export async function carryOut(
     return print(options.json ? json(view, 2) : linesFor(plan, plan.changes).join('\n'))
   }
   const { changes } = plan
-  const text = means.secret?.text ?? ''
-  const applied = await apply(changes, { ...means, secret: text })
+  const text = clients.secret?.text ?? ''
+  const applied = await apply(changes, { ...clients, secret: text })
   const inState = (state: State) => changes.filter((_, i) => applied.states[i] === state)
   const yml = applied.dbless ? kongYml(inState('not done'), text) : undefined
-  const key = means.secret?.generated && isOut(changes, applied) ? text : undefined
+  const key = clients.secret?.generated && isOut(changes, applied) ? text : undefined
   if (options.json) {
     const own = { ...(yml === undefined ? {} : { kong_yml: yml }), ...(key === undefined ? {} : { key }) }
     print(json({ dry_run: false, ...views(plan, applied), ...own }, 2))
@@ -59,7 +59,7 @@ function linesFor({ kept, changes }: Plan, some: readonly Change[]): string[] {
 
 /** Whether Kong holds the key, or may hold it, or is to hold it by the lines of a kong.yml: then it has to be shown. */
 function isOut(changes: readonly Change[], { states, dbless }: Applied): boolean {
-  const at = changes.findIndex(({ act }) => act.kind === 'create credential')
+  const at = changes.findIndex(({ operation }) => operation.kind === 'create credential')
   return states[at] === 'done' || states[at] === 'unknown' || (states[at] === 'not done' && dbless)
 }
 
@@ -69,7 +69,7 @@ function failure(changes: readonly Change[], { states, error }: Applied, shown: 
     if (state !== 'done' && state !== undefined) log.warn(`${LEFT[state]}: ${oneLine(lineOf(change))}`)
   }
   const doubtful = states.some(
-    (state, i) => state === 'unknown' && changes[i]?.act.kind === 'create credential',
+    (state, i) => state === 'unknown' && changes[i]?.operation.kind === 'create credential',
   )
   const key =
     doubtful && shown

@@ -1,10 +1,34 @@
 import { consumerKey } from '../../plugins/virtual-key/request/identity.ts'
+import type * as kong from '../../schema/kong/entities.ts'
 import { Failure } from '../failure.ts'
 import { json } from '../output/text.ts'
 import type { AdminApi } from './admin-api.ts'
-import type { Gateway } from './applying.ts'
-import type { Consumer, Credential, Plugin, Route, Service } from './entities.ts'
-import { path } from './path.ts'
+import { path } from './admin-path.ts'
+
+/** What `vk` reads of Kong's entities. */
+export type Service = Pick<kong.Service, 'id' | 'name'>
+export type Route = Pick<kong.Route, 'id' | 'name' | 'service'>
+export type Consumer = Pick<kong.Consumer, 'id' | 'username' | 'tags'> &
+  Partial<Pick<kong.Consumer, 'custom_id'>>
+export type Credential = kong.Credential
+export type Plugin = Omit<kong.Plugin, 'protocols' | 'instance_name'>
+export type { PluginConfig } from '../../schema/kong/entities.ts'
+
+/** What Kong holds around a key. */
+export interface Gateway {
+  readonly services: readonly Service[]
+  readonly routes: readonly Route[]
+  readonly plugins: readonly Plugin[]
+}
+
+/** On what `vk` has made: what lacks it is somebody else's. */
+export const TAG = 'virtual-key'
+/** On the new credential of a rotation until the old ones are told to end. */
+export const ROTATING = 'virtual-key-rotating'
+
+export function tagged({ tags }: { readonly tags: readonly string[] | null }, tag = TAG): boolean {
+  return tags?.includes(tag) ?? false
+}
 
 /** The most that Kong puts on one page. */
 const PAGE = 'size=1000'

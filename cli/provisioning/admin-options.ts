@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { Agent } from 'undici'
 import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
@@ -6,6 +6,7 @@ import { VariableOption } from '../options/environment.ts'
 import { hasCredentials } from '../options/webhook-url.ts'
 import { json } from '../output/text.ts'
 import { AdminApi } from './admin-api.ts'
+import type { ProvisioningOptions } from './execute.ts'
 
 export interface AdminOptions {
   readonly adminUrl?: string
@@ -66,4 +67,26 @@ export function adminFrom(
     tokenHeader: adminTokenHeader,
     ...(adminToken === '' ? {} : { token: adminToken }),
   })
+}
+
+/** The options of every command that plans first. */
+export function withProvisioning(command: Command): Command {
+  return withAdmin(command)
+    .option('--dry-run', 'prints the plan and changes nothing')
+    .option('--json', 'prints one JSON object')
+}
+
+/** The options that say whether a key's settings are in the registry. @param without what `--no-registry` does instead */
+export function withRegistryChoice(command: Command, without: string): Command {
+  return command
+    .addOption(new Option('--registry', "uses the registry, even where the plugin's configuration does not"))
+    .addOption(
+      new Option('--no-registry', `${without}, even where the plugin's configuration uses the registry`),
+    )
+}
+
+export type Provisioning = AdminOptions & ProvisioningOptions
+/** undefined: the plugin's configuration in Kong decides. */
+export interface RegistryChoice {
+  readonly registry?: boolean
 }

@@ -1,6 +1,6 @@
 import { UNSAFE } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 import type { KeyChanges } from '../options/key-options.ts'
-import type { Credential, PluginConfig } from './entities.ts'
+import type { Credential, PluginConfig } from './kong-state.ts'
 
 /** Where a plugin sits. */
 export type Scope =
@@ -9,7 +9,7 @@ export type Scope =
   | { readonly kind: 'global' }
 
 /** What one change does: data, so that a plan can be looked at, and printed as lines of a kong.yml, without doing it. */
-export type Act =
+export type Operation =
   | { readonly kind: 'migrate' }
   | { readonly kind: 'write record'; readonly id: string; readonly settings: KeyChanges }
   | { readonly kind: 'remove record'; readonly id: string }
@@ -60,7 +60,7 @@ export interface Change {
   readonly fields: readonly FieldChange[]
   /** What else there is to know, such as `for 90d`. */
   readonly remark?: string
-  readonly act: Act
+  readonly operation: Operation
 }
 
 /** The ordered way from what is there to what is wanted. Empty `changes`: it is all there. */
@@ -100,4 +100,14 @@ function text(value: unknown): string {
     : typeof value === 'string'
       ? value
       : JSON.stringify(value)
+}
+
+/** One plan after the other. */
+export function joined(...plans: ReadonlyArray<Plan | false | undefined>): Plan {
+  const all = plans.filter((one): one is Plan => one !== undefined && one !== false)
+  return {
+    changes: all.flatMap(({ changes }) => changes),
+    kept: all.flatMap(({ kept }) => kept),
+    notes: all.flatMap(({ notes }) => notes),
+  }
 }

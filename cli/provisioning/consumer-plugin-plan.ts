@@ -3,11 +3,9 @@ import type { Fields } from '../../schema/fields.ts'
 import type { KeyField, KeySettings } from '../../schema/key.ts'
 import { Failure } from '../failure.ts'
 import type { Applying } from './applying.ts'
-import type { Plan, Scope } from './changes.ts'
-import { configChanges, covers } from './config-changes.ts'
-import { type PluginConfig, TAG } from './entities.ts'
-import type { ConsumerState } from './reading.ts'
-import { shownConfig } from './shown.ts'
+import { configChanges, covers, shownConfig } from './config-changes.ts'
+import { type ConsumerState, type PluginConfig, TAG } from './kong-state.ts'
+import type { Plan, Scope } from './plan.ts'
 
 /** What Kong holds around a key. */
 export interface KeySurroundings extends ConsumerState {
@@ -51,7 +49,7 @@ export function configPlan(
           to: shownConfig(name, value),
         })),
         ...(copied === undefined ? {} : { remark: copied }),
-        act: {
+        operation: {
           kind: 'create plugin',
           scope,
           name: 'virtual-key',
