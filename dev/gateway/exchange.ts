@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { whole } from './body.ts'
+import type { Consumer, Credential, Route, Service } from './entities.ts'
 import { HeaderMap } from './header-map.ts'
-import type { Consumer, Credential, Route, Service } from './plan.ts'
 
 export type Phase = 'access' | 'response' | 'log'
 

@@ -1,6 +1,7 @@
 import { authenticator } from '../../schema/kong/authenticators.ts'
+import type { Caller, PluginConfiguration } from './entities.ts'
 import { type Exchange, errorAnswer } from './exchange.ts'
-import type { Caller, GatewayPlugin, Plan, PluginConfiguration } from './plan.ts'
+import type { GatewayPlugin, Plan } from './plan.ts'
 import { queryArguments, withoutArgument } from './query-string.ts'
 
 interface KeyAuthConfig {

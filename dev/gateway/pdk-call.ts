@@ -1,8 +1,8 @@
+import type { PluginConfiguration } from './entities.ts'
 import type { Exchange, Phase } from './exchange.ts'
 import type { HeaderMap } from './header-map.ts'
 import { utf8 } from './header-map.ts'
 import type { Log } from './log.ts'
-import type { PluginConfiguration } from './plan.ts'
 
 /** A PDK call that raises inside Kong: the phase ends, the client gets 500 and the plugin never an answer. */
 export class PdkRaise extends Error {}

@@ -1,28 +1,17 @@
-import type * as kong from '../../schema/kong/entities.ts'
 import { mostSpecific, type Scope, scopeKey, scopeOf } from '../../schema/kong/precedence.ts'
+import {
+  type Caller,
+  type Consumer,
+  type Credential,
+  handed,
+  type PluginConfiguration,
+  type Route,
+  type Service,
+} from './entities.ts'
 import type { Entity, EntityStore } from './entity-store.ts'
 import type { Exchange } from './exchange.ts'
 import { createRouter, type Router } from './router.ts'
 import { type Values, withDefaults } from './validation.ts'
-
-/** An entity as Kong hands it to plugins: unset fields are left out, times are seconds. */
-type Handed<E> = {
-  readonly [F in keyof E as null extends E[F] ? never : F]: E[F]
-} & {
-  readonly [F in keyof E as null extends E[F] ? F : never]?: Exclude<E[F], null>
-}
-export type Service = Handed<kong.Service>
-export type Route = Handed<kong.Route>
-export type Consumer = Handed<kong.Consumer>
-export type Credential = Handed<Omit<kong.Credential, 'ttl'>>
-
-export interface PluginConfiguration {
-  readonly id: string
-  readonly name: string
-  readonly scope: Scope
-  /** with defaults, without nulls */
-  readonly config: Values
-}
 
 /**
  * A plugin as the gateway runs it, bundled or behind a socket. Phases of one request run in order of priority; a phase ends
@@ -52,11 +41,6 @@ export interface Bound {
   readonly configuration: PluginConfiguration
 }
 
-export interface Caller {
-  readonly consumer: Consumer
-  readonly credential: Credential
-}
-
 /** What the entities come to when requests arrive. */
 export interface Plan {
   readonly router: Router
@@ -66,9 +50,6 @@ export interface Plan {
   /** by priority, highest first; each with its enabled configurations by scopeKey */
   readonly plugins: readonly (readonly [GatewayPlugin, ReadonlyMap<string, PluginConfiguration>])[]
 }
-
-/** Kong's id of the only workspace that there is. */
-export const WORKSPACE_ID = '0dc6f45b-8f8d-40d2-a504-473544ee190b'
 
 /** Made once for each entity, so that what did not change stays the same object from plan to plan. */
 const configurations = new WeakMap<Entity, PluginConfiguration>()
@@ -102,13 +83,6 @@ export function planOf(store: EntityStore, plugins: readonly GatewayPlugin[]): P
 export function boundTo([plugin, own]: Plan['plugins'][number], request: Scope): Bound | undefined {
   const configuration = mostSpecific(own, request)
   return configuration && { plugin, configuration }
-}
-
-function handed<T>(store: EntityStore, name: kong.EntityName, inWorkspace: boolean): T[] {
-  return [...store.stored(name)].map((one) => {
-    const set = Object.entries(one).filter(([, value]) => value !== null)
-    return { ...Object.fromEntries(set), ...(inWorkspace ? { ws_id: WORKSPACE_ID } : {}) } as T
-  })
 }
 
 function configured(entity: Entity, store: EntityStore): PluginConfiguration {

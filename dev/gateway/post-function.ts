@@ -1,11 +1,12 @@
 import { BUNDLED } from '../../schema/kong/plugins.ts'
+import type { PluginConfiguration } from './entities.ts'
 import { type Exchange, JSON_TYPE } from './exchange.ts'
 import type { Log } from './log.ts'
 import { Lua, type LuaValue } from './lua.ts'
 import { variable } from './pdk-call.ts'
 import { BODY_BUFFER } from './pdk-request.ts'
 import { responseHeaders } from './pdk-response.ts'
-import type { GatewayPlugin, PluginConfiguration } from './plan.ts'
+import type { GatewayPlugin } from './plan.ts'
 import { unescapedBytes } from './query-string.ts'
 
 /** The phases that this gateway runs. */

@@ -1,4 +1,4 @@
-import type { Route } from './plan.ts'
+import type { Route } from './entities.ts'
 
 type Routed = Pick<Route, 'paths' | 'methods' | 'hosts' | 'regex_priority'>
 

@@ -1,7 +1,7 @@
+import { WORKSPACE_ID } from './entities.ts'
 import type { Exchange } from './exchange.ts'
 import { type HeaderMap, utf8 } from './header-map.ts'
 import { responseHeaders } from './pdk-response.ts'
-import { WORKSPACE_ID } from './plan.ts'
 import { queryArguments } from './query-string.ts'
 
 /** Kong never writes these to a log. */

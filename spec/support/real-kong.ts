@@ -4,23 +4,49 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../../dev/free-port.ts'
-import type { PluginServerCommand, RunningGateway } from './gateway.ts'
 import { endAll, pluginServerPids } from './plugin-server-pids.ts'
+import type { PluginServerCommand, RunningGateway } from './running-gateway.ts'
+import { type Started, setUp } from './set-up.ts'
 import { until } from './until.ts'
 
 const run = promisify(execFile)
 
 /**
- * A real Kong 3.9, DB-less, with its own prefix and free loopback ports: the `kong` on PATH, or KONG_BIN.
+ * A real Kong 3.9, DB-less, with its own prefix and free loopback ports: the `kong` on PATH, or KONG_BIN. Where somebody else took one
+ * of the ports meanwhile, it is tried again with others.
  * @param second another plugin with a plugin server of its own
  */
 export async function startKong(
   declaration: string,
   command: PluginServerCommand,
-  second?: { readonly name: string; readonly command: PluginServerCommand },
+  second?: Second,
+): Promise<RunningGateway> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await setUp((started) => start(declaration, command, second, started))
+    } catch (error) {
+      if (tries === TRIES || !/address already in use/i.test((error as Error).message)) throw error
+    }
+  }
+}
+
+const TRIES = 3
+
+interface Second {
+  readonly name: string
+  readonly command: PluginServerCommand
+}
+
+async function start(
+  declaration: string,
+  command: PluginServerCommand,
+  second: Second | undefined,
+  started: Started,
 ): Promise<RunningGateway> {
   const kong = process.env.KONG_BIN ?? 'kong'
-  const prefix = mkdtempSync(join(tmpdir(), 'virtual-key-kong-'))
+  const prefix = started(mkdtempSync(join(tmpdir(), 'virtual-key-kong-')), (folder) =>
+    rmSync(folder, { recursive: true, force: true }),
+  )
   const [port, tls, admin] = [await freePort(), await freePort(), await freePort()]
   const file = join(prefix, 'spec-kong.yml')
   writeFileSync(file, declaration)
@@ -46,10 +72,10 @@ export async function startKong(
   try {
     await run(kong, ['start', '-p', prefix], { env, timeout: 60_000 })
   } catch (cause) {
-    rmSync(prefix, { recursive: true, force: true })
     throw new Error(`kong did not start: ${(cause as { stderr?: string }).stderr ?? cause}`, { cause })
   }
   const pluginServers = () => pluginServerPids(log())
+  started(prefix, () => end('stop'))
   const another = async (act: () => unknown) => {
     const before = pluginServers().length
     await act()

@@ -4,6 +4,7 @@ import { totalName } from '../../plugins/virtual-key/redis/names.ts'
 import { type Scene as Declared, declaration } from './declaration.ts'
 import { type RunningGateway, startGateway } from './gateway.ts'
 import { Receiver } from './receiver.ts'
+import { setUp } from './set-up.ts'
 import { Upstream } from './upstream.ts'
 
 export interface SceneOptions {
@@ -53,23 +54,24 @@ export class Scene {
     }: SceneOptions = {},
   ): Promise<Scene> {
     const keys = Array.from({ length: count }, (_, i) => `vk-${i}`)
-    const scene = new Scene(
-      await PrivateRedis.start(redis),
-      await Upstream.start(),
-      await Receiver.start(),
-      keys,
-    )
-    const text = declaration({
-      redisPort: scene.redis.port,
-      upstreamPort: scene.upstream.port,
-      config: config(scene.receiver.url),
-      keyAuth,
-      consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
-      tap,
-      routes: routes(scene.receiver.url),
+    return setUp(async (started) => {
+      const server = started(await PrivateRedis.start(redis), (one) => one.stop())
+      const upstream = started(await Upstream.start(), (one) => one.stop())
+      const receiver = started(await Receiver.start(), (one) => one.stop())
+      const scene = started(new Scene(server, upstream, receiver, keys), ({ client }) => client.disconnect())
+      const text = declaration({
+        redisPort: server.port,
+        upstreamPort: upstream.port,
+        config: config(receiver.url),
+        keyAuth,
+        consumers: Object.fromEntries(keys.map((key) => [key, undefined])),
+        tap,
+        routes: routes(receiver.url),
+      })
+      for (let i = 0; i < gateways; i++)
+        scene.gateways.push(started(await startGateway(text), (gateway) => gateway.stop()))
+      return scene
     })
-    for (let i = 0; i < gateways; i++) scene.gateways.push(await startGateway(text))
-    return scene
   }
 
   get gateway(): RunningGateway {

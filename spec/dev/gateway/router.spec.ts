@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { upstreamPath } from '../../../dev/gateway/access.ts'
+import type { Route } from '../../../dev/gateway/entities.ts'
 import { normalizedPath } from '../../../dev/gateway/exchange.ts'
-import type { Route } from '../../../dev/gateway/plan.ts'
 import { createRouter } from '../../../dev/gateway/router.ts'
 
 const route = (id: string, attributes: Partial<Route>) => ({ id, regex_priority: 0, ...attributes })
