@@ -12,10 +12,10 @@ export async function calls(redisPort: number): Promise<string> {
     const wire = await server.connect()
     const instance = await newInstance(wire, redisPort)
     for (let i = 0; i < 20; i++) await exchange(wire, instance, 'settled')
-    const before = await settlements(redis)
+    const before = await settleCalls(redis)
     let made: string[] = []
     for (let i = 0; i < REQUESTS; i++) made = await exchange(wire, instance, 'settled')
-    const trips = ((await settlements(redis)) - before) / REQUESTS
+    const trips = ((await settleCalls(redis)) - before) / REQUESTS
     wire.close()
     return `\nPDK calls per request: ${made.length} (${made.join(', ')})\nRedis round trips per request: ${trips.toFixed(2)}`
   } finally {
@@ -25,7 +25,7 @@ export async function calls(redisPort: number): Promise<string> {
 }
 
 /** Scripts that touched a `seen` bitmap: the sweeps of the dispatcher are none of the requests' cost. */
-async function settlements(redis: Redis): Promise<number> {
+async function settleCalls(redis: Redis): Promise<number> {
   const stats = await redis.info('commandstats')
   return Number(/cmdstat_getbit:calls=(\d+)/.exec(stats)?.[1] ?? 0)
 }

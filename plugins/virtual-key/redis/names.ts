@@ -81,12 +81,12 @@ export function reservationsName(keyId: string): string {
   return `vk:{${partitionOf(keyId)}}:reservations:${keyId}`
 }
 
-/** Bitmap, the first settlement in its highest bit: which of a process's settlements, numbered in blocks, are in the totals already. */
+/** Bitmap, the first usage record in its highest bit: which of a process's usage records, numbered in blocks, are in the totals already. */
 export function settledName(partition: number, processId: string, block: number): string {
   return `vk:{${partition}}:settled:${processId}:${block}`
 }
 
-/** String: what one settlement crossed. Kept as long as `seenName`, for the process that has lost the reply. */
+/** String: what one usage record crossed. Kept as long as `settledName`, for the process that has lost the reply. */
 export function crossedName(partition: number, processId: string, sequence: number): string {
   return `vk:{${partition}}:crossed:${processId}:${sequence}`
 }

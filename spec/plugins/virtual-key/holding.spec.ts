@@ -12,7 +12,7 @@ import { completion } from '../../support/upstream.ts'
 import { keyNames } from '../../support/usage-record.ts'
 
 /** The phases as Kong runs them, one right after another. */
-describe('What a request holds, between its phases', function () {
+describe('What a request has reserved, between its phases', function () {
   this.timeout(60_000)
 
   let redis: PrivateRedis
@@ -114,7 +114,7 @@ describe('What a request holds, between its phases', function () {
     await until('the release', async () => (await held(key)) === 0)
   })
 
-  it('comes free where Redis refuses the settlement for good', async () => {
+  it('comes free where Redis refuses the usage record for good', async () => {
     const key = newKey()
     const one = plugin({})
     const kong = request(key, completion(10))

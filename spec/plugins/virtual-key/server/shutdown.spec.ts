@@ -47,7 +47,7 @@ describe('The plugin server, when it is told to stop', () => {
     expect(server.output).to.contain('delivered=1')
   })
 
-  it('sends settlements that wait for Redis', async () => {
+  it('sends usage records that wait for Redis', async () => {
     const wire = await server.connect()
     const instance = await newInstance(wire, redis.port)
     await exchange(wire, instance, 'settled')
