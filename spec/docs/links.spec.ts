@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect } from 'chai'
 import { ROOT } from '../support/root.ts'
@@ -49,6 +49,22 @@ describe('Links between pages', () => {
         .map(([, path]) => `${page}: ${path}`),
     )
     expect(missing).to.deep.equal([])
+  })
+
+  it('each script of npm that a page names is there', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const named = PAGES.flatMap((page) => [...readPage(page).matchAll(/npm run (?:-s )?([\w:]+)/g)])
+    expect(named.map(([, name = '']) => name).filter((name) => !Object.hasOwn(scripts, name))).to.deep.equal(
+      [],
+    )
+  })
+
+  it('each decision of docs/architecture.md is read in at most six files', () => {
+    const [, part = ''] =
+      /## The three decisions\n([\s\S]*?)\n## /.exec(readPage('docs/architecture.md')) ?? []
+    const lists = part.split('\n### ').slice(1)
+    expect(lists).to.have.length(3)
+    for (const list of lists) expect(list.match(/^\d\. \[/gm)).to.have.length.within(1, 6)
   })
 
   it('would be found broken', () => {
