@@ -1,6 +1,8 @@
-export type WindowKind = 'total' | 'hour' | 'day' | 'week' | 'month'
+import { type Config, config } from '../../../schema/config.ts'
 
-export const WINDOW_KINDS: readonly WindowKind[] = ['total', 'hour', 'day', 'week', 'month']
+export type WindowKind = Config['window']
+
+export const WINDOW_KINDS: readonly WindowKind[] = config.window.one_of
 
 /** A stretch of time in which a key's tokens are summed up. */
 export interface Window {
