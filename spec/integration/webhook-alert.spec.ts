@@ -119,7 +119,7 @@ describe('WebhookAlert', function () {
         const key = scene.newKey()
         const started = performance.now()
         await spend(key, 120)
-        expect(performance.now() - started).to.be.below(5000)
+        expect(performance.now() - started).to.be.below(30_000)
         await until('the attempt', () =>
           scene.receiver.received.some(({ body }) => body.includes(`"${key}"`)),
         )

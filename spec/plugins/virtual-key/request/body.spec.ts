@@ -109,6 +109,6 @@ describe('requestObject', () => {
     const started = performance.now()
     expect(inspected(`${' '.repeat(8_000_000)}${TEXT}`)).to.equal('object')
     expect(inspected(Buffer.from(`${' '.repeat(4_000_000)}${TEXT}`, 'utf16le'))).to.equal(NOT_UTF8)
-    expect(performance.now() - started).to.be.below(2000)
+    expect(performance.now() - started).to.be.below(15_000)
   })
 })

