@@ -2,12 +2,12 @@ import { decode, Encoder } from '@msgpack/msgpack'
 import { isLast } from './phase-run.ts'
 import type { PluginServer, Step } from './plugin-server.ts'
 
-/** Kept, because each new one takes 2 KB; `encode` returns a copy. An undefined member is left out, which Kong reads as nil. */
+/** One encoder for all answers, because each takes 2 KB; `encode` returns a copy. An undefined member is left out: nil for Kong. */
 const encoder = new Encoder({ ignoreUndefined: true })
 
 /**
- * The decoder refuses a map with a member `__proto__`, and a client may send a header of that name: unanswered, Kong would let its
- * request pass. A MessagePack string of that length and text, and of the same length and another text.
+ * The decoder refuses a map with a member `__proto__`, but a client may send a header of that name, and Kong lets a request pass whose
+ * phase gets no answer. So the name is replaced: these are the MessagePack string `__proto__`, and a harmless one of the same length.
  */
 const PROTO = Buffer.from('\xa9__proto__', 'latin1')
 const HARMLESS = Buffer.from('\xa9__PROTO__', 'latin1')
@@ -19,7 +19,7 @@ type Method = (server: PluginServer, argument: never) => object | Promise<object
 
 const step: Method = (server, argument) => server.step(argument)
 
-/** Kong names the type of a PDK call's result in the method; MessagePack says it anyway. */
+/** Kong puts the type of a PDK call's result into the name of the method; MessagePack contains it anyway. */
 const METHODS: ReadonlyMap<string, Method> = new Map([
   ['plugin.StartInstance', (server, argument) => server.startInstance(argument)],
   ['plugin.CloseInstance', (server, argument) => server.closeInstance(argument)],
@@ -32,11 +32,11 @@ const METHODS: ReadonlyMap<string, Method> = new Map([
 
 export interface Answer {
   readonly bytes: Uint8Array
-  /** A phase has ended with it: Kong sends nothing more for that phase. */
+  /** Whether a phase has ended with it: Kong sends nothing more for that phase. */
   readonly endsPhase: boolean
 }
 
-/** Answers one message from Kong; an error of the method is the answer. Rejects only for bytes that are no request. */
+/** Answers one message from Kong; if the method throws, the answer is that error. Rejects only for bytes that are no request. */
 export async function answer(server: PluginServer, message: Uint8Array): Promise<Answer> {
   const [, id, name, [argument]] = decodeRequest(message)
   try {

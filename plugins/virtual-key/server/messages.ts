@@ -3,16 +3,16 @@ import { LONGEST_VALUE } from '../pdk.ts'
 const NIL = Uint8Array.of(0xc0)
 
 /**
- * Cuts a stream of bytes into whole MessagePack messages. kong-pdk's listener decodes all that it has again for every chunk that
- * arrives, which is quadratic (a body of 20 MB: 2 s on the one thread), and takes two messages in one chunk for an error.
+ * Cuts a stream of bytes into whole MessagePack messages. kong-pdk's listener decodes everything again with every chunk that arrives,
+ * which takes quadratic time (2 s on the only thread for a body of 20 MB), and treats two messages in one chunk as an error.
  * Source: the MessagePack specification, formats.
  */
 export class Messages {
   #chunks: Uint8Array[] = []
   #length = 0
-  /** Bytes without which looking again is of no use. */
+  /** Number of bytes that are needed before looking again makes sense. */
   #needed = 1
-  /** Bytes still to come of what is too long. */
+  /** Bytes that are still to come of a value that is too long. */
   #dropping = 0
 
   /** The messages that this chunk completes. @throws RangeError for bytes that are no MessagePack */
@@ -45,7 +45,7 @@ export class Messages {
     return whole
   }
 
-  /** Starts anew with the beginning of a message, in which nil stands for what is dropped. */
+  /** Starts again with the beginning of a message, in which nil replaces the value that is dropped. */
   #begin(before: Uint8Array): void {
     this.#chunks = [before, NIL]
     this.#length = before.length + NIL.length
@@ -54,9 +54,9 @@ export class Messages {
 }
 
 /**
- * Where the message that starts at `start` ends. Beyond the bytes: it is not complete, and ends there at the earliest.
- * Counts the values still to come instead of recursing, so that nesting costs no stack. Or where something stands in it that is too
- * long, which may end beyond the bytes.
+ * Where the message that starts at `start` ends, or where a value in it is that is too long. A position beyond the bytes means that the
+ * message is not complete and ends there at the earliest. Counts the values that are still to come instead of recursing, so that nesting
+ * needs no stack.
  */
 function messageEnd(
   bytes: Uint8Array,

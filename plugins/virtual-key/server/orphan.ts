@@ -2,10 +2,11 @@
 const LOOK = 250
 
 /**
- * Whoever started this process reads its output. A Kong worker that was killed does not: another worker starts another plugin server,
- * and this one would stay for ever, with its connections and its dispatcher. It notices when it writes, so it writes when its parent
- * has changed. Where its output goes to a file or to a service manager the line can be written, and the process stays.
- * A Kong that stops kills the parent while its worker still reads, so the line is written again, each time after twice the pause.
+ * Ends a plugin server whose Kong worker was killed. Another worker has started another plugin server by then, and this one would stay
+ * for ever, with its connections and its dispatcher. The worker reads the output of this process, so after the worker's death a write
+ * fails: a line is written when the parent has changed. If the output goes to a file or to a service manager, the line can be written,
+ * and the process stays. A Kong that stops kills the parent while its worker still reads, so the line is written again, each time after
+ * twice the pause.
  * @param write a line to standard output @param orphaned called when nobody reads it any more
  */
 export function watchParent(write: (line: string) => void, orphaned: () => void): void {

@@ -6,7 +6,7 @@ export interface PdkCall {
   readonly Args: readonly unknown[]
 }
 
-/** What Kong gets next of a phase: a call to make, or that the phase has ended. */
+/** The next step of a phase, as Kong gets it: a call to make, or the end of the phase. */
 export type Next = PdkCall | typeof ENDED
 
 export const ENDED = 'ret'
@@ -14,13 +14,13 @@ export const ENDED = 'ret'
 /** PDK calls that end the request on Kong's side, which never answers them. */
 const FINAL_CALLS = new Set(['kong.response.exit', 'kong.response.error'])
 
-/** Whether Kong asks for nothing more of this phase. */
+/** Whether Kong sends no further call for this phase. */
 export function isLast(next: Next): boolean {
   return next === ENDED || FINAL_CALLS.has(next.Method)
 }
 
 /**
- * One phase of one request under way. Kong asks what comes `next` and answers the call that it got; the phase waits for the answer.
+ * One phase of a request. Kong fetches the `next` step, makes the call in it and sends its result; the phase waits for that result.
  * Calls that a phase does not await, and several at once, queue and are answered in their order.
  */
 export class PhaseRun implements Pipe {
@@ -42,7 +42,7 @@ export class PhaseRun implements Pipe {
     this.#offer(ENDED)
   }
 
-  /** The next call of the phase, or its end. Kong asks one thing at a time. */
+  /** The next call of the phase, or its end. Kong makes one call at a time. */
   async next(): Promise<Next> {
     return this.#calls.shift() ?? (await new Promise<Next>((resolve) => (this.#asking = resolve)))
   }

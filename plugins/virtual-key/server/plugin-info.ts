@@ -1,4 +1,4 @@
-/** What a plugin tells of itself. */
+/** What a plugin declares about itself. */
 export interface Description {
   readonly Name: string
   readonly Version: string
@@ -8,10 +8,10 @@ export interface Description {
   readonly Schema: readonly unknown[]
 }
 
-/** Its methods of the phases' names are what Kong calls; the constructor gets the configuration and may throw. */
+/** Kong calls its methods by the names of the phases; the constructor gets the configuration and may throw. */
 export type PluginClass = new (config: never) => object
 
-/** What QUERY_CMD prints of a plugin, one element of a list. */
+/** What QUERY_CMD prints about a plugin: one element of a list. */
 export function pluginInfo({ Name, Version, Priority, Phases, Schema }: Description): object {
   const fields = [{ config: { type: 'record', fields: Schema } }]
   return { Name, Version, Phases, Priority, Schema: { name: Name, fields } }

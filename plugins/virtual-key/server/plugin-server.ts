@@ -5,8 +5,8 @@ import type { PluginClass } from './plugin-info.ts'
 import { stackOf } from './uncaught-errors.ts'
 
 /**
- * Kong resets every instance of the plugin in every worker when one was dropped, so one is dropped only when Kong must have
- * forgotten it long ago. kong-pdk's own limit is one minute. Unit: milliseconds.
+ * When one instance is unknown, Kong starts all instances of the plugin again in every worker, so an instance is dropped only when Kong
+ * must have forgotten it long ago. kong-pdk's own limit is one minute. Unit: milliseconds.
  */
 const INSTANCE_IDLE = 86_400_000
 /** Unit: milliseconds. */
@@ -20,15 +20,15 @@ interface Instance {
   lastUsed: number
 }
 
-/** What Kong gets of a phase, and the event by which its answer finds the phase again. */
+/** The next step of a phase, and the id by which Kong names the phase in its answer. */
 export interface Step {
   readonly Data: Next
   readonly EventId: number
 }
 
 /**
- * Kong's conversation with one plugin: instances of its configurations, and phases of requests (events) that run on them. What a
- * method throws is Kong's answer, and Kong looks for "no plugin instance" in it. The members are named as Kong spells them.
+ * The calls that Kong makes to one plugin: instances of its configurations, and phases of requests (events) that run on them. Kong gets
+ * the message of what a method throws, and looks for "no plugin instance" in it. The members are named as Kong spells them.
  * Source: Kong 3.9, kong/runloop/plugin_servers/rpc/mp_rpc.lua; kong-pdk 0.6.0, server.js.
  */
 export class PluginServer {
@@ -38,15 +38,15 @@ export class PluginServer {
   readonly #instances = new Map<number, Instance>()
   readonly #events = new Map<number, PhaseRun>()
   readonly #sweep: NodeJS.Timeout
-  // Kong keeps the ids of a server that died. Counting on from 0, a new process would take one route's instance for another's,
-  // and one request's event for another's; from its own seed it knows none of them and Kong starts over. Below 2^31 the ids
-  // stay integers in every MessagePack and Lua.
+  // Kong keeps the ids of a server that died. If every process counted from 0, a new one would confuse the instances of two routes, and
+  // the events of two requests. Since each starts at a random number, a new one does not know the old ids, and Kong starts over. Below
+  // 2^31 the ids stay integers in every implementation of MessagePack and Lua.
   #instanceId = randomInt(2 ** 30)
   #eventId = randomInt(2 ** 30)
   /** The event ids that were next at the last two sweeps, the older one first. */
   #watermarks: readonly number[] = []
 
-  /** @param load of the plugin; instances wait for it, so that Kong finds somebody who listens as early as can be */
+  /** @param load loads the plugin; only instances wait for it, so that the socket listens as early as possible */
   constructor(name: string, load: () => Promise<PluginClass>, log: Log) {
     this.#name = name
     this.#load = load
@@ -131,8 +131,8 @@ export class PluginServer {
   }
 
   /**
-   * Forgets instances that Kong must have forgotten, and events that it gave up: where a PDK call raises on its side it answers the
-   * client and never comes back, and it waits for no phase longer than a minute.
+   * Forgets instances that Kong must have forgotten, and events that it has given up: when a PDK call raises an error in Kong, Kong answers
+   * the client and never continues the phase; and it waits at most a minute for any phase.
    */
   #forgetAbandoned(): void {
     const idle = Date.now() - INSTANCE_IDLE

@@ -8,23 +8,23 @@ import { SharedSocket } from './socket.ts'
 
 export interface Serving {
   /**
-   * Waits for phases in flight, then closes everything. Connections are taken until then, because at a reload this process may be told
-   * to stop before its successor listens.
-   * @param timeout the longest that this may take, in milliseconds
+   * Waits for phases in flight, then closes everything. Until then it accepts connections, because at a reload this process may get its
+   * signal before its successor listens.
+   * @param timeout the longest time that this may take, in milliseconds
    * @param unused wait also until Kong has closed its connections, or moved to the successor
    */
   stop(timeout: number, unused: boolean): Promise<void>
 }
 
-/** At least so long it serves on where it has no successor yet; a Kong that reloads kills it after about as long. Unit: milliseconds. */
+/** How long it goes on serving while it has no successor; a Kong that reloads kills it after about this time. Unit: milliseconds. */
 const HANDOVER = 150
 /**
- * Sent behind an answer, it makes Kong drop the connection: it reads 4 KiB at a time, and a connection on which there is something left
- * to read does not go back into its pool. Closing the connection would not do, because Kong may take it out of the pool and send another
- * request before it sees that. Source: OpenResty, ngx_http_lua_socket_tcp.c, setkeepalive; Kong, mp_rpc.lua. Unit: bytes.
+ * Sent after an answer, this makes Kong drop the connection: Kong reads 4 KiB at a time and does not put a connection with unread bytes
+ * back into its pool. Closing the connection is not enough, because Kong may take it out of the pool and send another request before it
+ * notices. Source: OpenResty, ngx_http_lua_socket_tcp.c, setkeepalive; Kong, mp_rpc.lua. Unit: bytes.
  */
 const SURPLUS = new Uint8Array(16_384)
-/** A process that has a successor and no connection for so long is of no more use to anybody. Unit: milliseconds. */
+/** A process with a successor ends when it has had no connection for this long. Unit: milliseconds. */
 const OBSOLETE = 10_000
 
 /**
@@ -46,7 +46,7 @@ export async function serve(
       connections.delete(socket)
       used = performance.now()
     })
-    // Kong closed it, or died: its requests end there, and this process serves the others.
+    // Kong closed it or died: the requests on it have ended, and this process goes on serving the others.
     socket.on('error', (error) => log.warn(`a connection from Kong broke: ${error.message}`))
     converse(server, socket, log, () => shared.lost)
   }
@@ -72,14 +72,14 @@ export async function serve(
 }
 
 /**
- * Reads and answers messages. Kong keeps its connections and sends all messages of a phase on one of them, so a process that has a
- * successor makes Kong drop a connection with the answer that ends a phase: the next request connects to the successor, and none is
- * cut off in its middle.
+ * Reads and answers messages. Kong keeps its connections open and sends all messages of a phase on the same one. So a process that has
+ * a successor makes Kong drop a connection together with the answer that ends a phase: the next request connects to the successor, and
+ * no request is cut off.
  */
 function converse(server: PluginServer, socket: Socket, log: Log, succeeded: () => boolean): void {
   const messages = new Messages()
   const hangUp = (error: Error) => {
-    log.error(`a connection from Kong sent what is no request: ${error.message}`)
+    log.error(`a connection from Kong sent something that is no request: ${error.message}`)
     socket.destroy()
   }
   const reply = async (message: Uint8Array) => {

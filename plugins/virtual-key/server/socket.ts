@@ -4,22 +4,22 @@ import { basename, dirname, join } from 'node:path'
 import type { Log } from '../telemetry/log.ts'
 import { isAlive } from '../telemetry/process-name.ts'
 
-/** How often the path is looked at; a look is one stat. Unit: milliseconds. */
+/** How often the path is checked, by one call of stat. Unit: milliseconds. */
 const LOOK = 250
 /** Connections that wait until this process accepts them, which it cannot while it loads the plugin; the kernel has a limit too. */
 const BACKLOG = 4096
-/** What fits into `sun_path`; the rest of a longer path would be cut off in silence. Unit: bytes. */
+/** What fits into `sun_path`; a longer path would be truncated without an error. Unit: bytes. */
 const LONGEST_PATH = process.platform === 'linux' ? 107 : 103
 
 /**
  * The unix socket at which Kong finds the plugin server. When Kong reloads, a second plugin server starts while the first still
- * serves, so two processes share the path for some seconds and the last to start has it.
+ * serves, so two processes use the same path for some seconds, and it belongs to the one that started last.
  *
- * A listener that closes takes the path that it was bound to out of the file system, by name, whoever has that name by then. So
- * each process binds `<path>.<process id>` and renames that to `<path>`: what it takes away when it closes is a name that nobody has,
- * and there is no moment at which nobody listens. A path that somebody else takes away (a plugin server without this care, an operator,
- * or two starts that overtook each other and of which the wrong one ended) is missing for at most 250 ms: a process whose path is gone,
- * or is one at which nobody listens, puts it back.
+ * A listener that closes removes the path to which it was bound, by name, even if another process owns that name by then. So each
+ * process binds `<path>.<process id>` and renames that to `<path>`: when it closes it removes a name that no longer exists, and there is
+ * no moment without a listener. If something else removes the path (an older plugin server, an operator, or two processes that started
+ * at almost the same time, of which the wrong one ended), it is missing for at most 250 ms: a process puts the path back when it is gone,
+ * or when nobody listens at it.
  */
 export class SharedSocket {
   readonly #path: string
@@ -30,7 +30,7 @@ export class SharedSocket {
   #looking: NodeJS.Timeout | undefined
   #closed = false
   #lost = false
-  /** Why the path could not be put back, as it was last told. */
+  /** Why the path could not be put back, as it was logged last. */
   #failure = ''
 
   private constructor(path: string, accept: (socket: Socket) => void, log: Log) {
@@ -48,12 +48,12 @@ export class SharedSocket {
     return shared
   }
 
-  /** Whether another process, which listens, has the path: whoever connects anew reaches that one. */
+  /** Whether the path belongs to another process that listens: new connections reach that one. */
   get lost(): boolean {
     return this.#lost
   }
 
-  /** Takes no more connections; those that are open stay. The path stays, because it may be another's. */
+  /** Accepts no more connections; open ones stay. The path stays, because it may belong to another process. */
   close(): void {
     this.#closed = true
     clearTimeout(this.#looking)
@@ -105,7 +105,7 @@ export class SharedSocket {
   }
 }
 
-/** A process that was killed between binding and renaming leaves its name behind. Ids of live processes, whatever they run, are left. */
+/** Removes the names of processes that were killed between binding and renaming. A name with the id of any live process stays. */
 function removeNamesOfDead(path: string): void {
   const prefix = `${basename(path)}.`
   for (const name of readdirSync(dirname(path))) {
@@ -122,7 +122,7 @@ function inodeOf(path: string): number | undefined {
   }
 }
 
-/** A file that a dead process left refuses, so only a connection proves that somebody listens. */
+/** Tries a connection, because the socket file of a dead process is still there but refuses connections. */
 function listens(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path)

@@ -1,14 +1,14 @@
 import type { Log } from '../telemetry/log.ts'
 
-/** More exceptions than this within a minute that nobody handled: the process is not what it was, and a new one is better. */
+/** After more unhandled exceptions than this within a minute the process may be in a broken state, and a new one is better. */
 const MOST = 10
 /** Unit: milliseconds. */
 const MINUTE = 60_000
 
 /**
- * An error that nobody handled ends the process by Node's default, and with it everybody's requests. Here it is logged with its stack, and
- * the process goes on. A rejection is one piece of work that failed. After an exception the event or timer in which it was thrown is
- * broken off in its middle, so when they keep coming the process ends on purpose, in order, and Kong starts a new one.
+ * By default Node ends the process, and with it all requests, when an error is not handled. Here the error is logged with its stack, and
+ * the process goes on. A rejection means that one piece of work has failed. An exception interrupts the event or timer in which it was
+ * thrown; so after many exceptions the process ends on purpose, in an orderly way, and Kong starts a new one.
  */
 export class UncaughtErrors {
   readonly #log: Log
@@ -16,7 +16,7 @@ export class UncaughtErrors {
   /** When the latest exceptions were thrown: milliseconds of a clock that does not jump. */
   #exceptions: readonly number[] = []
 
-  /** @param end ends the process in order */
+  /** @param end ends the process in an orderly way */
   constructor(log: Log, end: () => void) {
     this.#log = log
     this.#end = end

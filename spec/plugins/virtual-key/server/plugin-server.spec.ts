@@ -176,7 +176,7 @@ describe('PluginServer', () => {
     other.write(Uint8Array.of(0xc1, 0xff))
     await until('the hang-up', () => other.closed)
     await newInstance()
-    expect(lines.join('')).to.contain('sent what is no request')
+    expect(lines.join('')).to.contain('sent something that is no request')
   })
 
   it('survives a connection that is reset in the middle of a phase', async () => {
