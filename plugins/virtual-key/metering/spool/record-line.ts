@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { UsageRecord } from '../usage-record.ts'
 
-/** Of what a line says. A record that this version cannot read waits for the version that wrote it. */
+/** Version of a line's content. A line of another version stays in its file until a virtual-key of that version reads it. */
 const FORMAT = 2
 const CHECKSUM = 8
 
@@ -11,7 +11,7 @@ export function lineOf(record: UsageRecord): string {
   return `${checksum(json)} ${json}\n`
 }
 
-/** What the lines of a file hold. */
+/** The content of the lines of a file. */
 export interface Lines {
   readonly records: readonly UsageRecord[]
   /** Lines that are torn or corrupt. */
@@ -20,7 +20,7 @@ export interface Lines {
   readonly foreign: number
 }
 
-/** Reads the lines of a file, whatever they hold. The last one is torn where its process was killed while it wrote. */
+/** Reads the lines of a file, and never throws. The last line is incomplete if the process was killed while it wrote. */
 export function linesOf(text: string): Lines {
   const records: UsageRecord[] = []
   let [unreadable, foreign] = [0, 0]
@@ -48,7 +48,7 @@ function contentOf(line: string): Record<string, unknown> | undefined {
   }
 }
 
-/** The checksum says that virtual-key wrote it; this, that it can be settled at all. */
+/** The checksum proves that virtual-key wrote the line; this checks that the record in it can be settled. */
 function isRecord(value: object): value is UsageRecord & { readonly format: unknown } {
   const { id, keyId, tokens, windows } = value as Partial<UsageRecord>
   return (

@@ -1,7 +1,7 @@
 import type { RedisConfig } from '../../../../schema/config.ts'
 import { fingerprint } from '../../redis/names.ts'
 
-/** Fields that say how a Redis is connected to, and not which one it is. */
+/** Fields about the connection to a Redis, which do not say which Redis it is. */
 const CONNECTING = new Set([
   'username',
   'password',
@@ -13,7 +13,7 @@ const CONNECTING = new Set([
   'timeout',
 ])
 
-/** A short name for the Redis that a configuration names: the same after its password or its time-out was changed. */
+/** A short name for the Redis of a configuration. It stays the same when the password or a timeout changes. */
 export function redisName(config: RedisConfig): string {
   const place = Object.entries(config).filter(
     ([field, value]) => !CONNECTING.has(field) && value !== undefined && value !== null,

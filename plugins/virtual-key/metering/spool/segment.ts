@@ -5,7 +5,7 @@ import { type Lines, lineOf, linesOf } from './record-line.ts'
 
 const sync = promisify(fsync)
 
-/** One file of a spool: usage records, appended and never changed. It goes away when all of them are settled. */
+/** One file of a spool: usage records, appended and never changed. It is deleted when all of them are settled. */
 export class Segment {
   readonly path: string
   #descriptor: number | undefined
@@ -20,12 +20,12 @@ export class Segment {
     this.#bytes = bytes
   }
 
-  /** A new file, which only this user may read: webhook URLs stand in it. @throws Error of the file system */
+  /** A new file that only this user may read, because it contains webhook URLs. @throws Error of the file system */
   static create(path: string): Segment {
     return new Segment(path, openSync(path, 'ax', 0o600), 0)
   }
 
-  /** Takes over a file of a process that ended. @throws Error of the file system, ENOENT where another process was faster */
+  /** Takes over a file of a process that ended. @throws Error of the file system, ENOENT if another process was faster */
   static takeOver(from: string, path: string): Segment {
     renameSync(from, path)
     return new Segment(path, undefined, statSync(path).size)
@@ -35,7 +35,7 @@ export class Segment {
     return this.#bytes
   }
 
-  /** Records that this process has appended or read, and not settled. */
+  /** Records that this process has appended or read, and that are not settled yet. */
   get open(): number {
     return this.#lines - this.#settled
   }
@@ -50,8 +50,8 @@ export class Segment {
   }
 
   /**
-   * Appends one record; the file system has it when this returns, so that the process may be killed.
-   * @throws Error of the file system; then the end of the file may be torn, and nothing more is appended to it
+   * Appends one record. When this returns the file system has the record, so it survives the death of the process.
+   * @throws Error of the file system; then the last line may be incomplete, and nothing more is appended to the file
    */
   append(record: UsageRecord): void {
     if (this.#descriptor === undefined) throw new Error(`${this.path} is closed`)
@@ -68,15 +68,15 @@ export class Segment {
     this.#dirty = true
   }
 
-  /** Hands what was appended to the disk, where it outlives a crash of the machine. Never throws. */
+  /** Makes the disk store what was appended, so that it survives a crash of the machine. Never throws. */
   async sync(): Promise<void> {
     if (!this.#dirty || this.#descriptor === undefined) return
     this.#dirty = false
-    // A disk that fails shows when something is appended.
+    // A failing disk is noticed at the next append.
     await sync(this.#descriptor).catch(() => undefined)
   }
 
-  /** Reads a file that was taken over, or that this process has written. @throws Error of the file system */
+  /** Reads a file that this process has taken over or written. @throws Error of the file system */
   read(): Lines {
     const lines = linesOf(readFileSync(this.path, 'utf8'))
     this.#lines = lines.records.length
@@ -88,7 +88,7 @@ export class Segment {
     this.#settled++
   }
 
-  /** Appends no more. The file stays. */
+  /** Ends appending. The file stays. */
   close(): void {
     if (this.#descriptor === undefined) return
     closeSync(this.#descriptor)
@@ -101,7 +101,7 @@ export class Segment {
     try {
       rmSync(this.path, { force: true })
     } catch {
-      // The next process reads it once more, and counts nothing twice.
+      // The next process reads the file again; its records have ids, so nothing is counted twice.
     }
   }
 }

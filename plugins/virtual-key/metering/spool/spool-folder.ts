@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { isAlive, processName } from '../../telemetry/process-name.ts'
 import { Segment } from './segment.ts'
 
-/** Redis, process, runtime in the process, number. */
+/** The parts of a file's name: Redis, process, runtime in the process, number. */
 const FILE = /^([0-9a-f]+)\.(\d+-\d+)\.([0-9a-f]+)\.(\d+)\.usage$/
 
 /**
- * The folder in which usage records wait that outlive their process. A file's name says which Redis its records are for and which
- * process it belongs to: that of a living process is left alone, that of one which ended is taken over by whoever uses the same Redis.
- * Kong never runs two plugin servers with one prefix but for some seconds of a reload, and if a file should be settled by two all the
- * same, their records have ids and count once.
+ * The folder of usage records that outlive their process. The name of a file contains the Redis of its records and the process that owns
+ * it. A file of a living process is left alone; a file of a process that has ended is taken over by a process with the same Redis.
+ * Kong runs two plugin servers with the same prefix only for some seconds of a reload. If two processes settle the same file nevertheless,
+ * the records count once, because they have ids.
  */
 export class SpoolFolder {
   readonly path: string
@@ -23,7 +23,7 @@ export class SpoolFolder {
     this.path = path
   }
 
-  /** Until `leave`, files of this runtime are its own. @param redis names the Redis that it uses */
+  /** From now on until `leave`, the files of this runtime belong to it. @param redis names the Redis that it uses */
   enter(runtime: string, redis: string): void {
     this.#living.set(runtime, redis)
   }
@@ -38,7 +38,7 @@ export class SpoolFolder {
     return Segment.create(this.#newPath(redis, runtime))
   }
 
-  /** Takes over what processes that ended have left for a Redis, the eldest first. @throws Error of the file system */
+  /** Takes over the files that ended processes have left for a Redis, the oldest first. @throws Error of the file system */
   takeOver(redis: string, runtime: string): Segment[] {
     return this.#left((to) => to === redis).flatMap((name) => {
       try {
@@ -50,18 +50,18 @@ export class SpoolFolder {
     })
   }
 
-  /** Names of the first files that nobody works on, for a Redis that no runtime of this process uses; at most 10. Never throws. */
+  /** Names of at most 10 files without an owner, for a Redis that no runtime of this process uses. Never throws. */
   unclaimed(): string[] {
     const used = new Set(this.#living.values())
     try {
       return this.#left((to) => !used.has(to)).slice(0, 10)
     } catch {
-      // Whoever wants to write there says it.
+      // The error is reported when something is written there.
       return []
     }
   }
 
-  /** Files that nobody works on, the eldest first. @throws Error of the file system */
+  /** Files without an owner, the oldest first. @throws Error of the file system */
   #left(isFor: (redis: string) => boolean): string[] {
     let names: string[]
     try {

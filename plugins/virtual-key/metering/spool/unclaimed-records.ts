@@ -1,14 +1,14 @@
 import type { Log } from '../../telemetry/log.ts'
 import type { SpoolFolder } from './spool-folder.ts'
 
-/** After the start of the process: by then most routes have had a request, which names their Redis. Unit: milliseconds. */
+/** Time after the start of the process: by then most routes have had a request, which names their Redis. Unit: milliseconds. */
 const FIRST = 60_000
 /** Unit: milliseconds. */
 const EVERY = 600_000
 
 /**
- * Usage records on disk are settled by a process that uses the Redis which they are for. Where an operator has changed that Redis's
- * address while they waited, there is no such process, and they would lie there without anybody knowing. Call it off by `stop`.
+ * Reports usage records on disk that no process settles. A process settles only the records of a Redis that it uses, so when an operator
+ * changes the address of a Redis while records wait for it, they would stay on disk unnoticed. `stop` ends it.
  */
 export class UnclaimedRecords {
   readonly #folder: SpoolFolder

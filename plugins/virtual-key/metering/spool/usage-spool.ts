@@ -5,17 +5,17 @@ import type { UsageRecord } from '../usage-record.ts'
 import type { Segment } from './segment.ts'
 import type { SpoolFolder } from './spool-folder.ts'
 
-/** Usage records on disk for one Redis: about 20 minutes of 80 requests a second. */
+/** Most usage records on disk for one Redis: about 20 minutes at 80 requests a second. */
 export const MOST_SPOOLED = 100_000
 /** Unit: bytes. */
 export const MOST_SPOOLED_BYTES = 64 * 1024 * 1024
-/** Records in one file, so that files go away while the spool is worked off, and each is read within milliseconds. */
+/** Most records in one file, so that files are deleted one by one as records are settled, and reading one takes milliseconds. */
 const SEGMENT_RECORDS = 500
 /** Unit: bytes. */
 const SEGMENT_BYTES = 2 * 1024 * 1024
-/** Between two fsyncs. Unit: milliseconds. */
+/** Pause between two fsyncs. Unit: milliseconds. */
 const SYNC_EVERY = 1000
-/** After the file system has refused, before it is asked again. Unit: milliseconds. */
+/** Pause after an error of the file system before the next attempt to write. Unit: milliseconds. */
 const RETRY_AFTER = 1000
 
 export interface UsageSpoolOptions {
@@ -34,7 +34,7 @@ export interface UsageSpoolOptions {
   readonly mostBytes?: number
 }
 
-/** A record in memory, and the file that holds it too, once one does. */
+/** A record in memory, and the file that contains it too, if one does. */
 export interface SpooledRecord {
   record: UsageRecord
   segment?: Segment | undefined
@@ -42,20 +42,21 @@ export interface SpooledRecord {
 
 /**
  * Usage records that wait for Redis, in files, so that a process that is killed loses none: the next one that uses the same Redis
- * settles them under the same ids. A file holds what waits in memory as well (`keep`), or what there is no room for in memory
- * (`put`, and what other processes left), which is read (`take`) when there is. Nothing is written while Redis answers, and a file
- * goes away when its records are settled. What the file system refuses is said once a minute, and waits in memory alone.
+ * settles them under the same ids. A file contains records that wait in memory too (`keep`), or records for which memory has no room
+ * (`put`, and those that other processes left); the latter are read (`take`) as soon as there is room. Nothing is written while Redis
+ * answers, and a file is deleted when its records are settled. A record that cannot be written waits in memory alone, and the error is
+ * logged at most once a minute.
  *
- * A record whose reply was lost more than a day ago (SEEN_FOR in settle.ts) may have been counted, and is counted again: in doubt a
+ * A record whose reply was lost more than a day ago (SETTLED_FOR in settle.lua) may have been counted, and is counted again: in doubt a
  * key pays what it spent.
  */
 export class UsageSpool {
   readonly #options: UsageSpoolOptions
-  /** Hold what waits in memory. */
+  /** Files of records that wait in memory too. */
   readonly #mirrors = new Set<Segment>()
-  /** Hold what is not in memory, the eldest first. */
+  /** Files of records that are not in memory, the oldest first. */
   readonly #unread: Segment[] = []
-  /** That records are appended to. */
+  /** The file to which records are appended. */
   #current: Segment | undefined
   #syncing: NodeJS.Timeout | undefined
   #refusedAt = Number.NEGATIVE_INFINITY
@@ -76,22 +77,22 @@ export class UsageSpool {
     return this.#unread.length > 0
   }
 
-  /** Records on disk that are not settled, as far as they have been read. */
+  /** Records on disk that are not settled, of the files that have been read. */
   get size(): number {
     return [...this.#mirrors, ...this.#unread].reduce((sum, { open }) => sum + open, 0)
   }
 
-  /** Writes down a record that waits in memory, unless it is written already. Never throws. */
+  /** Writes a record that waits in memory, unless a file contains it already. Never throws. */
   keep(one: SpooledRecord): void {
     one.segment ??= this.#append(one.record, this.#mirrors)
   }
 
-  /** Writes down a record that does not wait in memory. false: it could not. */
+  /** Writes a record that does not wait in memory. @returns false if it could not be written */
   put(record: UsageRecord): boolean {
     return this.#append(record, this.#unread) !== undefined
   }
 
-  /** The record is settled, or lost for good. */
+  /** Removes a record that is settled, or lost for good. */
   settled({ segment }: SpooledRecord): void {
     if (segment === undefined) return
     segment.settled()
@@ -101,18 +102,18 @@ export class UsageSpool {
     segment.remove()
   }
 
-  /** Looks for what processes that ended have left. Never throws. */
+  /** Takes over the files that ended processes have left. Never throws. */
   takeOver(): void {
     const { folder, redis, runtime } = this.#options
     try {
-      // Before what this process could not keep in memory, because it is older.
+      // They come before the records for which this process had no room, because they are older.
       this.#unread.unshift(...folder.takeOver(redis, runtime))
     } catch (error) {
       this.#refused('usage records of an earlier process cannot be read', error)
     }
   }
 
-  /** Reads the eldest file that is not in memory. undefined: there is none, or no room for its records. */
+  /** Reads the oldest file that is not in memory. @returns undefined if there is none, or no room for its records */
   take(room: number): SpooledRecord[] | undefined {
     const [segment] = this.#unread
     if (segment === undefined || room < SEGMENT_RECORDS) return undefined
@@ -141,7 +142,7 @@ export class UsageSpool {
     }
   }
 
-  /** Closes the files and leaves them to whoever comes next. */
+  /** Closes the files and leaves them to the next process. */
   close(): void {
     clearTimeout(this.#syncing)
     for (const segment of [...this.#mirrors, ...this.#unread]) segment.close()
@@ -174,7 +175,7 @@ export class UsageSpool {
     const fits = current?.writable && current.lines < SEGMENT_RECORDS && current.bytes < SEGMENT_BYTES
     if (current !== undefined && fits && [...to].includes(current)) return current
     current?.close()
-    // An empty file that the file system has just refused to write to.
+    // The file is empty, because the file system has just refused to write to it.
     if (current?.open === 0) this.#forget(current)
     const segment = folder.create(redis, runtime)
     if (Array.isArray(to)) to.push(segment)
