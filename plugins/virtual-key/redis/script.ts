@@ -35,10 +35,15 @@ export const SCRIPT_NAMES = [
 /** A group of scripts, each by its name and the files that make it up. */
 export class ScriptGroup<Name extends string> {
   readonly #files: ReadonlyMap<Name, readonly URL[]>
-  readonly #texts = new Map<Name, string>()
+  readonly #texts: ReadonlyMap<Name, string>
 
+  /**
+   * Reads the files at once, as the code around it is read: a process goes on with its own scripts while a new version is installed over it.
+   * @throws Error where a file cannot be read
+   */
   constructor(files: Iterable<readonly [Name, readonly URL[]]>) {
     this.#files = new Map(files)
+    this.#texts = new Map([...this.#files].map(([name, urls]) => [name, textOf(urls)]))
   }
 
   /** Each script's name, and the files that it is made of. */
@@ -50,26 +55,18 @@ export class ScriptGroup<Name extends string> {
     return { name }
   }
 
-  /**
-   * Makes the scripts known to a connection, once, before `run`. The client owns their SHA and sends a text again after NOSCRIPT. The
-   * files are read by the first call and kept: a process goes on with its own scripts while a new version is installed over it.
-   * @throws Error where a file cannot be read
-   */
+  /** Makes the scripts known to a connection, once, before `run`. The client owns their SHA and sends a text again after NOSCRIPT. */
   define(redis: Connection): void {
-    for (const [name, files] of this.#files) {
-      const text = this.#texts.get(name) ?? textOf(files)
-      this.#texts.set(name, text)
-      redis.defineCommand(commandOf(name), { lua: text })
-    }
+    for (const [name, lua] of this.#texts) redis.defineCommand(commandOf(name), { lua })
   }
 }
+
+const INCLUDE = /^( *)--- @include "([\w-]+)"$/
 
 /** The plugin's scripts. */
 export const SCRIPTS = new ScriptGroup(
   SCRIPT_NAMES.map((name) => [name, [new URL(`./scripts/${name}.lua`, import.meta.url)]]),
 )
-
-const INCLUDE = /^( *)--- @include "([\w-]+)"$/
 
 /** One line of a script, and where it stands. */
 export interface ScriptLine {
@@ -124,6 +121,18 @@ export function run<Arguments extends ArgumentList, Reply>(
 ): Promise<Reply> {
   const command = (redis as unknown as Runner)[commandOf(script.name)]
   if (command === undefined) throw new Error(`script ${script.name} is not defined on this connection`)
-  const texts = args.map((one) => (one === undefined ? '' : JSON.stringify(one)))
+  const texts = args.map((one) => (one === undefined ? '' : jsonOf(one)))
   return command.call(redis, keys.length, ...keys, ...texts) as Promise<Reply>
+}
+
+/**
+ * Half of a surrogate pair, such as the end of a text that was cut, becomes U+FFFD, as it does wherever text becomes UTF-8. JSON would
+ * write it as an escape, with which Lua's decoder fails each time.
+ */
+function jsonOf(argument: object): string {
+  const json = JSON.stringify(argument)
+  if (!json.includes('\\ud')) return json
+  return JSON.stringify(argument, (_, value) =>
+    typeof value === 'string' ? Buffer.from(value).toString() : value,
+  )
 }

@@ -1,9 +1,12 @@
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect } from 'chai'
+import { PrivateRedis } from '../../../../dev/redis.ts'
 import { MIGRATION_SCRIPTS } from '../../../../migrations/scripts.ts'
-import { linesOf, SCRIPTS } from '../../../../plugins/virtual-key/redis/script.ts'
+import { linesOf, run, SCRIPTS, ScriptGroup } from '../../../../plugins/virtual-key/redis/script.ts'
+import { type Connected, connected } from '../../../support/connection.ts'
 import { ROOT } from '../../../support/root.ts'
 
 /** Where the code that runs finds its Lua: beside the compiled files. */
@@ -33,5 +36,51 @@ describe('Scripts', () => {
       expect(text, name).to.match(/^--- /)
       for (const part of ['--- KEYS', '--- ARGV', '--- Reply']) expect(text, name).to.include(part)
     }
+  })
+
+  describe('of a group', () => {
+    let folder: string
+    let server: PrivateRedis
+    let connection: Connected
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'vk-scripts-'))
+      server = await PrivateRedis.start()
+      connection = await connected(server.port)
+    })
+    after(async () => {
+      connection.redis.disconnect()
+      await server.stop()
+      rmSync(folder, { recursive: true })
+    })
+
+    /** A group of one script, whose file is there no more when it returns. */
+    function group<Name extends string>(name: Name, lua: string): ScriptGroup<Name> {
+      const file = join(folder, `${name}.lua`)
+      writeFileSync(file, lua)
+      const made = new ScriptGroup([[name, [pathToFileURL(file)]]])
+      rmSync(file)
+      return made
+    }
+
+    it('run as they were when the process started, though their files were replaced before it connected', async () => {
+      const scripts = group('old', 'return cjson.decode(ARGV[1]).text')
+      scripts.define(connection.redis)
+      const reply = await run(connection.redis, scripts.script<[{ text: string }], string>('old'), [], {
+        text: 'a',
+      })
+      expect(reply).to.equal('a')
+    })
+
+    it('get half of a surrogate pair as any text gets it to Redis, not as an escape that Lua cannot read', async () => {
+      const scripts = group(
+        'texts',
+        'local args = cjson.decode(ARGV[1]) return { args.cut, args.whole, args.json }',
+      )
+      scripts.define(connection.redis)
+      const script = scripts.script<[{ cut: string; whole: string; json: string }], string[]>('texts')
+      const json = JSON.stringify({ cut: '\ud83d' })
+      const reply = await run(connection.redis, script, [], { cut: 'a\ud83d', whole: '\ud83d\ude00', json })
+      expect(reply).to.deep.equal(['a\ufffd', '\ud83d\ude00', json])
+    })
   })
 })
