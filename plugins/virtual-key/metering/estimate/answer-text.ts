@@ -2,25 +2,28 @@ import type { ApiFormat } from '../../usage/api-format.ts'
 import { FORMATS } from '../../usage/formats.ts'
 import { stringEnd, unescaped } from './strings.ts'
 
-/** Base64 of a sealed thought is no shorter. Unit: characters for each token. */
+/** Lower bound for an encrypted thought in base64. Unit: characters for each token. */
 const PER_SEALED_TOKEN = 10
 
-/** What a call of a tool costs besides its arguments: its name, its id and what stands around them; 10 to 40 in the APIs that report usage. Unit: tokens. */
+/**
+ * What a tool call costs besides its arguments: its name, its id and the text around them; 10 to 40 in the APIs that report usage.
+ * Unit: tokens.
+ */
 const PER_CALL = 20
 
-/** What an answer shows of a model. */
+/** What can be seen in an answer of what the model produced. */
 export interface Answer {
-  /** What the model wrote, in any framing and as far as it goes. */
+  /** What the model wrote, as far as it can be seen. */
   readonly text: string
-  /** Tokens besides those of the text: of calls of tools, and of thoughts that are not shown. */
+  /** Tokens besides those of the text: of tool calls, and of thoughts that the answer does not show. */
   readonly extra: number
-  /** It is a model's answer, though it may show no word of it. */
+  /** The answer comes from a model, even if it contains none of the model's words. */
   readonly answered: boolean
 }
 
-/** How the words of models are found in answers. */
+/** How the words of a model are found in an answer. */
 export interface AnswerRules {
-  /** A member whose string the model wrote, or whose object, or whose string stands for a thought: a group for each of the three. */
+  /** One group each for members with a string that the model wrote, an object that it wrote, and a string in place of a thought. */
   readonly members: RegExp
   readonly pieces: ReadonlySet<string>
   readonly wrapped: ReadonlySet<string>
@@ -66,8 +69,8 @@ function oneOf(names: readonly string[]): string {
 const RULES = answerRulesOf(FORMATS)
 
 /**
- * What the model wrote is found by the names of members alone, in one pass, so that a beginning and an end without what was between
- * them can be read.
+ * Finds what the model wrote by the names of members alone, in one pass, so that it also works on the beginning or the end of an answer
+ * whose middle is missing.
  */
 export function answerOf(answer: string, rules = RULES): Answer {
   const all: string[] = []
@@ -104,7 +107,7 @@ function wrappedAnswer(text: string, rules: AnswerRules): { readonly text: strin
   return { text: text.includes('\uFFFD') ? '' : text, extra: 0 }
 }
 
-/** Position of the bracket that ends the object which was opened before `from`; the text's length where its end is missing. */
+/** Position of the bracket that closes the object which was opened before `from`; the text's length if the end is missing. */
 function objectEnd(text: string, from: number): number {
   const marks = /["{}]/g
   marks.lastIndex = from
@@ -117,7 +120,7 @@ function objectEnd(text: string, from: number): number {
   return text.length
 }
 
-/** Tokens of thoughts that no answer of this model shows. @param texts of the request and of the answer, as far as they are known */
+/** Tokens of thoughts, for a model whose answers never show them. @param texts the request's and the answer's, as far as they are known */
 export function unseenThoughts(texts: readonly string[], { unseen } = RULES): number {
   const found = unseen.filter(({ model }) => texts.some((text) => model.test(text)))
   return Math.max(0, ...found.map(({ tokens }) => tokens))

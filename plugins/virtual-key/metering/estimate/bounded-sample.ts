@@ -2,7 +2,7 @@
 export interface Sample {
   /** The request's body or its beginning. */
   readonly request: Uint8Array
-  /** Bytes that the request's body had, as far as is known; more than `request` where only its beginning is there. */
+  /** Length of the request's body, if known; more than `request` has if that is only the beginning. Unit: bytes. */
   readonly sent?: number
   /** Content-Type and Content-Encoding of the request. */
   readonly requestType?: string
@@ -13,21 +13,21 @@ export interface Sample {
   /** The answer's body or its beginning, and its end where the middle is missing. */
   readonly head: Uint8Array
   readonly tail?: Uint8Array
-  /** Bytes that the answer had. */
+  /** Length of the answer. Unit: bytes. */
   readonly seen: number
-  /** It is made in the background: what the model thinks is counted when it is fetched. */
+  /** The answer is made in the background: thoughts are counted when it is fetched. */
   readonly later?: boolean
 }
 
-/** Stands for a body that is missing. */
+/** A body that is missing. */
 export const NOTHING = new Uint8Array()
 
-/** The most that is looked at of a request, and of an answer: an estimate then takes some ten milliseconds. Unit: bytes. */
+/** The most that is read of a request, and of an answer: an estimate then takes some ten milliseconds. Unit: bytes. */
 export const LOOKED_AT = 256 * 1024
 
 /**
- * The part of a sample that is looked at, in buffers of its own: a thread is sent whole buffers, and a part of a message from Kong
- * would bring all of it along.
+ * The part of a sample that is read, copied into buffers of its own: a thread always gets whole buffers, so a slice of a message from
+ * Kong would take the whole message along.
  */
 export function boundedSample(sample: Sample): Sample {
   const { request, head, tail, seen, sent, encoding } = sample
@@ -38,7 +38,7 @@ export function boundedSample(sample: Sample): Sample {
       head: copy(head, 0, LOOKED_AT),
       ...(tail && { tail: copy(tail, tail.length - LOOKED_AT, tail.length) }),
     }
-  // What is compressed can be read from its beginning only.
+  // Compressed data can be read only from its beginning.
   if (encoding !== undefined) return { ...whole, head: copy(head, 0, LOOKED_AT), seen }
   const half = LOOKED_AT / 2
   return { ...whole, head: copy(head, 0, half), tail: copy(head, head.length - half, head.length), seen }

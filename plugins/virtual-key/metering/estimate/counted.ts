@@ -2,20 +2,23 @@ import type { Uncounted } from '../../telemetry/metrics.ts'
 import type { Usage } from '../../usage/read-usage.ts'
 import type { Estimate } from './estimate.ts'
 
-/** What a response is counted as. */
+/** The tokens with which a response is counted. */
 export interface Counted {
   readonly usage: Usage
   readonly estimated: boolean
 }
 
-/** An answer that broke off reports only what came before, if anything; an estimate that is more than this multiple of it counts instead. */
+/**
+ * An answer that broke off reports at most the tokens up to some point before. If the estimate is more than this many times the report,
+ * the estimate counts.
+ */
 const BEYOND = 2
 
 /**
- * Puts an estimate where a report is missing. What is reported stands, a 0 too, but for the start of an answer that broke off. An
- * answer that broke off before it showed anything costs its prompt. A whole one that is no model's costs nothing: a file was stored,
- * or tokens were only counted.
- * @param ended the whole answer was seen
+ * Uses the estimate where a report is missing. A report counts, even of 0, unless the answer broke off after it. An answer that broke
+ * off before it contained anything costs its prompt. A whole answer that does not come from a model costs nothing: the request stored a
+ * file, for example, or only counted tokens.
+ * @param ended whether the whole answer was seen
  */
 export function counted(
   reported: Usage | Uncounted,

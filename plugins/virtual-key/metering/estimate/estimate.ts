@@ -3,30 +3,30 @@ import { type ReadSample, readSample } from './read-sample.ts'
 
 /** Unit: tokens. */
 export interface Estimate {
-  /** undefined: the request prompts no model, as far as can be told. */
+  /** undefined if the request does not seem to prompt a model. */
   readonly prompt?: number
   readonly completion: number
-  /** The answer is a model's, though it may show no word of it, or cannot be read. */
+  /** The answer comes from a model, even if it contains none of the model's words or cannot be read. */
   readonly answered: boolean
 }
 
-/** Bytes that cannot be read are counted as one token for so many, which is not too few in any language and compression in use. */
+/** Bytes that cannot be read, for each token: few enough for any language and compression in use. */
 const UNREAD = 2
 
-/** Bytes of a request after the part that is looked at are counted as one token for so many, so that nothing hides there. */
+/** Bytes of a request after the part that is read, for each token, so that nothing can be hidden there. */
 const REST = 6
 
-/** Bytes of sounds and pictures are counted as one token for so many; a second of speech is about 20 tokens. */
+/** Bytes of sounds and pictures for each token; a second of speech is about 20 tokens. */
 const FILE = 256
 
 /**
- * How many times what the tokenizer says a model's words are taken for, and what an answer costs besides. Over recorded answers of all
- * providers that makes nine of ten estimates no lower than what was reported, where the recording shows all of the answer.
+ * The factor by which the tokenizer's count of a model's words is raised, and the tokens that are added for each answer. With them, nine of
+ * ten estimates are at least as high as the report, over recorded answers of all providers that show the whole answer.
  */
 const MARGIN = 1.25
 const PER_ANSWER = 10
 
-/** An estimate by what was read of an exchange; `tokensOf` counts a text's tokens. It errs upward in doubt. */
+/** Estimates the tokens of an exchange, rather too many than too few. @param tokensOf counts the tokens of a text */
 export function estimateOf(read: ReadSample, tokensOf: (text: string) => number): Estimate {
   const { prompt, promptScale, promptUnread, promptRest, answer, answerScale, answerUnread } = read
   const seen = prompt === undefined ? 0 : tokensOf(prompt.text) + prompt.extra
@@ -46,13 +46,13 @@ export function estimateOf(read: ReadSample, tokensOf: (text: string) => number)
   }
 }
 
-/** What a guess looks at of a request, and of an answer; it takes a millisecond or so of the thread that serves Kong. Unit: bytes. */
+/** How much a guess reads of a request, and of an answer: about a millisecond's work of the thread that serves Kong. Unit: bytes. */
 const GLANCE = 32 * 1024
 
-/** Fewer than in nearly every text, so that it errs upward. Unit: bytes of UTF-8 for each token. */
+/** Fewer than in nearly every text, so that a guess is rather too high. Unit: bytes of UTF-8 for each token. */
 const PER_TOKEN = 3
 
-/** Estimates without a tokenizer, where that is overloaded or failed on this sample; by the number of bytes where this fails too. */
+/** Estimates without a tokenizer, if that is overloaded or has failed on this sample; by the number of bytes alone if this fails too. */
 export function guess(sample: Sample): Estimate {
   try {
     return glanced(sample)
@@ -71,8 +71,8 @@ function glanced(sample: Sample): Estimate {
 }
 
 /**
- * Whether an answer that reports nothing can be a model's: it shows what only theirs have, cannot be read at all, or is in none of the
- * APIs' writings, when its request tells.
+ * Whether an answer that reports no usage can come from a model: it has members that only such answers have, or cannot be read at all, or
+ * is not in the form of any known API; in the last case the request decides.
  */
 export function isAnswer(sample: Sample): boolean {
   const { answer, answerUnread, other } = readSample({ ...sample, request: NOTHING, sent: 0 }, GLANCE)

@@ -3,14 +3,14 @@ import { Worker } from 'node:worker_threads'
 import { boundedSample, type Sample, sizeOf } from './bounded-sample.ts'
 import { type Estimate, guess } from './estimate.ts'
 
-/** It lies beside this file: compiled in the build, as source under Deno. */
+/** The worker is beside this file: compiled in the build, a source file under Deno. */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url)
 
-/** Estimates that wait, and the bytes that they hold together. More would be a sign that the thread cannot keep up. */
+/** Most estimates that wait, and the bytes of all of them. More would mean that the thread cannot keep up. */
 const MOST = 256
 const MOST_BYTES = 16 * 1024 * 1024
 
-/** No estimate takes so long, the first one included, which loads the tokenizer. Unit: milliseconds. */
+/** No estimate takes this long, not even the first one, which loads the tokenizer. Unit: milliseconds. */
 const TIMEOUT = 10_000
 
 /** The tokenizer's tables take about a third of it. Unit: MiB. */
@@ -22,9 +22,9 @@ interface Job {
 }
 
 /**
- * Estimates in a thread of its own, which is started by the first estimate: whoever does not need it pays nothing, and no request
- * waits for it. One estimate is under way at a time, so that a thread that dies or hangs fails at that one only, which is then
- * guessed, and the next one gets a new thread.
+ * Estimates in a thread of its own, which the first estimate starts: without estimates it costs nothing, and no request waits for it. Only
+ * one estimate runs at a time, so when the thread dies or hangs only that one fails; it is then guessed, and the next one gets a new
+ * thread.
  */
 export class Estimator {
   #worker: Worker | undefined
@@ -40,7 +40,7 @@ export class Estimator {
     this.#mostBytes = mostBytes
   }
 
-  /** Never rejects: where the thread has no room for a sample, or fails on it, the usage is guessed without a tokenizer. */
+  /** Never rejects: if too many estimates wait, or the thread fails on this one, the usage is guessed without a tokenizer. */
   estimate(whole: Sample): Promise<Estimate> {
     const sample = boundedSample(whole)
     if (this.#waiting.length >= this.#most || this.#bytes + sizeOf(sample) > this.#mostBytes)
@@ -75,11 +75,11 @@ export class Estimator {
     this.#timer = setTimeout(() => this.#fail(), TIMEOUT)
     try {
       const worker = this.#start()
-      // A process that ends of itself must not lose what is being estimated.
+      // The process must not end by itself while an estimate is under way.
       worker.ref()
       worker.postMessage(job.sample)
     } catch {
-      // The system has no thread to give: a limit on processes counts threads too.
+      // The system refused to start a thread: a limit on processes counts threads too.
       this.#fail()
     }
   }
@@ -92,7 +92,7 @@ export class Estimator {
     this.#next()
   }
 
-  /** The thread is of no use any more, and of the estimate under way nothing will come. */
+  /** Gives up the thread, which has failed, and the estimate under way. */
   #fail(): void {
     const worker = this.#worker
     this.#worker = undefined

@@ -2,14 +2,14 @@ import type { ApiFormat, RequestTexts } from '../../usage/api-format.ts'
 import { FORMATS } from '../../usage/formats.ts'
 import { folded, type Visitor, visitStrings } from './strings.ts'
 
-/** What a turn costs besides its text (OpenAI cookbook, How to count tokens). Unit: tokens. */
+/** What a turn of a conversation costs besides its text (OpenAI cookbook, How to count tokens). Unit: tokens. */
 const PER_TURN = 3
 
-/** What a picture, a sound or a file costs about, in any API. Unit: tokens. */
+/** About what a picture, a sound or a file costs, in any API. Unit: tokens. */
 const PER_MEDIUM = 1000
 const ENCODED = /^data:(image|audio|video|application)\/[\w.+-]+;base64,[\w+/=-]*$/
 
-/** Names of members of requests in any API, folded. Settings, ids, URLs and encoded files are in none of the lists of text. */
+/** Names of members of requests in any API, with case folded. No list of text contains settings, ids, URLs or encoded files. */
 export type PromptRules = { readonly [kind in keyof RequestTexts]-?: ReadonlySet<string> }
 
 export function promptRulesOf(formats: readonly ApiFormat[]): PromptRules {
@@ -32,14 +32,14 @@ export interface Prompt {
   readonly text: string
   /** Tokens besides those of the text. */
   readonly extra: number
-  /** There are pictures, sounds or files among it, which are long and cost little. */
+  /** The request contains pictures, sounds or files, which are long and cost little. */
   readonly media: boolean
 }
 
-/** Parts of another kind than the fields and files of a form. */
+/** A multipart body that is not a form of fields and files. */
 const PARTS = /^\s*multipart\/(?!form-data)/i
 
-/** @param type Content-Type @returns undefined where the text is an upload, or a document that prompts no model */
+/** @param type Content-Type @returns undefined if the text is an upload, or a document that does not prompt a model */
 export function promptOf(request: string, type = '', rules = RULES): Prompt | undefined {
   const start = request.trimStart()
   if (!/^[{["]/.test(start)) return plainPrompt(start, PARTS.test(type))
@@ -48,12 +48,12 @@ export function promptOf(request: string, type = '', rules = RULES): Prompt | un
   return found.prompt
 }
 
-/** JSON that is neither text nor a container. */
+/** A JSON number or literal. */
 const LITERAL = /^(null|true|false|-?\d[\d.eE+-]*)\s*$/
 
 /**
- * A form with files in it holds no prompt that could be told from them; any other text is one.
- * @param parts the text has parts that are requests (multipart/mixed, as Google's APIs take several at once), no files
+ * Any text is a prompt, except a form with files, in which a prompt cannot be distinguished from the files.
+ * @param parts the parts of the text are requests and not files (multipart/mixed, by which Google's APIs take several requests at once)
  */
 function plainPrompt(text: string, parts: boolean): Prompt | undefined {
   const isForm = text.startsWith('--') && !parts
@@ -65,7 +65,7 @@ function plainPrompt(text: string, parts: boolean): Prompt | undefined {
 class PromptFinder implements Visitor {
   readonly #rules: PromptRules
   readonly #texts: string[] = []
-  /** Open containers since the outermost one that describes a schema; 0 = in none. */
+  /** Number of open containers from the outermost one that describes a schema; 0 outside of schemas. */
   #schema = 0
   #turns = 0
   #extra = 0
@@ -117,8 +117,8 @@ class PromptFinder implements Visitor {
 }
 
 /**
- * Whether a request to this path can have spent tokens though nothing of its answer was seen: there are endpoints that only count,
- * judge or store what they are sent. No endpoint of a model ends so, so that nobody can make one pass for another.
+ * Whether a request to this path can have spent tokens although nothing of its answer was seen. Some endpoints only count, classify or
+ * store what they get. No endpoint of a model has a path with such an end, so no client can disguise a request.
  */
 export function asksModel(path: string): boolean {
   const end = path.endsWith('/') ? path.slice(0, -1) : path

@@ -3,43 +3,43 @@ import { type Answer, answerOf, unseenThoughts } from './answer-text.ts'
 import { LOOKED_AT, type Sample } from './bounded-sample.ts'
 import { type Prompt, promptOf } from './prompt.ts'
 
-/** What a sample shows, and what of it is missing. */
+/** What could be read of a sample, and how much is missing. */
 export interface ReadSample {
-  /** undefined: the request prompts no model, as far as can be told. */
+  /** undefined if the request does not seem to prompt a model. */
   readonly prompt: Prompt | undefined
-  /** How many times as long as what was read the whole request is; at least 1. */
+  /** Length of the whole request divided by that of the part that was read; at least 1. */
   readonly promptScale: number
-  /** Bytes of a request that nothing could be read of, though it may prompt a model. */
+  /** Length of a request that may prompt a model but cannot be read; else 0. Unit: bytes. */
   readonly promptUnread: number
-  /** Bytes of a document that come after what was read, where text is to be expected in them. */
+  /** Length of the rest of a request that was not read and probably contains text. Unit: bytes. */
   readonly promptRest: number
   readonly answer: Answer
   readonly answerScale: number
-  /** Tokens of thoughts that such an answer does not show. */
+  /** Tokens of thoughts, for a model whose answers never show them. */
   readonly thoughts: number
-  /** Bytes of an answer that nothing could be read of, though it may be a model's. */
+  /** Length of an answer that may come from a model but cannot be read; else 0. Unit: bytes. */
   readonly answerUnread: number
-  /** What an answer in none of the APIs' writings is, which is a model's where its request prompts one. */
+  /** An answer that is not in the form of any known API. It comes from a model if the request prompts one. */
   readonly other: Other | undefined
 }
 
-/** Words as they stand, or bytes of a sound, a picture or a file of numbers. */
+/** Plain words, or the length in bytes of a sound, a picture or a file of numbers. */
 export type Other = { readonly text: string } | { readonly bytes: number }
 
-/** Requests and answers of these types hold no text: pictures, sounds, archives and forms with files in them. */
+/** Types of requests and answers without text: pictures, sounds, archives, and forms with files. */
 const FILES = /^\s*(image|audio|video|font|multipart)\/|octet-stream|zip|pdf/i
-/** How documents, streams of them, frames of an event stream, scripts and pages begin; other answers are words. */
+/** The beginnings of documents, streams of documents, frames of an event stream, scripts and pages; other answers are plain words. */
 const WRITING = /^[\s\uFEFF]*([{["\0:<]|(data|event|id|retry):|\/[/*])/
 const WORDS = /^\s*text\/(plain|markdown|vtt|srt)/i
 
-/** @param most bytes that are looked at of each of the two */
+/** @param most bytes that are read of the request, and of the answer */
 export function readSample(sample: Sample, most = LOOKED_AT): ReadSample {
   const request = textOf(sample.request, sample.requestEncoding, most)
   const sent = Math.max(sample.sent ?? 0, sample.request.length)
   const prompt = request.text === '' ? undefined : promptOf(request.text, sample.requestType)
   const closed = request.text === '' && sent > 0 && !FILES.test(sample.requestType ?? '')
   const head = textOf(sample.head, sample.encoding, most)
-  // What is compressed cannot be read from its middle on.
+  // Compressed data cannot be read from its middle.
   const tail = head.decoded || sample.tail === undefined ? undefined : textOf(sample.tail, undefined, most)
   const answers = tail === undefined ? [answerOf(head.text)] : [answerOf(head.text), answerOf(tail.text)]
   const answer = {
@@ -70,11 +70,11 @@ function scale(whole: number, read: number): number {
 }
 
 interface Text {
-  /** Empty where the bytes are none, or none that can be read. */
+  /** Empty if the bytes are not text, or cannot be decoded. */
   readonly text: string
-  /** Bytes, as they were sent, that it stands for. */
+  /** Number of bytes, as they were sent, from which the text was decoded. */
   readonly read: number
-  /** It was compressed. */
+  /** Whether the bytes were compressed. */
   readonly decoded: boolean
 }
 
@@ -82,7 +82,7 @@ interface Text {
 const MARK = 0xfeff
 const LAST = 0x10ffff
 
-/** Of compressed bytes one in so many of those that may be looked at is. */
+/** The limit of bytes to read is divided by this for compressed data. */
 const PACKED = 8
 
 const NONE = { text: '', read: 0, decoded: false }
@@ -92,7 +92,7 @@ function textOf(bytes: Uint8Array, encoding: string | undefined, most: number): 
   const shown = signature(bytes)
   const named = codings(encoding)
   const all = named.length > 0 ? named : shown === undefined ? [] : [[shown]]
-  // Compressed bytes can be a thousand times as many.
+  // Decompressed, they can be a thousand times as long.
   const taken = all.length > 0 ? bytes.subarray(0, most / PACKED) : bytes
   let plain = taken
   for (const readings of all) plain = decode(plain, readings) ?? plain
@@ -105,7 +105,7 @@ function textOf(bytes: Uint8Array, encoding: string | undefined, most: number): 
   return { text, read: (taken.length * part.length) / Math.max(1, plain.length), decoded }
 }
 
-/** More than one character in so many that no text has shows that the bytes are none; frames of an event stream have some. */
+/** Bytes are not text if more than one in this many characters does not occur in text; frames of an event stream contain some. */
 const RARE = 3
 
 function isText(text: string): boolean {
@@ -117,7 +117,7 @@ function isText(text: string): boolean {
 
 const JSON_STARTS = /^\s*[{["]/
 
-/** Text in UTF-8; or in 16 or 32, which JSON parsers tell by the zeros that each of a document's first characters has (RFC 4627, 3). */
+/** Decodes UTF-8, UTF-16 or UTF-32; zero bytes in a document's first characters reveal the last two (RFC 4627, 3). */
 function unicode(bytes: Uint8Array): string {
   const wide = wideText(bytes)
   return wide !== undefined && JSON_STARTS.test(wide) ? wide : decoded('utf-8', bytes)

@@ -3,12 +3,12 @@ import { LARGEST } from '../../request/body.ts'
 import { MOST_HEADERS, requestFacts } from '../../request/guard.ts'
 import { NOTHING, type Sample } from './bounded-sample.ts'
 
-/** The part of a sample that is the request's. */
+/** The members of a sample that describe the request. */
 export type RequestSample = Pick<Sample, 'request' | 'sent' | 'requestType' | 'requestEncoding'>
 
 /**
- * The request, as its response phase can still ask for it: two PDK calls, and a third where the headers declare no length, because
- * Kong answers 500 where a body is longer than what it is asked for. The longest ones are not read.
+ * Reads the request in the response phase: two PDK calls, and a third if the headers declare no length, because Kong answers 500 if the
+ * body is longer than the length that the call allows. The longest bodies are not read.
  */
 export async function readRequest(kong: Kong): Promise<RequestSample> {
   const headers = await kong.request.getHeaders(MOST_HEADERS)

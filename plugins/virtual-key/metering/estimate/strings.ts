@@ -12,8 +12,8 @@ import {
 const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /**
- * What is met on the way through a document. `name`: of the member that holds a value, or that holds the array which it is in; in
- * lower case, because some servers match names so.
+ * Called on the way through a document. `name` is that of the member with the value, or with the array that contains it, in lower case,
+ * because some servers ignore the case of names.
  */
 export interface Visitor {
   open(name: string): void
@@ -26,8 +26,8 @@ export interface Visitor {
 }
 
 /**
- * Walks over the strings of a JSON document, in one pass and without building it, so that a document may lack its end, be nested
- * deeper than calls can be, or repeat its members.
+ * Visits the strings of a JSON document in one pass, without building it. So the document may be incomplete, repeat its members, or be
+ * nested more deeply than a recursion could follow.
  */
 export function visitStrings(json: string, visitor: Visitor): void {
   /** The open containers: the name of each, and whether it is an array. */
@@ -66,7 +66,7 @@ export function visitStrings(json: string, visitor: Visitor): void {
   }
 }
 
-/** Position of the quote that ends the string which starts at `from`; the text's length where its end is missing. */
+/** Position of the quote that ends the string which starts at `from`; the text's length if the end is missing. */
 export function stringEnd(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 1)) {
     let backslashes = 0
@@ -76,7 +76,7 @@ export function stringEnd(text: string, from: number): number {
   return text.length
 }
 
-/** A JSON string's value; of one that was cut off in an escape, or is none, the characters as they stand. */
+/** The value of a JSON string; the unchanged characters if the string is cut off in an escape, or is invalid. */
 export function unescaped(string: string): string {
   if (!string.includes('\\')) return string
   try {
@@ -92,7 +92,7 @@ function afterSpace(text: string, from: number): number {
   return at
 }
 
-/** As Go compares member names: U+017F is an s, and the Kelvin sign a k. */
+/** Folds case as Go does when it compares member names: U+017F is an s, and the Kelvin sign a k. */
 export function folded(name: string): string {
   return name.toUpperCase().toLowerCase()
 }

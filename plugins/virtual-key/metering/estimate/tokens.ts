@@ -1,12 +1,12 @@
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base'
 
 /**
- * Longest piece given to the tokenizer, whose time grows with the square of a word's length: 100,000 letters without a space
- * take it 20 s. Pieces end where a word ends, if they can. Unit: UTF-16 code units.
+ * Longest piece that the tokenizer gets. Its time grows with the square of a word's length: it needs 20 s for 100,000 letters without a
+ * space. Pieces end at the end of a word, if possible. Unit: UTF-16 code units.
  */
 const PIECE = /.{1,512}(?=\s|$)|.{1,512}/gs
 
-/** Of a longer text so many parts, spread evenly, are counted, and the rest by proportion. Unit of PART: UTF-16 code units. */
+/** Of a longer text only this many parts, spread evenly, are counted, and the rest in proportion. Unit of PART: UTF-16 code units. */
 const PARTS = 32
 const PART = 2048
 

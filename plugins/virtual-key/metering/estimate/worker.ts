@@ -4,7 +4,7 @@ import { type Estimate, estimateOf } from './estimate.ts'
 import { readSample } from './read-sample.ts'
 import { tokensOf } from './tokens.ts'
 
-/** A thread of its own: loading the tokenizer takes half a second, and counting a long prompt some ten milliseconds. */
+/** Runs in a thread of its own: loading the tokenizer takes half a second, and counting a long prompt some ten milliseconds. */
 parentPort?.on('message', (sample: Sample) => {
   const estimate: Estimate = estimateOf(readSample(sample), tokensOf)
   parentPort?.postMessage(estimate)
