@@ -3,92 +3,92 @@ import { tokens } from './counts.ts'
 import type { Facts } from './json/facts.ts'
 
 /**
- * All that is known of one API family: how its answers report usage, what of its requests and answers is text, and what its requests
- * ask for at most. Everything else (paths to look at, markers of stream lines, the tap's lists, estimates, reservations) is derived
- * from the list in formats.ts, so that a new API is one object here and its recordings in spec/fixtures/usage.
+ * All that is known about one family of APIs: how its answers report usage, which members of requests and answers are text, and which
+ * members of requests limit the answer. Everything else (paths to read, markers of stream lines, the tap's lists, estimates,
+ * reservations) is derived from the list in formats.ts, so a new API is one object here and its recordings in spec/fixtures/usage.
  */
 export interface ApiFormat {
   /** <provider>, or <provider>-<api>. */
   readonly name: string
   /** Where its answers report usage, and what the numbers there mean. */
   readonly usage: Report
-  /** Whole reports state their total, so that one without it is a part: the request chose what its answer shows. */
+  /** Whole reports state their total. One without it is incomplete, because the request selected parts of the answer. */
   readonly statesTotal?: true
   /** Response headers, in lower case, that report the counts which its bodies do not. */
   readonly headers?: Readonly<Partial<Record<keyof Counts, string>>>
-  /** Documents that describe something stored, or a part of something reported elsewhere: they count nothing. */
+  /** Documents that are not counted, because they describe something stored, or a part of something reported elsewhere. */
   readonly stored?: Condition
-  /** Answers that the API keeps. */
+  /** How to recognise answers that the API stores. */
   readonly kept?: KeptAnswer
   readonly answer?: AnswerTexts
   readonly request?: RequestTexts
   readonly bounds?: Bounds
-  /** Ends of the paths of endpoints that only count, judge or store what they are sent, so that a client that hangs up on one has spent nothing. */
+  /** Ends of the paths of endpoints that only count, classify or store what they get: a client that hangs up there has spent nothing. */
   readonly free?: readonly string[]
 }
 
-/** Something that reads counts out of the scalars of one document (a JSON body, a stream's event). */
+/** Reads counts from the scalars of one document (a JSON body, or an event of a stream). */
 export interface Report {
   /**
-   * Paths of the scalars that `read` looks at; nothing else of a body is ever looked at. Names are joined by `.`;
-   * `[]` stands for the elements of an array, whose numbers are added up.
+   * Paths of the scalars that `read` needs; nothing else of a body is read. Names are joined by `.`; `[]` stands for the elements of an
+   * array, whose numbers are added up.
    */
   readonly paths: readonly string[]
-  /** Those of them that stand for counts. */
+  /** Those of the paths that are counts. */
   readonly counts: readonly string[]
-  /** Undefined when the document is not of this kind or reports nothing. */
+  /** @returns undefined if the document is not of this kind or reports nothing */
   readonly read: (facts: Facts) => Counts | undefined
 }
 
-/** `paths`: those that `holds` looks at. */
+/** A condition on the facts of a document. `paths`: those that `holds` needs. */
 export interface Condition {
   readonly paths: readonly string[]
   readonly holds: (facts: Facts) => boolean
 }
 
-/** An answer that its API keeps, so that it can be fetched again with the usage that it once reported, or did not yet. */
+/** An answer that its API stores: a later request can fetch it again, with the same usage or with usage that was missing at first. */
 export interface Answer {
   readonly id: string
-  /** Made while nobody waits: the request's own answer reports nothing, and one that is fetched later does. */
+  /** Made in the background: the answer to the request reports no usage, and the same answer, fetched later, does. */
   readonly background: boolean
 }
 
-/** How an answer that is kept tells so. */
+/** How to recognise an answer that its API stores. */
 export interface KeptAnswer {
-  /** The member in which events of a stream repeat the whole answer, which may be longer than what is kept of a stream's end. */
+  /** The member with the whole answer in events of a stream; it may be longer than the part of a stream's end that the tap keeps. */
   readonly event: string
-  /** Names of the members that `read` looks at. */
+  /** Names of the members that `read` needs. */
   readonly names: readonly string[]
   readonly read: (member: (name: string) => ReturnType<Facts['get']>) => Answer | undefined
 }
 
-/** What an answer shows of a model: where it reports no usage, that is estimated by it. Members are found by name, anywhere. */
+/** What the model wrote in an answer; usage is estimated from it if none is reported. Members are found by name, anywhere. */
 export interface AnswerTexts {
   /** Members whose strings the model wrote, whole or in pieces. */
   readonly text: readonly string[]
-  /** The same of streams whose last events repeat what was sent in pieces: where there are any, only they count. */
+  /** The pieces in streams whose last events repeat the whole text: if there are any, only they count. */
   readonly pieces?: readonly string[]
   /** Members whose strings are such an answer in base64. */
   readonly wrapped?: readonly string[]
-  /** Members whose objects the model wrote: the arguments of calls of tools. */
+  /** Members whose objects the model wrote: the arguments of tool calls. */
   readonly objects?: readonly string[]
-  /** Members that stand for thoughts which are not shown, or only in part. In base64. */
+  /** Members with an encrypted thought in base64, of which the text is missing or incomplete. */
   readonly sealed?: readonly string[]
-  /** How a call of a tool begins. */
+  /** How a tool call begins. */
   readonly call?: RegExp
-  /** Members that only answers of a model have, so that its prompt was read though it wrote nothing. */
+  /** Members that only a model's answers have: they prove that the model read the prompt, even if it wrote nothing. */
   readonly marks?: readonly string[]
-  /** Models that think without showing it, as requests and answers name them, and what such a thought is taken for, in tokens. */
+  /** Models that never show their thoughts, by their names in requests and answers, and the tokens that are assumed for a thought. */
   readonly unseen?: { readonly model: RegExp; readonly tokens: number }
 }
 
-/** What a request gives a model to read. Members are found by name, anywhere; lower and upper case are the same. */
+/** What a request gives a model to read. Members are found by name, anywhere, in any case. */
 export interface RequestTexts {
   /** Members whose strings are text, whatever they look like. */
   readonly text?: readonly string[]
   /** Members whose strings are text, or a file as a data URL. */
   readonly input?: readonly string[]
-  /** What lies below these is read as it stands: names, descriptions and schemas of tools and answers. */
+  /** Members whose whole content the model reads: names, descriptions and schemas of tools and answers. */
   readonly schemas?: readonly string[]
   /** Lists with an entry for each turn. */
   readonly turns?: readonly string[]
@@ -98,13 +98,13 @@ export interface RequestTexts {
   readonly media?: readonly string[]
 }
 
-/** Members by which a request bounds what its answer may cost; `object.member` for a member of an object in it. */
+/** Members by which a request limits the cost of its answer; `object.member` for a member of an object in the request. */
 export interface Bounds {
-  /** The end of the paths at which just these bounds are obeyed; others are decoys there. Of a path in lower case. */
+  /** The end of the paths, in lower case, at which the API obeys these bounds and no others. */
   readonly path?: RegExp
   /** The most tokens of an answer. */
   readonly most: readonly string[]
-  /** How many answers are asked for at once; each may cost as much. */
+  /** The number of answers to one request; each may cost as much. */
   readonly answers?: readonly string[]
 }
 
@@ -136,7 +136,7 @@ export function reportAt(place: string, names: CountNames): Report {
   }
 }
 
-/** Several reports of which the first one that reports anything counts. */
+/** Several reports; the first one that reports anything counts. */
 export function firstOf(...reports: readonly Report[]): Report {
   return {
     paths: reports.flatMap(({ paths }) => paths),
@@ -151,7 +151,7 @@ export function firstOf(...reports: readonly Report[]): Report {
   }
 }
 
-/** A report that only counts in documents that hold; `paths` are those that `holds` looks at. */
+/** A report that only counts in documents for which `holds` is true; `paths` are those that `holds` needs. */
 export function reportIf(paths: readonly string[], holds: (facts: Facts) => boolean, report: Report): Report {
   return {
     paths: [...paths, ...report.paths],
@@ -162,7 +162,7 @@ export function reportIf(paths: readonly string[], holds: (facts: Facts) => bool
   }
 }
 
-/** Whether the string at `path` starts so. Absent counts as yes: the middle of a body may have been cut out. */
+/** Whether the string at `path` starts with a text. True if it is absent, because the tap may have dropped it. */
 export function startsAs(facts: Facts, path: string, start: string): boolean {
   const value = facts.get(path)
   return value === undefined || (typeof value === 'string' && value.startsWith(start))

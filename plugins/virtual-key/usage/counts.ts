@@ -1,4 +1,4 @@
-/** Tokens that one upstream response reports. Unit: tokens. A side that the response does not report is absent, never 0. */
+/** Tokens that one upstream response reports. Unit: tokens. What the response does not report is absent, never 0. */
 export interface Usage {
   readonly promptTokens?: number
   readonly completionTokens?: number
@@ -6,8 +6,8 @@ export interface Usage {
 }
 
 /**
- * Token counts in the parts that providers report apart. Unit: tokens. Which parts a provider's own prompt count
- * contains differs; a format only fills a part that its `prompt` or `completion` leaves out, so that adding is right.
+ * Token counts in the parts that providers report separately. Unit: tokens. Providers differ in which parts their prompt count contains,
+ * so a format fills only those parts that its `prompt` or `completion` does not contain. Then all parts can be added up.
  */
 export interface Counts {
   readonly prompt?: number | undefined
@@ -20,7 +20,7 @@ export interface Counts {
   readonly total?: number | undefined
 }
 
-/** Counts that are still being collected. */
+/** Counts while they are being collected. */
 export type Mutable = { -readonly [part in keyof Counts]: Counts[part] }
 
 /** A reported value as tokens; undefined (not reported) when it cannot be a count. Floats occur on the wire: 6.0. */
@@ -30,7 +30,7 @@ export function tokens(value: unknown): number | undefined {
   return Number.isSafeInteger(rounded) ? rounded : undefined
 }
 
-/** Puts the later counts of a response over its earlier ones: they are cumulative, so the last one reported wins. */
+/** Merges later counts of a response into earlier ones: counts are cumulative, so the last one wins. */
 export function replace(earlier: Mutable, later: Counts): void {
   for (const part in later) {
     const count = later[part as keyof Counts]
@@ -38,7 +38,7 @@ export function replace(earlier: Mutable, later: Counts): void {
   }
 }
 
-/** Body counts with a side that only the headers report. A stated total already has both sides. */
+/** Adds to the counts of a body those that only the headers report. A stated total already contains everything. */
 export function fill(body: Counts | undefined, headers: Counts | undefined): Counts | undefined {
   if (!body || !headers || body.total !== undefined) return body ?? headers
   const { prompt, cacheRead, cacheWrite, completion } = headers
@@ -49,7 +49,7 @@ export function fill(body: Counts | undefined, headers: Counts | undefined): Cou
   }
 }
 
-/** Undefined when nothing was reported, or when the sum leaves the safe integers. */
+/** @returns undefined if nothing was reported, or if the sum is not a safe integer */
 export function usageOf(counts: Counts): Usage | undefined {
   const promptTokens = promptOf(counts)
   const completionTokens = completionOf(counts)
@@ -63,8 +63,8 @@ export function usageOf(counts: Counts): Usage | undefined {
 }
 
 /**
- * The counts that response headers report, for the APIs whose bodies do not.
- * @param names in lower case, of the headers of each API
+ * The counts in response headers, for the APIs whose bodies do not report them.
+ * @param names of each API's headers, in lower case
  */
 export function headerCounts(
   headers: Readonly<Record<string, string>>,

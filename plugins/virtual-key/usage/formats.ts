@@ -11,9 +11,9 @@ import { watsonx } from './formats/watsonx.ts'
 import { type Paths, pathsOf } from './json/paths.ts'
 
 /**
- * All formats, in order of precedence: where a response speaks several, the first one counts. A sum over all that was sampled
- * comes before what leaves a part of it out; Bedrock's own metrics come before the model's, which they repeat; the Interactions API
- * before OpenAI's, whose name for the total it shares.
+ * All formats, in order of precedence: if a response has several, the first one counts. A sum over all iterations comes before a report
+ * that leaves some out; Bedrock's own metrics come before those of the model, which they repeat; the Interactions API comes before OpenAI's,
+ * because both have the same name for the total.
  */
 export const FORMATS: readonly ApiFormat[] = [
   anthropicIterations,
@@ -40,14 +40,14 @@ export const FORMATS: readonly ApiFormat[] = [
 /** Nearly every count has one of these in its name: prompt_tokens, promptTokenCount, outputTokens, eval_count. */
 const COMMON = ['_token', 'Token', '_count']
 
-/** What a list of formats has a reader look at in a body. */
+/** What a reader of a body needs to know about a list of formats. */
 export interface FormatTable {
   readonly formats: readonly ApiFormat[]
-  /** Every place in a document that any of them looks at. */
+  /** Every place in a document that any of the formats reads. */
   readonly paths: Paths
-  /** By the paths' numbers: the formats that look there for usage, as bits in the order of the list. Most documents concern one. */
+  /** By the paths' numbers: the formats that read usage there, as bits in the order of the list. Most documents concern one format. */
   readonly lookers: readonly number[]
-  /** Texts without which nothing, such as a stream's line, reports any count. */
+  /** Every report of a count, such as a line of a stream, contains one of these texts. */
   readonly markers: readonly Buffer[]
   /** Names of all members that stand for counts. */
   readonly names: readonly string[]
@@ -76,7 +76,7 @@ export function tableOf(formats: readonly ApiFormat[]): FormatTable {
   }
 }
 
-/** A count whose name has none of the common texts is a marker itself. */
+/** A count whose name contains none of the common texts is a marker itself. */
 function markersOf(names: readonly string[]): readonly string[] {
   return [...COMMON, ...names.filter((name) => !COMMON.some((marker) => name.includes(marker)))]
 }

@@ -12,13 +12,13 @@ export type { Usage } from './counts.ts'
 /** Names, in lower case, of the response headers that report counts. */
 export const USAGE_HEADERS = TABLE.headers
 
-/** Texts without which nothing, such as a stream's line, reports any count. */
+/** Every report of a count, such as a line of a stream, contains one of these texts. */
 export const USAGE_MARKERS: readonly string[] = TABLE.markers.map(String)
 
 /** Names of all members that stand for counts. */
 export const USAGE_NAMES = TABLE.names
 
-/** What the response's headers say about its body. Hints only: the bytes decide. */
+/** What the response's headers say about its body. These are hints only, because the bytes decide. */
 export interface Hints {
   /** Content-Type as received. */
   readonly contentType?: string
@@ -35,15 +35,15 @@ export interface CutBody {
 }
 
 /**
- * Why a body gave no usage. `no_usage`: it could be read and is silent. `unreadable`: its encoding, framing or JSON
- * could not be decoded, so tokens may have been spent that nobody counted.
+ * Why a body gave no usage. `no_usage`: it could be read and reports none. `unreadable`: its encoding, framing or JSON
+ * could not be decoded, so tokens may have been spent that are not counted.
  */
 export type Silence = 'no_usage' | 'unreadable'
 
 /** Usage, or the reason why there is none. */
 export type Reading = {
   readonly answer?: Answer
-  /** Members of the usage are missing that such a response always has. */
+  /** Whether members of the usage are missing that a whole response of this format always has. */
   readonly partial?: true
 } & (
   | { readonly usage: Usage; readonly reason?: undefined }
@@ -52,13 +52,13 @@ export type Reading = {
 
 /**
  * The tokens that a response body reports, whatever API it comes from; undefined when it reports none. Pure,
- * synchronous, never throws. A body whose middle is missing is still read where its usage is in what remains.
+ * synchronous, never throws. A body whose middle is missing is still read: its usage may be in the rest.
  */
 export function readUsage(body: Uint8Array | CutBody, hints: Hints = {}): Usage | undefined {
   return inspectUsage(body, hints).usage
 }
 
-/** `readUsage` which tells why there is no usage. @param table the formats that are read */
+/** As `readUsage`, but with the reason why there is no usage. @param table the formats that are read */
 export function inspectUsage(
   body: Uint8Array | CutBody,
   hints: Hints = {},

@@ -3,13 +3,13 @@ import { type Counts, type Mutable, replace } from './counts.ts'
 import type { FormatTable } from './formats.ts'
 import { FactSheet, type Facts } from './json/facts.ts'
 
-/** What the documents of one response report together. Reports are cumulative: never added, the last one wins. */
+/** Combines the reports of the documents of one response. Reports are cumulative: they are never added up, and the last one wins. */
 export class Tally {
   readonly #table: FormatTable
   /** By the format's place in the table. */
   readonly #reports: Mutable[] = []
   #answer: Answer | undefined
-  /** The facts added last, which have not been looked at. */
+  /** The facts that were added last and have not been read yet. */
   readonly #last: FactSheet
 
   constructor(table: FormatTable) {
@@ -17,13 +17,13 @@ export class Tally {
     this.#last = new FactSheet(table.paths.slots)
   }
 
-  /** Where one document after the other reports the same counts, only the last one needs to be looked at. */
+  /** If consecutive documents report the same counts, only the last one has to be read. */
   add(facts: FactSheet): void {
     if (!facts.isLike(this.#last)) this.#settle()
     this.#last.become(facts)
   }
 
-  /** What the response reports so far. */
+  /** What the response has reported so far. */
   get counts(): Counts | undefined {
     this.#settle()
     return this.#reports.find((report) => report !== undefined)
@@ -36,7 +36,7 @@ export class Tally {
     return this.#table.formats[index]?.statesTotal === true && this.#reports[index]?.total === undefined
   }
 
-  /** The answer that they belong to, where it can be fetched again. */
+  /** The answer to which they belong, if it can be fetched again. */
   get answer(): Answer | undefined {
     this.#settle()
     return this.#answer

@@ -12,7 +12,7 @@ const NAMES = {
 const TOP = reportAt('usage', NAMES)
 const EACH = reportAt('usage.iterations[]', NAMES)
 
-/** Who states a total in OpenAI's way has added everything up. */
+/** A server that states a total as OpenAI does has added everything up. */
 const TOTAL = 'usage.total_tokens'
 
 /**
@@ -45,10 +45,10 @@ export const anthropic: ApiFormat = {
 }
 
 /**
- * What Anthropic's models sampled for one answer, each time with usage of its own: before a compaction, by an advisor, by a model
- * that another one stood in for. The top level leaves some of these out ("To calculate total tokens consumed and billed for a
- * request, sum across all entries in the `usage.iterations` array", platform.claude.com, Compaction, Understanding usage), so that
- * the sum counts wherever it is the larger one. Bedrock's own metrics, which know nothing of iterations, come after it.
+ * The iterations that Anthropic's models need for one answer, each with its own usage: before a compaction, by an advisor, or by a model
+ * that another one replaced. The top level leaves some of these out ("To calculate total tokens consumed and billed for a
+ * request, sum across all entries in the `usage.iterations` array", platform.claude.com, Compaction, Understanding usage), so
+ * the sum counts if it is larger. Bedrock's own metrics, which do not include iterations, come after it.
  */
 export const anthropicIterations: ApiFormat = {
   name: 'anthropic-iterations',

@@ -31,14 +31,14 @@ export const converse: ApiFormat = {
   },
   bounds: {
     path: /\/converse(-stream)?\/*$/,
-    // Nova's own JSON has the second.
+    // The second name occurs in Nova's own JSON.
     most: ['inferenceConfig.maxTokens', 'inferenceConfig.max_new_tokens'],
   },
   free: ['/count-tokens'],
 }
 
 /**
- * What Bedrock itself adds to the last event of InvokeModelWithResponseStream, for every family of models, and to the headers of
+ * Metrics that Bedrock itself adds to the last event of InvokeModelWithResponseStream, for every family of models, and to the headers of
  * InvokeModel (API reference, InvokeModel).
  */
 export const invocationMetrics: ApiFormat = {

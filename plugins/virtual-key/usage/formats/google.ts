@@ -10,7 +10,7 @@ const GEMINI_NAMES = {
   total: 'totalTokenCount',
 }
 
-/** The name of a Gemini or Vertex cached content; its token count is its size, nothing was generated. */
+/** The name of a Gemini or Vertex cached content: its token count is its size, and nothing was generated. */
 const CACHED_CONTENT = /(^|\/)cachedContents\//
 
 /**
@@ -53,7 +53,7 @@ const INTERACTION_NAMES = {
 
 const TYPE = 'event_type'
 
-/** OpenAI's usage shares the name of the total. */
+/** OpenAI's usage has the same name for the total. */
 function isOwn(facts: Facts): boolean {
   return (facts.get('usage.total_input_tokens') ?? facts.get('usage.total_output_tokens')) !== undefined
 }

@@ -2,8 +2,8 @@ import type { ApiFormat } from '../api-format.ts'
 import { reportAt, reportIf } from '../api-format.ts'
 
 /**
- * Hugging Face Text Generation Inference, /generate and its stream's last event. Newer servers add the prompt's length
- * to the stream; else only the header `x-prompt-tokens` has it (server.rs, compat_generate).
+ * Hugging Face Text Generation Inference, /generate and its stream's last event. Newer servers report the prompt's length
+ * in the stream; older ones only in the header `x-prompt-tokens` (server.rs, compat_generate).
  */
 export const tgi: ApiFormat = {
   name: 'tgi',

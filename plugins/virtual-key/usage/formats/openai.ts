@@ -5,7 +5,7 @@ import type { Facts } from '../json/facts.ts'
 const COMPLETION_NAMES = { prompt: 'prompt_tokens', completion: 'completion_tokens', total: 'total_tokens' }
 const RESPONSE_NAMES = { prompt: 'input_tokens', completion: 'output_tokens', total: 'total_tokens' }
 
-/** Other APIs share the name of the total. */
+/** Further APIs use the same name for the total. */
 const OTHERS = ['usage.input_tokens', 'usage.output_tokens']
 
 function isOwn(facts: Facts): boolean {
@@ -14,16 +14,15 @@ function isOwn(facts: Facts): boolean {
 }
 
 /**
- * `batch`: the sum over many earlier requests, given again at each poll. `thread.run.step`: a part of its run, which
- * reports the whole.
+ * `batch`: the sum over many earlier requests, repeated at each poll. `thread.run.step`: a part of a run, and the run reports the whole.
  */
 const STORED = new Set(['batch', 'thread.run.step'])
 
 /**
  * OpenAI chat completions, completions, embeddings and thread runs, and what is shaped like them: Azure, Groq, Mistral,
  * DeepSeek, xAI, Together, Perplexity, OpenRouter, vLLM, Ollama's /v1, Voyage (total only) and others. The stated
- * total is needed: xAI, Mistral and Gemini count tokens in it that neither side has. Groq repeats its usage in
- * `x_groq`; older models of it report it only there.
+ * total is needed: in xAI, Mistral and Gemini it includes tokens that neither prompt nor completion contains. Groq repeats its usage in
+ * `x_groq`, and its older models report it only there.
  */
 export const openai: ApiFormat = {
   name: 'openai',
@@ -37,9 +36,9 @@ export const openai: ApiFormat = {
     text: ['content', 'text', 'arguments', 'reasoning_content', 'reasoning', 'refusal', 'transcript'],
     call: /"function"\s*:\s*\{[^{}]*"name"\s*:\s*"[^"]/,
     marks: ['choices', 'finish_reason', 'embedding'],
-    // The o series, and gpt-5 and later but for those named chat; their streams report usage only when asked. Other vendors' thinking
-    // models show their thoughts, or report usage in every stream. Recorded answers took 64 tokens in the middle, and one in fifteen
-    // took more than 256. Source: OpenAI's model pages and its guide to reasoning models.
+    // The o series, and gpt-5 and later except those named chat: their streams report usage only on request. Thinking models of other
+    // vendors show their thoughts, or report usage in every stream. In recorded answers the median of a thought was 64 tokens, and one in
+    // fifteen had more than 256. Source: OpenAI's model pages and its guide to reasoning models.
     unseen: { model: /(?:[\w.:-]+\/)*(?:o\d|gpt-(?:[5-9]|\d\d))(?![\w.-]*chat)[\w.:-]*/, tokens: 256 },
   },
   request: {
@@ -60,7 +59,7 @@ export const openai: ApiFormat = {
 
 /**
  * OpenAI Responses (also Azure, xAI, DeepSeek, OpenRouter, LM Studio, Bedrock Mantle), images and transcriptions: the
- * total is always stated, which tells these from Anthropic's. In a stream, usage is in the terminal `response.*` event.
+ * total is always stated, which distinguishes them from Anthropic's. In a stream, usage is in the terminal `response.*` event.
  */
 export const responses: ApiFormat = {
   name: 'openai-responses',

@@ -1,10 +1,10 @@
 import * as zlib from 'node:zlib'
 import { unzstd } from './zstd.ts'
 
-/** Largest body after decoding, in bytes: what a decompression bomb can cost for a moment before it is refused. */
+/** Largest body after decoding, in bytes: the memory that a decompression bomb can take for a moment. */
 const DECODED_MAX = 64 * 1024 * 1024
 
-/** Content codings (RFC 9110, 8.4.1; RFC 8878). `deflate` means zlib there (RFC 1950), but is sent raw (RFC 1951) too. */
+/** Content codings (RFC 9110, 8.4.1; RFC 8878). `deflate` means zlib (RFC 1950) there, but some servers send raw deflate (RFC 1951). */
 export type Coding = 'gzip' | 'zlib' | 'raw-deflate' | 'br' | 'zstd'
 
 const NAMES: ReadonlyMap<string, readonly Coding[]> = new Map([
@@ -15,14 +15,14 @@ const NAMES: ReadonlyMap<string, readonly Coding[]> = new Map([
   ['zstd', ['zstd']],
 ] as const)
 
-/** An SSE field or comment, JSON, or markup. */
+/** The beginning of an SSE field or comment, of JSON, or of markup. */
 const TEXT_START = /^[\s\uFEFF]*[{[:<a-z]/i
 
-/** Bytes looked at to tell text from compressed data, which has a control character in so many almost surely. */
+/** Number of bytes that distinguish text from compressed data, which almost certainly has a control character among that many. */
 const TEXT_SAMPLE = 64
 const CONTROL = /[^\P{Cc}\t\r\n]/u
 
-/** The codings that Content-Encoding names and this module knows, outermost first, each with its readings. */
+/** The known codings in Content-Encoding, outermost first, each with its possible decoders. */
 export function codings(contentEncoding: string | undefined): (readonly Coding[])[] {
   if (!contentEncoding) return []
   const names = contentEncoding.toLowerCase().split(',')
@@ -35,7 +35,7 @@ export function isDecodable(name: string): boolean {
   return coding === 'identity' || NAMES.has(coding)
 }
 
-/** The coding that the bytes show by themselves. Brotli and raw deflate have no signature. */
+/** The coding that can be recognised by the first bytes. Brotli and raw deflate have no signature. */
 export function signature(bytes: Uint8Array): Coding | undefined {
   const [a = 0, b = 0, c = 0, d = 0] = bytes
   if (a === 0x1f && b === 0x8b) return 'gzip'
@@ -43,15 +43,15 @@ export function signature(bytes: Uint8Array): Coding | undefined {
   return a === 0x78 && (a * 256 + b) % 31 === 0 ? 'zlib' : undefined
 }
 
-/** Whether the bytes are text as they stand, so that a Content-Encoding is left over from before some proxy decoded it. */
+/** Whether the bytes are already text, because a proxy has decoded them and left the header Content-Encoding. */
 export function isText(bytes: Uint8Array): boolean {
   const sample = Buffer.from(bytes.subarray(0, TEXT_SAMPLE)).toString()
   return TEXT_START.test(sample) && !CONTROL.test(sample)
 }
 
 /**
- * Decodes one layer; the first coding that fits wins. Never throws: undefined when none fits or the result would be too
- * large. Of a body cut short it gives what is there.
+ * Decodes one layer with the first coding that fits. Never throws: undefined if none fits or the result would be too large. Of an
+ * incomplete body it returns as much as there is.
  */
 export function decode(bytes: Uint8Array, candidates: readonly Coding[]): Uint8Array | undefined {
   for (const coding of candidates) {
@@ -93,7 +93,7 @@ function zstd(bytes: Uint8Array): Uint8Array {
   })
 }
 
-/** What newer runtimes have and the types of the oldest supported one do not. */
+/** What newer runtimes have, but the types of the oldest supported one do not. */
 interface NewerZlib {
   readonly zstdDecompressSync?: (
     bytes: Uint8Array,

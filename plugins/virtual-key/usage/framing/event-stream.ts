@@ -3,12 +3,12 @@ import { QUOTE } from '../json/bytes.ts'
 import type { Documents } from '../json/documents.ts'
 
 /**
- * After so many broken frames the rest is given up. A cut body has one; each may cost a checksum over the largest
- * frame, so the number bounds the time that a hostile body can take.
+ * After this many broken frames the rest is not read. A body from which the tap dropped a part has one. Each may cost a checksum over the
+ * largest frame, so this limits the time that a hostile body can take.
  */
 const BROKEN_MAX = 8
 
-/** Likewise for the places between frames that look like the start of one until their checksum is taken. */
+/** The same limit for places between frames that look like the start of a frame until their checksum is computed. */
 const FALSE_STARTS_MAX = 100_000
 
 /** Whether the bytes start with a frame of an AWS event stream. */
@@ -18,7 +18,7 @@ export function isEventStream(bytes: Buffer): boolean {
 
 /**
  * AWS event stream: one JSON document in each frame. Bedrock's InvokeModelWithResponseStream wraps the model's own
- * JSON in base64 (`{"bytes":"…"}`, event type `chunk`). After a broken frame reading goes on at the next one.
+ * JSON in base64 (`{"bytes":"…"}`, event type `chunk`). After a broken frame, reading continues at the next one.
  */
 export class EventStream {
   private readonly documents: Documents
@@ -31,8 +31,8 @@ export class EventStream {
 
   /**
    * @param from position of the first frame
-   * @param tail the body's end, where its middle is missing
-   * @returns false where a frame is broken or its end is missing
+   * @param tail the body's end, if its middle is missing
+   * @returns false if a frame is broken or its end is missing
    */
   read(body: Buffer, from: number, tail?: Buffer): boolean {
     const end = this.frames(body, from, tail === undefined, false)
@@ -41,8 +41,8 @@ export class EventStream {
   }
 
   /**
-   * Reads the frames. @param last the bytes are the body's end @param torn the beginning of the first frame is missing
-   * @returns where the first frame starts whose end is missing
+   * Reads the frames. @param last whether the bytes are the body's end @param torn whether the beginning of the first frame is missing
+   * @returns the position of the first frame whose end is missing
    */
   private frames(bytes: Buffer, from: number, last: boolean, torn: boolean): number {
     let at = from
@@ -84,7 +84,7 @@ export class EventStream {
 const PRELUDE = 12
 const CRC = 4
 const HEADERS_MAX = 128 * 1024
-/** Also bounds what a stream can make this process keep while a frame is incomplete. */
+/** This also limits the memory for an incomplete frame. */
 const FRAME_MAX = 16 * 1024 * 1024
 
 /** Bytes of each header value type but the two with a length of their own; index: type (0 true, 1 false, 2 byte, …). */
@@ -94,7 +94,7 @@ const STRING_TYPE = 7
 /** One frame of `application/vnd.amazon.eventstream`. */
 interface Frame {
   readonly eventType: string | undefined
-  /** `event`, or `exception` and `error` for failures in the middle of a stream. */
+  /** `event`; `exception` or `error` for a failure in the middle of a stream. */
   readonly messageType: string | undefined
   readonly payload: Buffer
 }
@@ -153,7 +153,7 @@ function readHeaders(bytes: Buffer): Map<string, string> | undefined {
 /** How Bedrock begins the payload of each chunk. */
 const WRAPPER = Buffer.from('{"bytes":"')
 
-/** The model's JSON inside of an InvokeModel chunk. Almost every one can be taken out without building the wrapper. */
+/** The model's JSON in an InvokeModel chunk. Almost always it can be extracted without parsing the wrapper. */
 function unwrapped(payload: Buffer): Buffer {
   const end = payload.indexOf(QUOTE, WRAPPER.length)
   if (end > 0 && WRAPPER.equals(payload.subarray(0, WRAPPER.length))) {

@@ -5,29 +5,29 @@ import { type Coding, decode, isText, signature } from './encoding.ts'
 import { EventStream, isEventStream } from './event-stream.ts'
 import { Lines } from './lines.ts'
 
-/** Codings inside of each other. More do not occur, and each costs a decoded body. */
+/** Most content codings on one body. More do not occur, and each costs a decoded body. */
 const LAYERS_MAX = 3
 
-/** A body, or what is left of it. */
+/** A body, or the parts of it that were kept. */
 export interface Body {
-  /** All of it, or its beginning. */
+  /** The whole body, or its beginning. */
   readonly head: Buffer
-  /** Its end, where its middle is missing. */
+  /** The end of the body, if its middle is missing. */
   readonly tail?: Buffer | undefined
 }
 
-/** What is known about a body before its first byte. */
+/** What the headers say about a body. */
 export interface Expected {
   /** The codings that Content-Encoding names, outermost first. */
   readonly codings: readonly (readonly Coding[])[]
-  /** Content-Type says AWS event stream; believed where the bytes show nothing. */
+  /** Whether Content-Type says AWS event stream; used if the bytes do not show what they are. */
   readonly eventStream: boolean
 }
 
 /**
- * Takes a body of any framing apart into JSON documents, without knowing what they mean. Its first bytes decide which framing it is,
- * since Content-Type is often wrong.
- * @returns false where the framing is broken, so that only what could be read was found
+ * Splits a body of any framing into JSON documents, without knowing their meaning. The first bytes decide which framing it is, because
+ * Content-Type is often wrong.
+ * @returns false if the framing is broken, so that something may be missing
  */
 export function readBody(documents: Documents, body: Body, expected: Expected, layer = 0): boolean {
   if (expected.codings.length > 0) return readEncoded(documents, body, expected, layer)
@@ -47,7 +47,7 @@ export function readBody(documents: Documents, body: Body, expected: Expected, l
 
 /**
  * A body that is one JSON document: an object, or an array of objects that are documents of their own (Gemini's stream without
- * `alt=sse`). When a second object follows the first, the body turns out to be newline-delimited JSON.
+ * `alt=sse`). If a second object follows the first, the body is newline-delimited JSON.
  */
 function readJson(documents: Documents, body: Body, from: number): boolean {
   const { head, tail } = body
@@ -68,7 +68,7 @@ function readLines(documents: Documents, { head, tail }: Body, from: number): bo
   return true
 }
 
-/** A body in a content coding, or one of which nothing is known. What comes after missing bytes cannot be decoded. */
+/** Reads a body in a content coding, or of an unknown kind. Bytes after a gap cannot be decoded. */
 function readEncoded(documents: Documents, { head, tail }: Body, expected: Expected, layer: number): boolean {
   if (layer === LAYERS_MAX) return false
   const [hinted = [], ...codings] = expected.codings

@@ -5,23 +5,23 @@ import { Haystack, Hop } from '../json/search.ts'
 const DATA = Buffer.from('data:')
 
 /**
- * Markers nearer than this are reached by reading the lines before them, which costs less than a search. Where one follows the other
- * (usage in each event), more and more is read without a search, up to the second figure. In bytes.
+ * If the next marker is nearer than this, the lines before it are read, which costs less than a search. If markers follow each other
+ * closely (usage in each event), longer and longer stretches are read without a search, up to the second number. Unit: bytes.
  */
 const NEAR = 256
 const STRIDE_MAX = 16 * 1024
 
-/** After so many bytes a native search for a line's end is cheaper than looking at each byte. */
+/** After this many bytes a native search for a line's end is faster than a loop over bytes. */
 const SHORT_LINE = 32
 
-/** Longest document that stays whole when unmarked lines are left out, in lines. */
+/** Longest document, in lines, that is still read whole when lines without a marker are skipped. */
 const DOCUMENT_LINES = 1024
 
 /**
  * A body with a JSON document on each line: newline-delimited JSON (application/x-ndjson, stream+json, x-jsonl), or server-sent events
- * (HTML standard, 9.2.6), whose lines of data may hold a document together. Other fields of an event are not needed, since all APIs
+ * (HTML standard, 9.2.6), in which several lines of data can form one document. Other fields of an event are not needed, because all APIs
  * repeat its type in the document. Tolerated, because providers send it: no blank line between two documents or at the end, no
- * `[DONE]`, a line without `data:`. Stretches of lines that hold no marker are left out unread.
+ * `[DONE]`, a line without `data:`. Stretches of lines without a marker are skipped.
  */
 export class Lines {
   private readonly documents: Documents
@@ -36,7 +36,7 @@ export class Lines {
     this.markers = documents.markers.map((marker) => new Hop(bytes, marker))
   }
 
-  /** @param torn the beginning of the first line is missing */
+  /** @param torn whether the beginning of the first line is missing */
   read(from: number, torn = false): void {
     const { length } = this.bytes
     let at = torn ? this.torn(from) : from
@@ -66,7 +66,7 @@ export class Lines {
     return this.after(end)
   }
 
-  /** Reads the line at `from`, or the lines that hold a document together; returns the position after them. */
+  /** Reads the line at `from`, or the lines that form one document. @returns the position after them */
   private line(from: number): number {
     const { bytes, documents } = this
     const end = this.lineEnd(from)
@@ -80,7 +80,7 @@ export class Lines {
     return next
   }
 
-  /** Reads the lines of data from `from` on, whose first document is in more than one of them. */
+  /** Reads the lines of data at `from`, of which several form the first document. */
   private joined(from: number): number {
     const joined = Buffer.alloc(this.dataEnd(from) - from)
     let length = 0
@@ -88,7 +88,7 @@ export class Lines {
     while (this.isData(at)) {
       const end = this.lineEnd(at)
       length += this.bytes.copy(joined, length, at + DATA.length, end)
-      // Where the body ends in a number, its other digits may be missing.
+      // If the body ends in a number, further digits may be missing.
       if (end < this.bytes.length) joined[length++] = LF
       at = this.after(end)
     }
@@ -96,7 +96,7 @@ export class Lines {
     return at
   }
 
-  /** Each document starts on a line; one that breaks ends where its line does. */
+  /** Each document starts on a line of its own; a broken one ends with its line. */
   private eachJoined(haystack: Haystack): void {
     const { bytes } = haystack
     let from = 0
@@ -117,14 +117,14 @@ export class Lines {
     return true
   }
 
-  /** Position after the lines of data that start at `from`, with room for the end of the last one. */
+  /** Position after the lines of data that start at `from`, including the end of the last line. */
   private dataEnd(from: number): number {
     let at = from
     while (this.isData(at)) at = this.after(this.lineEnd(at))
     return at
   }
 
-  /** Where the document may start that the line of `marked` belongs to; not before `from`. */
+  /** The earliest possible start of the document to which the line of `marked` belongs; not before `from`. */
   private documentStart(from: number, marked: number): number {
     let start = this.lineStart(from, marked)
     for (let lines = 0; start > from && this.isData(start) && lines < DOCUMENT_LINES; lines++) {
@@ -138,7 +138,7 @@ export class Lines {
 
   private lineStart(from: number, to: number): number {
     const before = this.bytes.subarray(from, to)
-    // Where both ends occur, reading starts at a line further back, which costs little.
+    // If both kinds of line ends occur, reading starts a line further back, which costs little.
     const end = before.lastIndexOf(LF)
     return from + (end < 0 ? before.lastIndexOf(CR) : end) + 1
   }

@@ -7,37 +7,37 @@ const CHECKSUM_FLAG = 4
 const RLE = 1
 const RESERVED = 3
 
-/** Largest block after decoding, in bytes; fzstd needs that much room after the last one. */
+/** Largest block after decoding, in bytes; fzstd needs this much room after the last block. */
 const BLOCK_MAX = 128 * 1024
 
-/** Frames and blocks that are read of one body. Each costs some time, however small it is; a stream has one per event. */
+/** Most frames and blocks that are read in one body. Each costs some time, however small it is; a stream has one for each event. */
 const PARTS_MAX = 100_000
 
-/** Marks where what was decoded ends, which fzstd does not tell when it writes into memory of limited size. */
+/** Marks the end of the decoded bytes, which fzstd does not report when it writes into memory of limited size. */
 const END = Buffer.from('3b9aca07e15c4d2f91a6c8537f20be64', 'hex')
 
-/** The header of a block that is the last one, raw, and holds END. */
+/** Header of a raw block with END that is the last block of its frame. */
 const END_HEADER = Buffer.from([(END.length << 3) | 1, 0, 0])
 
-/** One frame: its bytes up to the end of the last whole block. */
+/** One frame, up to the end of its last whole block. */
 interface Frame {
   readonly bytes: Buffer
-  /** Position of the last whole block's header; -1: there is none. */
+  /** Position of the last whole block's header; -1 if there is none. */
   readonly lastBlock: number
-  /** Position after the frame in what it was read from. */
+  /** Position after the frame in the source. */
   readonly end: number
-  /** Bytes that its raw and run-length blocks alone decode to. */
+  /** Decoded length of its raw and run-length blocks alone. Unit: bytes. */
   readonly least: number
   readonly blocks: number
 }
 
-/** Room for the result that is tried first, in bytes and in multiples of the body; each further try takes more. */
+/** Room for the result in the first try, in bytes and in multiples of the body's length; each further try takes more. */
 const ROOM_MIN = 256 * 1024
 const ROOM_FACTOR = 16
 const ROOM_STEP = 8
 
 /**
- * Decodes zstd where the runtime cannot (node:zlib before 22.15): all frames, and of a body cut short what is there.
+ * Decodes zstd if the runtime cannot (node:zlib before 22.15): all frames, and of an incomplete body as much as there is.
  * Throws when the bytes are not zstd, damaged, or decode to more than `max` bytes.
  */
 export function unzstd(bytes: Uint8Array, max: number): Uint8Array {
@@ -46,7 +46,7 @@ export function unzstd(bytes: Uint8Array, max: number): Uint8Array {
     try {
       return decodeFrames(source, room)
     } catch {
-      // Too little room or damaged, which a decoder that writes past the end of its memory cannot tell apart.
+      // Either the room was too small or the data are damaged: the decoder fails in the same way.
     }
   }
   return decodeFrames(source, max)
@@ -75,14 +75,14 @@ function decodeInto(out: Buffer, { bytes, lastBlock }: Frame): number {
   if (lastBlock < 0) return 0
   const marked = Buffer.concat([bytes, END_HEADER, END])
   marked.writeUInt8(marked.readUInt8(lastBlock) & 0xfe, lastBlock)
-  // fzstd asks whether its memory `== 1`, for which all of it would be turned into text first.
+  // fzstd compares its memory by `== 1`, which would convert all of it to text first.
   decompress(marked, Object.assign(out, { valueOf: () => 0 }))
   const length = out.indexOf(END)
   if (length < 0 || length + BLOCK_MAX > out.length) throw new RangeError('zstd: too large')
   return length
 }
 
-/** Position after the skippable frame that starts at `at`; undefined when another one starts there. */
+/** Position after the skippable frame at `at`; undefined if the frame there is not skippable. */
 function afterSkippable(source: Buffer, at: number): number | undefined {
   if (at + 8 > source.length || (source.readUInt32LE(at) & 0xfffffff0) !== SKIPPABLE) return undefined
   return at + 8 + source.readUInt32LE(at + 4)

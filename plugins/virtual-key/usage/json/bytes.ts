@@ -10,7 +10,7 @@ export const CLOSE_OBJECT = 0x7d
 export const LF = 0x0a
 export const CR = 0x0d
 
-/** What a byte can be outside of a string. `WORD`: a byte of a number or of true, false, null (NaN and Infinity occur). */
+/** Kinds of bytes outside of strings. `WORD`: a byte of a number or of true, false, null (NaN and Infinity occur). */
 export const ILLEGAL = 0
 export const SPACE = 1
 export const WORD = 2
@@ -19,7 +19,7 @@ export const OPEN = 4
 export const CLOSE = 5
 export const STRING = 6
 
-/** Byte → what it can be outside of a string. Letters that no literal has are illegal: they show a broken document. */
+/** Byte → its kind outside of strings. Letters that occur in no literal are illegal: they reveal a broken document. */
 export const KIND = new Uint8Array(256)
 for (const [kind, bytes] of [
   [SPACE, ' \t\r\n'],
@@ -32,7 +32,7 @@ for (const [kind, bytes] of [
   for (const byte of Buffer.from(bytes)) KIND[byte] = kind
 }
 
-/** Position of the first byte at or after `from` that is no white space; else `end`. */
+/** Position of the first byte at or after `from` that is not white space, or `end`. */
 export function afterSpace(bytes: Uint8Array, from: number, end = bytes.length): number {
   let at = from
   while (at < end && KIND[bytes[at] as number] === SPACE) at++
@@ -41,7 +41,7 @@ export function afterSpace(bytes: Uint8Array, from: number, end = bytes.length):
 
 const MARK = Buffer.from('\uFEFF')
 
-/** Number of bytes to leave out at the start of a body: byte order mark, and blank lines sent to keep it alive. */
+/** Number of bytes to skip at the start of a body: a byte order mark, and blank lines that keep the connection alive. */
 export function leading(bytes: Buffer): number {
   let at = afterSpace(bytes, 0)
   while (bytes.subarray(at, at + MARK.length).equals(MARK)) at = afterSpace(bytes, at + MARK.length)

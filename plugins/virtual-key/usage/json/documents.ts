@@ -6,21 +6,21 @@ import { Scan } from './scan.ts'
 import { Haystack } from './search.ts'
 
 /**
- * Ends of documents that are read in one body because their middle is missing. A body that was cut has one such document, and each
- * costs a search, so the number bounds the time that a hostile body can take.
+ * Most documents of one body that are read from their end because their middle is missing. A body from which the tap dropped a part has
+ * one such document. Each costs a search, so this limits the time that a hostile body can take.
  */
 const RESCUES_MAX = 64
 
-/** The JSON documents of a body: all of it, or each event, line or frame. Their facts are handed on one document after the other. */
+/** Reads the JSON documents of a body (the whole body, or each event, line or frame) and passes on the facts of one after the other. */
 export class Documents {
-  /** Every count that is looked for has one of these texts in its name. */
+  /** The name of every count contains one of these texts. */
   readonly markers: readonly Buffer[]
   private readonly paths: Paths
   private readonly found: (facts: FactSheet) => void
   private readonly scan: Scan
   private rescues = 0
 
-  /** @param found receives the facts of each document. They are its to read, not to keep. */
+  /** @param found gets the facts of each document, which are valid only during the call. */
   constructor(paths: Paths, markers: readonly Buffer[], found: (facts: FactSheet) => void) {
     this.paths = paths
     this.markers = markers
@@ -29,14 +29,14 @@ export class Documents {
   }
 
   /**
-   * Reads the document at `from`, where no white space stands. What it says is handed on by `end`.
+   * Reads the document at `from`, which is not white space. `end` then passes on its facts.
    * @returns the position after it; ~p where it stops being JSON at p; p = end: the rest is missing
    */
   read(haystack: Haystack, from: number, end: number): number {
     return this.scan.document(haystack, from, end)
   }
 
-  /** Ends the document that was read. @param rest bytes that end it, where it is not whole; usage stands near the end of almost all */
+  /** Passes on the facts of the document that was read. @param rest its last bytes if it is not whole: most report usage there */
   end(rest?: Buffer): void {
     const { parent } = this.scan
     this.found(this.scan.facts)
@@ -44,7 +44,7 @@ export class Documents {
     if (rest) this.rescued(rest, parent)
   }
 
-  /** Reads bytes that are one document and nothing else. @returns whether they are */
+  /** Reads bytes that should be exactly one document. @returns whether they are */
   only(bytes: Buffer): boolean {
     const from = afterSpace(bytes, 0)
     const to = this.read(new Haystack(bytes), from, bytes.length)

@@ -1,18 +1,18 @@
 import type { PathNode } from './paths.ts'
 
-/** A scalar found in a document. `null` is not kept: it means "not reported". */
+/** A scalar in a document. `null` is left out, because it means "not reported". */
 export type Fact = number | string | boolean
 
-/** What was found in one JSON document: path → scalar. Strings are cut at 256 bytes: they only tell formats apart. */
+/** The scalars of one JSON document: path → value. Strings are cut at 256 bytes, because they only serve to distinguish formats. */
 export interface Facts {
   get(path: string): Fact | undefined
 }
 
-/** Facts that are collected in one document after the other. Held by a number for each path, since this runs per event. */
+/** The facts of one document after the other, stored by a number for each path, because this runs for each event. */
 export class FactSheet implements Facts {
   private readonly slots: ReadonlyMap<string, number>
   private values: (Fact | undefined)[]
-  /** The slots that have a value, in the order of the document, of which there are `count`. */
+  /** The slots that have a value, in the order of the document; only the first `count` are valid. */
   private order: number[] = []
   private count = 0
 
@@ -26,7 +26,7 @@ export class FactSheet implements Facts {
     return this.values[this.slots.get(path) ?? -1]
   }
 
-  /** All bits of the paths of what was found. @param bits by the paths' numbers */
+  /** The bits of all paths with a value, combined. @param bits by the paths' numbers */
   bitsOf(bits: readonly number[]): number {
     let all = 0
     for (let at = 0; at < this.count; at++) all |= bits[this.order[at] as number] ?? 0
@@ -38,7 +38,7 @@ export class FactSheet implements Facts {
     this.count = 0
   }
 
-  /** Takes the scalar that stands at `node`; undefined is not reported. The last one counts, or the sum below an array. */
+  /** Adds the scalar at `node`; undefined means not reported. The last one counts; below an array, the sum. */
   put(node: PathNode, value: Fact | undefined): void {
     const { slot } = node
     if (slot === undefined || value === undefined) return
@@ -48,7 +48,7 @@ export class FactSheet implements Facts {
     this.values[slot] = node.summed && typeof sofar === 'number' ? sofar + (value as number) : value
   }
 
-  /** Puts all facts of another document over these. */
+  /** Adds all facts of another document, which replace those of the same path. */
   merge(other: FactSheet): void {
     for (let at = 0; at < other.count; at++) {
       const slot = other.order[at] as number
@@ -57,7 +57,7 @@ export class FactSheet implements Facts {
     }
   }
 
-  /** Takes over all facts of another document in place of these. */
+  /** Replaces these facts by those of another document. */
   become({ values, order, count }: FactSheet): void {
     this.clear()
     for (let at = 0; at < count; at++) {
@@ -74,8 +74,8 @@ export class FactSheet implements Facts {
   }
 
   /**
-   * Whether these facts and the other ones differ in nothing but the size of counts: the same paths in the same order,
-   * and at each the same value or, both times, a count above 0. What can be said of the one can be said of the other.
+   * Whether these facts differ from the others at most in the size of counts: the same paths in the same order, each with the same value or
+   * with a count above 0 in both. Then both documents have the same format and report the same counts.
    */
   isLike(other: FactSheet): boolean {
     const { count, order, values } = this

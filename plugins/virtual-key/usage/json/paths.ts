@@ -2,22 +2,22 @@
 export interface PathNode {
   /** The name as it stands on the wire, UTF-8. A name written with `\u` escapes is not recognised: no API sends one. */
   readonly name: Uint8Array
-  /** Members of interest, by `nameKey`. Distinct names of one object with the same key are refused. */
+  /** Members of interest, by `nameKey`. Two names in one object may not have the same key. */
   readonly members: Map<number, PathNode>
-  /** The elements, where this is an array of interest. */
+  /** The elements, if this is an array of interest. */
   items?: PathNode
-  /** Set where the scalar itself is of interest: the number of its path. */
+  /** The number of the path, if the scalar itself is of interest. */
   slot?: number
-  /** The scalar lies below an array: numbers of all elements are added up. */
+  /** The scalar is below an array: the numbers of all elements are added up. */
   readonly summed: boolean
 }
 
-/** What is looked at in a document. */
+/** The parts of a document that are read. */
 export interface Paths {
   readonly root: PathNode
   /** Path → its number, counted from 0. */
   readonly slots: ReadonlyMap<string, number>
-  /** The objects below the document that can be so large that their name is cut out while their end is there. */
+  /** Objects directly below the document that can be so large that their name is in the part of a body that the tap drops. */
   readonly large: readonly PathNode[]
 }
 
@@ -45,7 +45,7 @@ export function memberOf(
   return member && isSame(member.name, bytes, from, to) ? member : undefined
 }
 
-/** Tells the names of interest apart by length and three bytes, which costs less than a hash over all of them. */
+/** Distinguishes the names of interest by length and three bytes, which costs less than a hash over all bytes. */
 function nameKey(bytes: Uint8Array, from: number, to: number): number {
   const length = to - from
   if (length === 0) return 0

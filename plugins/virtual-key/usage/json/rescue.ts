@@ -17,17 +17,17 @@ import { Scan } from './scan.ts'
 import { escapes, Haystack } from './search.ts'
 
 /**
- * How much of a document's end is looked at, in bytes: the tap keeps no more of a body after the part that it drops, and usage stands
- * near the end of almost all documents.
+ * How much of a document's end is read, in bytes: the tap keeps no more of a body after the part that it drops, and almost all documents
+ * report usage near their end.
  */
 const RESCUED_MAX = 256 * 1024
 
-/** Places of a kind in a document's end that are tried before they are given up: one seam costs a try or two. */
+/** Most places of one kind in a document's end from which reading is tried; one gap in a body costs a try or two. */
 const TRIES_MAX = 8
 
 /**
- * What the end of a document says whose beginning or middle is missing, or is no JSON. Undefined where it says nothing.
- * @param parents the objects below the document that it may have been cut in, as far as they are known
+ * The facts in the end of a document whose beginning or middle is missing or is not JSON; undefined if there are none.
+ * @param parents the objects directly below the document in which the gap may be, as far as they are known
  */
 export function rescue(
   tail: Tail,
@@ -61,9 +61,9 @@ class End {
   }
 
   /**
-   * The facts from the earliest place (they come last one first) from which the bytes are the rest of a document that is open, in its
-   * member `parent` if one is given. Where bytes were joined without a sign, reading breaks at the joint, and goes on after it. From a
-   * wrong place the bytes can fit too, but then no number is where it belongs.
+   * The facts from the earliest of the places (the list starts with the last one) from which the bytes can be read as the rest of a
+   * document, or of its member `parent` if one is given. Where two parts of a body were joined, reading fails at the joint, and places
+   * after it are tried. Bytes can be readable from a wrong place too, but then no number is in a place of interest.
    */
   first(places: readonly number[], parent?: PathNode): FactSheet | undefined {
     let brokenAt = 0
@@ -79,7 +79,7 @@ class End {
     return undefined
   }
 
-  /** The facts of several readings together; a later one counts where they differ. */
+  /** The facts of several readings; where they differ, the later one counts. */
   merged(found: readonly (FactSheet | undefined)[]): FactSheet | undefined {
     const [first, ...others] = found.filter((facts) => facts !== undefined)
     for (const facts of others) first?.merge(facts)
@@ -87,26 +87,26 @@ class End {
   }
 }
 
-/** The end of a document and where it can be read forward again. All positions count from the start of the bytes. */
+/** The end of a document, and positions from which it can be read forward. All positions count from the start of the bytes. */
 export interface Tail {
   /** The last bytes of the document. */
   readonly bytes: Buffer
   /** Position after the document's closing brace. */
   readonly end: number
-  /** Where the document itself seems to start; -1: before these bytes. */
+  /** Where the document itself seems to start; -1 if that is before these bytes. */
   readonly root: number
-  /** Where a name is expected in the document's object, the last one first. */
+  /** Positions of names in the document's object, the last one first. */
   readonly members: readonly number[]
-  /** The same in the first object below it that was met or begun. */
+  /** The same for the first object directly below it that was found, even if its beginning is missing. */
   readonly inner: readonly number[]
-  /** The name of that object lies before these bytes. */
+  /** Whether the name of that object is missing, because it is before these bytes. */
   readonly nameless: boolean
 }
 
 /**
  * Walks from the end of a document backwards, as far as the bytes are consistent with JSON, to find where its members
- * begin. JSON allows that: outside of strings a closing quote is never escaped, and levels count down as well as up.
- * Undefined when the bytes do not end like an object, or like an array of objects (then its last element is meant).
+ * begin. JSON allows that: outside of strings a closing quote is never escaped, and levels can be counted backwards too.
+ * Undefined if the bytes do not end like an object, or like an array of objects (whose last element is then read).
  */
 export function tailOf(document: Buffer): Tail | undefined {
   const bytes = document.subarray(Math.max(0, document.length - RESCUED_MAX))
@@ -117,7 +117,7 @@ export function tailOf(document: Buffer): Tail | undefined {
   let level = 1
   let root = -1
   let inObject = false
-  /** What stands to the right: a comma in an object must be followed by a name and its colon. */
+  /** What is on the right: a comma in an object must be followed by a name and its colon. */
   let right = 0
   let rightOfString = 0
   for (let at = end - 1; at > 0 && root < 0; ) {
@@ -144,7 +144,7 @@ export function tailOf(document: Buffer): Tail | undefined {
   return { bytes, end, root, members, inner, nameless: level > 1 }
 }
 
-/** Position after the document's `}`, or after the one of the last element of a document that is an array; -1: neither. */
+/** Position after the document's `}`, or after that of the last element if the document is an array; -1 if neither is there. */
 function endOfObject(bytes: Uint8Array): number {
   let end = withoutSpace(bytes, bytes.length)
   if (bytes[end - 1] === CLOSE_ARRAY) end = withoutSpace(bytes, end - 1)
@@ -157,7 +157,7 @@ function withoutSpace(bytes: Uint8Array, end: number): number {
   return at
 }
 
-/** Position of the quote that opens the string which the quote at `closing` closes; -1: it lies before these bytes. */
+/** Position of the quote that opens the string which the quote at `closing` closes; -1 if it is before these bytes. */
 function openingQuote(bytes: Uint8Array, closing: number): number {
   let at = closing
   while (at-- > 0) {

@@ -16,26 +16,26 @@ import { type Fact, FactSheet } from './facts.ts'
 import { memberOf, type PathNode, type Paths } from './paths.ts'
 import { Haystack, skip, stringEnd } from './search.ts'
 
-/** Integers of so many digits are safe, and need no parser. */
+/** Integers with up to this many digits are safe, and need no parser. */
 const DIGITS = 15
 
-/** Longest literal that is looked at, in bytes; no count is longer. */
+/** Longest literal that is read, in bytes; no count is longer. */
 const LITERAL_MAX = 256
 
-/** Longest string that is looked at, in bytes; what is longer is cut there. */
+/** Longest string that is kept, in bytes; longer ones are cut. */
 const TEXT_MAX = 256
 
-/** Texts kept for the next time. */
+/** Number of texts that are kept for reuse. */
 const KEPT_MAX = 16
 
 const NOTHING = new Haystack(Buffer.alloc(0))
 
 /**
- * Reads the scalars of interest out of JSON documents without building the rest of them. Calls are nested only as deep as the paths of
- * interest. Positions that are returned negative, ~p, say that the bytes stop being JSON at p; p = end: the rest is missing.
+ * Reads the scalars of interest in JSON documents without building the rest. Calls are nested only as deeply as the paths of interest. A
+ * negative position ~p means that the bytes stop being JSON at p; if p = end, the rest is missing.
  */
 export class Scan {
-  /** What was found in the document, or in its last element where it is an array of documents. */
+  /** The facts of the document, or of its last element if it is an array of documents. */
   readonly facts: FactSheet
   /** The last object of interest that was opened directly below the document. */
   parent: PathNode | undefined
@@ -45,14 +45,14 @@ export class Scan {
   private haystack = NOTHING
   private end = 0
 
-  /** @param element receives the facts of each element of a document that is an array. They are its to read, not to keep. */
+  /** @param element gets the facts of each element of a document that is an array, which are valid only during the call. */
   constructor({ root, slots }: Paths, element: (facts: FactSheet) => void) {
     this.root = root
     this.facts = new FactSheet(slots)
     this.element = element
   }
 
-  /** Reads the document at `from`, where no white space stands. */
+  /** Reads the document at `from`, which is not white space. */
   document(haystack: Haystack, from: number, end: number): number {
     this.begin(haystack, end)
     const first = haystack.bytes[from]
@@ -60,7 +60,7 @@ export class Scan {
     return first === OPEN_ARRAY ? this.list(from + 1) : ~from
   }
 
-  /** Reads the rest of a document from where a name is expected in its root object, or in the member `parent` of that. */
+  /** Reads the rest of a document from the position of a name in its root object, or in the root's member `parent`. */
   rest(haystack: Haystack, from: number, end: number, parent?: PathNode): number {
     this.begin(haystack, end)
     if (parent === undefined) return this.members(this.root, from)
@@ -79,7 +79,7 @@ export class Scan {
     this.parent = undefined
   }
 
-  /** Where a name is expected, or the end of an object. */
+  /** Reads at a position where a name or the end of an object is expected. */
   private members(node: PathNode, from: number): number {
     const { haystack, end } = this
     const { bytes } = haystack
@@ -146,7 +146,7 @@ export class Scan {
     return byte === COMMA ? this.space(at + 1) : byte === CLOSE_ARRAY ? at : ~at
   }
 
-  /** @param top the value is a member of the document itself */
+  /** @param top whether the value is a member of the document itself */
   private value(node: PathNode | undefined, from: number, top: boolean): number {
     const { haystack, end } = this
     const { bytes } = haystack
@@ -184,7 +184,7 @@ export class Scan {
   }
 }
 
-/** The value of a number or literal; undefined for null and for what is neither. */
+/** The value of a number or literal; undefined for null and for anything else. */
 function literalOf(bytes: Uint8Array, from: number, to: number): Fact | undefined {
   return to - from > LITERAL_MAX ? undefined : (integerOf(bytes, from, to) ?? wordOf(bytes, from, to))
 }
@@ -208,11 +208,11 @@ function wordOf(bytes: Uint8Array, from: number, to: number): Fact | undefined {
   return Number.isFinite(value) ? value : undefined
 }
 
-/** Makes strings of bytes. Those that tell formats apart recur in each event, so the first ones are kept. */
+/** Converts bytes to strings. The strings that distinguish formats recur in each event, so the first ones are kept. */
 class Texts {
   private readonly kept = new Map<number, string>()
 
-  /** The bytes as Latin-1, without their escapes being resolved. */
+  /** The bytes as Latin-1, with escapes left as they are. */
   of(bytes: Buffer, from: number, to: number): string {
     const end = Math.min(to, from + TEXT_MAX)
     const key =

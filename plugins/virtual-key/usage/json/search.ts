@@ -13,29 +13,29 @@ import {
   STRING,
 } from './bytes.ts'
 
-/** After so many bytes without an event a native search is cheaper than looking at each byte; measured, not critical. */
+/** After this many bytes without an event a native search is faster than a loop over bytes; measured, not critical. */
 const SHORT = 64
 
-/** The same after an escape: the next one is often near, or it is far. */
+/** The same after an escape, because the next escape is often near. */
 const SHORT_ESCAPED = 8
 
 const STRUCTURE = [QUOTE, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT]
 
 const BROKEN_BYTE = 0xff
 
-/** `KIND` with 0 for all that can be passed over, which makes the loop over it one comparison a byte. */
+/** `KIND` with 0 for all bytes that can be skipped, so that the loop needs one comparison for each byte. */
 const EVENT = KIND.map((kind) => (kind >= OPEN ? kind : kind === ILLEGAL ? BROKEN_BYTE : 0))
 
 /** Not 0 where a plain run of a string's bytes ends. */
 const ENDS = KIND.map((_, byte) => (byte === QUOTE || byte === BACKSLASH || byte === LF ? 1 : 0))
 
 /**
- * Bytes with memory of where those that matter come next. The search is native (memchr, several GB/s) and every byte is searched at
- * most once for each needle, whatever the bytes are.
+ * Bytes that are searched for others, with the last result of each search. The search is native (memchr, several GB/s) and passes each byte
+ * at most once for each needle, whatever the bytes are.
  */
 export class Haystack {
   readonly bytes: Buffer
-  /** A line end breaks a string, as JSON has it. Elsewhere it is tolerated, because some servers send it. */
+  /** Whether a line end within a string is an error, as JSON says. If not, it is tolerated, because some servers send it. */
   readonly strict: boolean
   private readonly hops: (Hop | undefined)[] = []
 
@@ -61,7 +61,7 @@ export class Haystack {
   }
 }
 
-/** Where one byte or text comes next. */
+/** Finds the next position of one byte or text. */
 export class Hop {
   private readonly bytes: Buffer
   private readonly needle: number | Buffer
@@ -95,7 +95,7 @@ export function stringEnd(haystack: Haystack, from: number, end: number): number
   return at < near && bytes[at] === QUOTE ? at : longStringEnd(haystack, at, end)
 }
 
-/** Bytes are looked at one by one near an escape, and searched natively further on. */
+/** Bytes near an escape are checked one by one, those further on by a native search. */
 function longStringEnd(haystack: Haystack, from: number, end: number): number {
   const { bytes, strict } = haystack
   let at = from
@@ -121,7 +121,7 @@ function longStringEnd(haystack: Haystack, from: number, end: number): number {
 }
 
 /**
- * Passes over the object, array or string at `from`.
+ * Skips the object, array or string at `from`.
  * @returns the position after it, or ~p as `stringEnd`
  */
 export function skip(haystack: Haystack, from: number, end: number): number {
@@ -131,8 +131,8 @@ export function skip(haystack: Haystack, from: number, end: number): number {
 }
 
 /**
- * Only counts levels, so that ten million open brackets cost a number and no stack. Brackets are not matched by kind: the count alone
- * finds the end.
+ * Counts levels only, so that ten million open brackets need a number and no stack. The kinds of brackets are not compared: the count alone
+ * is enough to find the end.
  */
 function containerEnd(haystack: Haystack, from: number, end: number): number {
   const { bytes } = haystack
@@ -144,7 +144,7 @@ function containerEnd(haystack: Haystack, from: number, end: number): number {
     let event = 0
     while (at < near && event === 0) event = events[bytes[at++] as number] as number
     if (event === STRING) {
-      // The strings in it are most of what is passed over: short ones end here, without a call.
+      // Most of the bytes are strings: short ones end here, without a call.
       const close = at + SHORT < end ? at + SHORT : end
       while (at < close && ENDS[bytes[at] as number] === 0) at++
       if (at < close && bytes[at] === QUOTE) {
@@ -163,7 +163,7 @@ function containerEnd(haystack: Haystack, from: number, end: number): number {
   return ~end
 }
 
-/** Number of backslashes directly before `to`, not looking before `from`. */
+/** Number of backslashes directly before `to`, at most back to `from`. */
 export function escapes(bytes: Uint8Array, from: number, to: number): number {
   let at = to
   while (at > from && bytes[at - 1] === BACKSLASH) at--
