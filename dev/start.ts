@@ -92,6 +92,7 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
   }
   const once = await walkThrough(gateway, sample, state, say)
   if (untilAlert) return once ? 0 : 1
+  const named = new URL(url).password === '' ? url : '"$REDIS_URL"'
   say(`Everything stays up; Ctrl-C ends it. To try it yourself:
 
   curl ${gateway}/v1/chat/completions -H 'apikey: ${sample.apiKey}' -H 'content-type: application/json' \\
@@ -100,7 +101,8 @@ async function run(port: number, untilAlert: boolean, interrupted: Promise<void>
   curl -N ${gateway}/stream/v1/chat/completions -H 'apikey: ${sample.otherKey}' -H 'content-type: application/json' \\
     -d '{"model":"sample","stream":true,"messages":[{"role":"user","content":"What is a token?"}]}'
 
-  redis-cli -u ${url} get '${totalName(sample.keyId, 'total')}'
+  redis-cli -u ${named} get '${totalName(sample.keyId, 'total')}'
+  REDIS_URL=${named} node dist/cli/main.js usage ${sample.keyId}
 
 A virtual key of your own, which works at once:
 
