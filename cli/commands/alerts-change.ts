@@ -1,8 +1,12 @@
 import type { Command } from 'commander'
 import type { AlertRecord } from '../../plugins/virtual-key/outbox/alert-record.ts'
-import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
-import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
-import { requeue, type Whereabouts } from '../../plugins/virtual-key/outbox/requeue.ts'
+import {
+  discard,
+  type ListedAlert,
+  listAlerts,
+  requeue,
+  type Whereabouts,
+} from '../../plugins/virtual-key/outbox/operator-view.ts'
 import { outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import type { CommandContext } from '../context.ts'

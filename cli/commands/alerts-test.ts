@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { AlertRecord, Attempt } from '../../plugins/virtual-key/outbox/alert-record.ts'
 import { whatHolds } from '../../plugins/virtual-key/outbox/delivery-settings.ts'
-import { discard } from '../../plugins/virtual-key/outbox/discard.ts'
 import type { Format } from '../../plugins/virtual-key/outbox/format.ts'
-import { type ListedAlert, listPartition } from '../../plugins/virtual-key/outbox/list.ts'
-import { requeue } from '../../plugins/virtual-key/outbox/requeue.ts'
+import {
+  discard,
+  type ListedAlert,
+  listPartition,
+  requeue,
+} from '../../plugins/virtual-key/outbox/operator-view.ts'
 import type { SigningKey } from '../../plugins/virtual-key/outbox/sign.ts'
 import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { partitionOf } from '../../plugins/virtual-key/redis/names.ts'

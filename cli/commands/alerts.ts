@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/list.ts'
+import { type ListedAlert, listAlerts } from '../../plugins/virtual-key/outbox/operator-view.ts'
 import { loggable } from '../../plugins/virtual-key/outbox/webhook-target.ts'
 import { rfc3339 } from '../../schema/alert.ts'
 import type { CommandContext } from '../context.ts'

@@ -1,4 +1,4 @@
-import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
+import { printable } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 import { table } from '../output/table.ts'
 
 /** `warn`: it works, but not as it should, or not for long. `skipped`: it could not be looked at from here, for no fault of its own. */

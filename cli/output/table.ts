@@ -1,4 +1,4 @@
-import { printable } from '../../plugins/virtual-key/outbox/excerpt.ts'
+import { printable } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 
 /** A table whose columns are as wide as their widest cell. Control characters are removed: cells come from clients and receivers. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../redis/script.ts'
 import type { ThrottledLog } from '../telemetry/throttled-log.ts'
-import type { Claim } from './claim.ts'
-import { renew } from './renew.ts'
+import { type Claim, renew } from './claim.ts'
 
 /** An alert in this process's hands. */
 export interface Lease {

@@ -5,6 +5,31 @@ export const SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 
   (seconds) => seconds * 1000,
 )
 
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Longest wait of a schedule: claim.lua takes a later due time for the work of a wrong clock. Unit: milliseconds. */
+const LONGEST = 168 * 3_600_000
+
+/**
+ * Waits between attempts as an operator writes them, `5s,5m,30m,2h`, in milliseconds. Empty: one attempt only.
+ * @throws Error that names what is wrong
+ */
+export function scheduleFrom(text: string): number[] {
+  const parts = text.split(',').map((part) => part.trim())
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [, number = '', unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(part) ?? []
+      const factor = UNITS[unit]
+      if (factor === undefined)
+        throw new Error(`retry schedule: "${part}" is not a time like 500ms, 5s, 30m or 2h`)
+      if (Number(number) * factor > LONGEST) {
+        throw new Error(`retry schedule: "${part}" is longer than a week (168h)`)
+      }
+      return Number(number) * factor
+    })
+}
+
 /** How often an alert is looked at that waits for its configuration. Unit: milliseconds. */
 const LOOK_AGAIN = 600_000
 
@@ -68,4 +93,20 @@ export function parkedOutcome(
   if (left <= 0 && waited) return { state: 'dead', reason }
   const delay = lookAgain * (0.9 + 0.2 * random)
   return { state: 'parked', reason, delay: left > 0 ? Math.min(delay, left) : delay }
+}
+
+/** The three forms of an HTTP date (RFC 9110, 5.6.7). The last names no zone and is UTC. */
+const DATE = /^(?:[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT)$/
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}$/
+
+/**
+ * Milliseconds that a Retry-After header asks for: seconds, or an HTTP date. Undefined where it says neither.
+ * @param now milliseconds since 1970
+ */
+export function retryAfter(value: string | undefined, now: number): number | undefined {
+  const text = value?.trim() ?? ''
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const date = DATE.test(text) ? text : ASCTIME.test(text) ? `${text} GMT` : undefined
+  const at = date === undefined ? Number.NaN : Date.parse(date)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }

@@ -1,9 +1,12 @@
 import { createRequire } from 'node:module'
+import type { Readable } from 'node:stream'
 import type { Agent, buildConnector, Dispatcher as Undici } from 'undici'
-import { excerpt, MOST_BODY, printable } from './excerpt.ts'
-import type { Tried } from './outcome.ts'
-import { retryAfter } from './retry-after.ts'
+import { printable } from '../telemetry/safe-text.ts'
+import { retryAfter, type Tried } from './outcome.ts'
 import { callable, publicLookup, RefusedTarget, refuseAddress } from './webhook-target.ts'
+
+/** Most of a response body that is read, for the log. Unit: bytes. */
+const MOST_BODY = 4096
 
 export interface Post {
   readonly url: string
@@ -131,6 +134,25 @@ function decoded(part: string): string {
   } catch {
     return part
   }
+}
+
+/**
+ * The start of a response body as one line. A receiver that never ends it, or breaks it off, has answered all the same.
+ * @param hidden texts that must not be kept: a receiver may send back the credentials it got
+ */
+async function excerpt(body: Readable, hidden: readonly string[]): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk as Buffer)
+      length += (chunk as Buffer).length
+      if (length >= MOST_BODY) break
+    }
+  } catch {
+    // The status is known, and it alone decides.
+  }
+  return printable(Buffer.concat(chunks).subarray(0, MOST_BODY).toString('utf8'), hidden)
 }
 
 function describe(error: Error & { code?: string }, timeout: number): string {

@@ -1,8 +1,7 @@
-import { PARTITIONS } from '../redis/names.ts'
-import type { Connection } from '../redis/script.ts'
+import { DISPATCHERS, outboxNames, PARTITIONS } from '../redis/names.ts'
+import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 import type { ThrottledLog } from '../telemetry/throttled-log.ts'
 import { type Claim, claim } from './claim.ts'
-import { removeIdleConsumers } from './idle-consumers.ts'
 import type { Leases } from './leases.ts'
 import { wake } from './parked.ts'
 import type { KeysOf } from './route.ts'
@@ -11,6 +10,8 @@ import type { KeysOf } from './route.ts'
 const SWEEP = 1000
 /** How often it forgets processes that are gone. Unit: milliseconds. */
 const TIDY = 600_000
+/** A process that has not been heard of for this long is gone. Unit: milliseconds. */
+const GONE = 3_600_000
 /** Alerts of one sort taken from one partition in one sweep. */
 const MOST_CLAIMED = 32
 /** With this many alerts in hand a sweep takes no more. */
@@ -159,4 +160,17 @@ export class Sweep {
       )
     }
   }
+}
+
+const removeScript = SCRIPTS.script<[{ readonly group: string; readonly gone: number }], number>(
+  'remove-idle-consumers',
+)
+
+/** Forgets processes that are gone. @param gone milliseconds after which a silent process is gone @throws ReplyError or a connection's Error */
+export async function removeIdleConsumers(
+  redis: Connection,
+  partition: number,
+  gone = GONE,
+): Promise<number> {
+  return await run(redis, removeScript, [outboxNames(partition).outbox], { group: DISPATCHERS, gone })
 }

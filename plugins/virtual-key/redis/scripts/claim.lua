@@ -15,7 +15,7 @@
 --- @include "clock"
 --- @include "proof"
 
---- Milliseconds: a due time farther ahead was set while Redis's clock was ahead, for no wait is longer than a week (schedule.ts).
+--- Milliseconds: a due time farther ahead was set while Redis's clock was ahead, for no wait is longer than a week (outcome.ts).
 local FARTHEST = 8 * 86400000
 
 local args = cjson.decode(ARGV[1])

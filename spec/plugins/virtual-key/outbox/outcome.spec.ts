@@ -3,10 +3,10 @@ import {
   type Outcome,
   outcomeOf,
   parkedOutcome,
+  retryAfter,
   SCHEDULE,
+  scheduleFrom,
 } from '../../../../plugins/virtual-key/outbox/outcome.ts'
-import { retryAfter } from '../../../../plugins/virtual-key/outbox/retry-after.ts'
-import { scheduleFrom } from '../../../../plugins/virtual-key/outbox/schedule.ts'
 
 const attempt = (status?: number, error?: string) => ({
   at: 0,

@@ -1,6 +1,8 @@
 import { outboxNames, PARTITIONS } from '../redis/names.ts'
-import type { Connection } from '../redis/script.ts'
+import { type Connection, run, SCRIPTS } from '../redis/script.ts'
 import { type AlertRecord, recordFrom } from './alert-record.ts'
+
+/** Alerts as an operator sees them, sends them again and discards them; dispatchers do none of this. */
 
 /** `new`: with a dispatcher, or on its way to one. `waiting`: for its next attempt. */
 export type State = 'new' | 'waiting' | 'dead' | 'delivered'
@@ -21,7 +23,7 @@ export interface ListedAlert {
 
 /**
  * Every alert in Redis, the delivered ones as far back as the history goes. Looks partition by partition, so that a large outbox
- * is never in one reply. What is no record is left out. @throws ReplyError or a connection's Error
+ * is never in one reply. A text that is no record is left out. @throws ReplyError or a connection's Error
  */
 export async function listAlerts(redis: Connection): Promise<ListedAlert[]> {
   const all: ListedAlert[] = []
@@ -31,7 +33,7 @@ export async function listAlerts(redis: Connection): Promise<ListedAlert[]> {
   return all
 }
 
-/** As `survey`, of one partition. */
+/** As `listAlerts`, of one partition. */
 export async function listPartition(redis: Connection, partition: number): Promise<ListedAlert[]> {
   const { alerts, retry, dead, delivered } = outboxNames(partition)
   const records = await redis.hgetall(alerts)
@@ -74,4 +76,65 @@ function listed(
 ): ListedAlert[] {
   const record = recordFrom(json)
   return record === undefined ? [] : [{ id, partition, record, ...rest }]
+}
+
+interface RequeueArguments {
+  readonly id: string
+  readonly state: Whereabouts['state']
+  readonly entry: string | undefined
+  readonly record: string
+}
+
+const requeueScript = SCRIPTS.script<[RequeueArguments], 0 | 1>('requeue')
+
+/** Where an alert is that is to be sent: nowhere, or dead or waiting, with its entry in a stream if it has one. */
+export type Whereabouts =
+  | { readonly state: 'none' }
+  | { readonly state: 'dead' | 'waiting'; readonly entry?: string }
+
+/**
+ * Makes an alert due now, for whichever dispatcher comes first.
+ * @returns false: it is not where it was
+ * @throws ReplyError or a connection's Error
+ */
+export async function requeue(
+  redis: Connection,
+  partition: number,
+  id: string,
+  record: AlertRecord,
+  from: Whereabouts,
+): Promise<boolean> {
+  const { retry, alerts, dead, parked } = outboxNames(partition)
+  const entry = from.state === 'none' ? undefined : from.entry
+  const reply = await run(redis, requeueScript, [retry, alerts, dead, parked], {
+    id,
+    state: from.state,
+    entry,
+    record: JSON.stringify(record),
+  })
+  return reply === 1
+}
+
+interface DiscardArguments {
+  readonly id: string
+  readonly state: 'dead' | 'waiting'
+  readonly entry: string | undefined
+}
+
+const discardScript = SCRIPTS.script<[DiscardArguments], 0 | 1>('discard')
+
+/**
+ * Removes an undelivered alert from Redis that waits or is dead. An alert that a dispatcher is delivering is not removed.
+ * @returns false: it is not where it was
+ * @throws ReplyError or a connection's Error
+ */
+export async function discard(
+  redis: Connection,
+  partition: number,
+  id: string,
+  state: 'dead' | 'waiting',
+  entry?: string,
+): Promise<boolean> {
+  const { retry, alerts, dead, parked } = outboxNames(partition)
+  return (await run(redis, discardScript, [retry, alerts, dead, parked], { id, state, entry })) === 1
 }
