@@ -18,7 +18,7 @@ interface ApplyArguments {
 }
 
 /**
- * Applies a step to one page of records and keeps where to go on, as one step.
+ * Applies a step to one page of records and stores the position, in one script.
  * @returns number of records changed
  * @throws LockLost, ReplyError or a connection's Error
  */

@@ -31,7 +31,7 @@ export async function dryRun(redis: Connection): Promise<Planned[]> {
 
 async function countIn(redis: Connection, partition: number, version: number): Promise<Map<string, number>> {
   const steps = STEPS.slice(version)
-  // What the steps before will have put into the index is found by name.
+  // The steps before will have added records to the index, so those are found by name.
   const walk = WALKS[steps.some(({ over }) => over === 'names') ? 'names' : 'index']
   const lacking = new Map(steps.map(({ name }) => [name, new Set<string>()]))
   let cursor = ''

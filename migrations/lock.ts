@@ -6,7 +6,7 @@ import { MIGRATION_SCRIPTS } from './scripts.ts'
 /** A lock that is not renewed for this long belongs to a process that died. Unit: milliseconds. */
 export const EXPIRY = 10_000
 
-/** This process stood still for longer than its lock lasts, and another may work in its place. */
+/** This process was stopped for longer than its lock lasts, so another process may have taken over. */
 export class LockLost extends Error {
   override readonly name = 'LockLost'
 
@@ -28,8 +28,8 @@ export const releaseScript = MIGRATION_SCRIPTS.script<[{ readonly token: string 
 )
 
 /**
- * The right to migrate: the same token in every partition, so that each script can check it in its own slot, in the same step in
- * which it writes. Who holds partition 0 is the one that works; the others follow from it.
+ * The right to migrate: the same token in every partition, so that each script can check it in its own slot, atomically with its writes.
+ * The process that holds partition 0 migrates; the locks of the other partitions follow from it.
  */
 export class Lock {
   readonly token: string
@@ -39,7 +39,7 @@ export class Lock {
   private constructor(redis: Connection, token: string, expiry: number) {
     this.#redis = redis
     this.token = token
-    // A renewal that fails is found by the next script that writes: it looks at the token itself.
+    // If a renewal fails, the next script that writes notices it, because it checks the token itself.
     this.#renewal = setInterval(
       () => void this.#everywhere((name) => run(redis, renewScript, [name], { token, expiry })),
       expiry / 3,
@@ -47,9 +47,9 @@ export class Lock {
   }
 
   /**
-   * Needs its scripts defined on the connection.
+   * The scripts of the migrations must be defined on the connection.
    * @param expiry milliseconds
-   * @returns undefined where another process holds it, or one that died has held it until now
+   * @returns undefined if another process holds it, or has died and its lock has not expired yet
    * @throws ReplyError or a connection's Error
    */
   static async take(redis: Connection, expiry: number): Promise<Lock | undefined> {
@@ -66,7 +66,7 @@ export class Lock {
     return undefined
   }
 
-  /** Never throws: what cannot be released expires. */
+  /** Releases it. Never throws: a lock that cannot be released expires. */
   async release(): Promise<void> {
     clearInterval(this.#renewal)
     const { token } = this
@@ -79,7 +79,7 @@ export class Lock {
   }
 }
 
-/** Does some process migrate, or did until it died a moment ago? @throws ReplyError or a connection's Error */
+/** Whether a process migrates, or has died a moment ago while it did. @throws ReplyError or a connection's Error */
 export async function isHeld(redis: Connection): Promise<boolean> {
   return (await redis.exists(migrationLockName(0))) === 1
 }

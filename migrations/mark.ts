@@ -22,7 +22,7 @@ const markScript = MIGRATION_SCRIPTS.script<[MarkArguments], 'applied' | 'lost' 
 /**
  * Marks a step as applied in one partition and forgets its progress.
  * @param at milliseconds since 1970
- * @throws LockLost, SchemaError where somebody else has changed the version, ReplyError or a connection's Error
+ * @throws LockLost, SchemaError if another process has changed the version, ReplyError or a connection's Error
  */
 export async function mark(
   redis: Connection,

@@ -9,42 +9,42 @@ import { MIGRATION_SCRIPTS } from './scripts.ts'
 import { schemaStatus } from './status.ts'
 import { WALKS } from './walk.ts'
 
-/** What a run tells while it works. */
+/** What a run reports while it works. */
 export type News =
-  /** Another process migrates: this one waits for it to end, and comes in if it dies. Once. */
+  /** Another process migrates: this one waits until it ends, and takes over if it dies. Reported once. */
   | { readonly state: 'waiting' }
-  /** An earlier run was killed here; `looked` records need not be looked at again. */
+  /** An earlier run was killed here; `looked` records need not be read again. */
   | { readonly state: 'resumed'; readonly step: string; readonly partition: number; readonly looked: number }
-  /** After every batch. `looked`: records of the partition that were looked at so far. */
+  /** Reported after every batch. `looked`: records of the partition that have been read so far. */
   | { readonly state: 'working'; readonly step: string; readonly partition: number; readonly looked: number }
 
 export interface MigrateOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number
   readonly progress: (news: News) => void
-  /** Milliseconds after which a run that died is replaced; a third of it is how often a living one says so. */
+  /** Milliseconds until another process takes over from a run that died. A living run renews its lock three times as often. */
   readonly expiry?: number
 }
 
 export interface Migrated {
-  /** Steps that this run applied, in some partition at least, by name. */
+  /** Names of the steps that this run applied in at least one partition. */
   readonly applied: readonly string[]
   /** How many records it changed, by step. */
   readonly changed: Readonly<Record<string, number>>
 }
 
-/** Between two looks at whether another run has ended. Unit: milliseconds. */
+/** Pause between two checks whether another run has ended. Unit: milliseconds. */
 const PAUSE = 200
 
 /**
- * Brings Redis to the newest schema of this code. Safe to call again after any end, and by any number of processes at once: one
- * works, the others wait for it and find it done.
+ * Migrates Redis to the newest schema of this code. It is safe to call it again however it ended, and in any number of processes at once:
+ * one migrates, and the others wait until that is done.
  * @throws SchemaError where Redis holds a newer schema, LockLost, ReplyError or a connection's Error
  */
 export async function migrate(redis: Connection, options: MigrateOptions): Promise<Migrated> {
   MIGRATION_SCRIPTS.define(redis)
   for (let told = false; ; ) {
-    // While it is held, a glance is enough: twenty that wait must not keep Redis from the one that works.
+    // While the lock is held only that is checked: twenty waiting processes must not slow Redis down for the one that migrates.
     if (!(await isHeld(redis))) {
       if ((await schemaStatus(redis)).pending.length === 0) return { applied: [], changed: {} }
       const lock = await Lock.take(redis, options.expiry ?? EXPIRY)
@@ -57,7 +57,7 @@ export async function migrate(redis: Connection, options: MigrateOptions): Promi
 }
 
 async function applyAll(redis: Connection, lock: Lock, options: MigrateOptions): Promise<Migrated> {
-  // Read again: whoever held the lock before may have just ended.
+  // Read again, because the process that held the lock before may have just ended.
   const { versions } = await schemaStatus(redis)
   const changed: Record<string, number> = {}
   for (const [i, step] of STEPS.entries()) {
@@ -69,7 +69,7 @@ async function applyAll(redis: Connection, lock: Lock, options: MigrateOptions):
   return { applied: Object.keys(changed), changed }
 }
 
-/** One step in one partition, from where an earlier run was. @returns number of records changed */
+/** Applies one step in one partition, from the position of an earlier run. @returns number of records changed */
 async function apply(
   redis: Connection,
   step: Step,

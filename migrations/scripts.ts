@@ -1,7 +1,7 @@
 import { ScriptGroup } from '../plugins/virtual-key/redis/script.ts'
 import { STEPS } from './index.ts'
 
-/** The scripts of the migrations. A connection does not know them from the beginning: `define` them. */
+/** The scripts of the migrations. Only connections on which they have been defined can run them. */
 export const MIGRATION_SCRIPTS = new ScriptGroup<string>([
   ...['mark', 'release-lock', 'renew-lock', 'scan'].map(
     (name) => [`migrate-${name}`, [file('scripts', name)]] as const,

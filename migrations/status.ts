@@ -7,29 +7,29 @@ export interface StepStatus {
   readonly name: string
   /** Number of partitions in which it is applied. */
   readonly partitions: number
-  /** When it was applied in the last of them, in milliseconds since 1970; absent: in none yet. */
+  /** When it was applied in the last of them, in milliseconds since 1970; absent if in none yet. */
   readonly appliedAt?: number
 }
 
 export interface SchemaStatus {
-  /** The lowest of the partitions. */
+  /** Lowest version in any partition. */
   readonly version: number
-  /** Of each partition. */
+  /** Version of each partition. */
   readonly versions: readonly number[]
-  /** Of this code. */
+  /** Version that this code needs. */
   readonly newest: number
   /** Steps that are not applied in every partition, by name. */
   readonly pending: readonly string[]
   readonly steps: readonly StepStatus[]
 }
 
-/** @throws SchemaError where Redis holds a newer schema than this code knows, ReplyError or a connection's Error */
+/** @throws SchemaError if Redis contains a newer schema than this code knows, ReplyError or a connection's Error */
 export async function schemaStatus(redis: Connection): Promise<SchemaStatus> {
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
   return statusOf(await Promise.all(partitions.map((partition) => redis.hgetall(schemaName(partition)))))
 }
 
-/** What the schema hashes of all partitions say. @throws SchemaError where one is newer than this code knows */
+/** Reads the schema hashes of all partitions. @throws SchemaError if one is newer than this code knows */
 export function statusOf(schemas: ReadonlyArray<Readonly<Record<string, string>>>): SchemaStatus {
   const versions = schemas.map(({ version }) => Number(version ?? 0))
   const highest = Math.max(...versions)

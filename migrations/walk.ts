@@ -3,7 +3,7 @@ import { type Connection, run } from '../plugins/virtual-key/redis/script.ts'
 import type { Step } from './index.ts'
 import { MIGRATION_SCRIPTS } from './scripts.ts'
 
-/** Key ids of one partition, as many as are looked at in one go. */
+/** One page of key ids of a partition. */
 export interface Page {
   readonly ids: readonly string[]
   /** Where the next page begins. */
@@ -11,13 +11,13 @@ export interface Page {
   readonly last: boolean
 }
 
-/** @param cursor of the page before; '' = the first page @throws ReplyError or a connection's Error */
+/** @param cursor of the previous page; '' for the first page @throws ReplyError or a connection's Error */
 export type Walk = (redis: Connection, partition: number, cursor: string) => Promise<Page>
 
-/** Ids of the index in one page. */
+/** Most ids in one page of the index. */
 const PAGE = 500
 
-/** Names that one SCAN looks at; few of them are records. Redis does nothing else for about a millisecond. */
+/** Names that one SCAN reads, of which few are records. It occupies Redis for about a millisecond. */
 const COUNT = 2000
 
 interface ScanArguments {
@@ -32,7 +32,7 @@ const scanScript = MIGRATION_SCRIPTS.script<
   [runId: string, cursor: string, names: string[]]
 >('migrate-scan')
 
-/** By name: hashes that may be records. One may come twice; one that is there all the time comes. */
+/** Finds hashes by name that may be records. One may be returned twice; each that exists during the whole walk is returned. */
 const names: Walk = async (redis, partition, cursor) => {
   const [runId = '', at = '0'] = cursor.split(' ')
   const prefix = keyPrefix(partition)
@@ -47,14 +47,14 @@ const names: Walk = async (redis, partition, cursor) => {
   return { ids: ids.filter(belongs(partition)), cursor: `${server} ${next}`, last: next === '0' }
 }
 
-/** By the index, whose order is that of the ids: the last id is where to go on, whatever was added or removed. */
+/** Reads the index in the order of ids: the last id is the cursor, whatever is added or removed meanwhile. */
 const index: Walk = async (redis, partition, cursor) => {
   const from = cursor === '' ? '-' : `(${cursor}`
   const ids = await redis.zrangebylex(indexName(partition), from, '+', 'LIMIT', 0, PAGE)
   return { ids: ids.filter(belongs(partition)), cursor: ids.at(-1) ?? cursor, last: ids.length < PAGE }
 }
 
-/** What lies in another partition than its own is no record: nothing ever reads it, and its name may be in another slot. */
+/** A hash in a partition to which its id does not belong is not a record: nothing reads it, and its name may be in another slot. */
 function belongs(partition: number): (id: string) => boolean {
   return (id) => partitionOf(id) === partition
 }

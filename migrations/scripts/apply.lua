@@ -1,4 +1,4 @@
---- Applies a step to records, and keeps where to go on. Comes behind the file of the step, which defines `lacks`, `try` and `change`.
+--- Applies a step to records, and stores the position. Follows the file of the step, which defines `lacks`, `try` and `change`.
 ---
 --- KEYS  1 lock  2 progress  3 index  4 none, then the names of the records
 --- ARGV  1 JSON:
@@ -7,8 +7,8 @@
 ---         ids     list of the key ids of the records
 --- Reply number of records changed; -1 = another process has the lock, and nothing was written
 ---
---- What has no `created_at`, or is no hash, is no record and stays as it is. The progress is written first, with HSET; that the script
---- may call what the step writes with it has tried before.
+--- A value without `created_at`, or of another type than a hash, is not a record and stays as it is. The progress is written first, with
+--- HSET; before that the script has tried whether it may call the commands by which the step writes.
 
 local args = cjson.decode(ARGV[1])
 local lock, progress, index, none = unpack(KEYS)

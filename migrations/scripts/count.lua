@@ -1,4 +1,4 @@
---- Finds the records that a step would change. Comes behind the file of the step, which defines `lacks`. Writes nothing.
+--- Finds the records that a step would change. Follows the file of the step, which defines `lacks`. Writes nothing.
 ---
 --- KEYS  1 index, then the names of the records
 --- ARGV  1 JSON: ids  list of the key ids of the records

@@ -6,7 +6,7 @@
 ---         number  of the step
 ---         name    text: of the step
 ---         now     milliseconds since 1970
---- Reply 'applied' | 'lost' = another process has the lock | the schema's version, where it is not the one before the step
+--- Reply 'applied' | 'lost' = another process has the lock | the schema's version, if it is not the one before the step
 
 local args = cjson.decode(ARGV[1])
 local lock, schema, progress, none = unpack(KEYS)
@@ -18,7 +18,7 @@ local version = tonumber(redis.call('HGET', schema, 'version') or 0)
 if version ~= args.number - 1 then
   return version
 end
--- Fails, where the user may not call it, before anything is written.
+-- Fails before anything is written, if the user may not call it.
 redis.call('DEL', none)
 redis.call('HSET', schema, 'version', args.number, args.name, string.format('%.0f', args.now))
 redis.call('DEL', progress)

@@ -1,6 +1,6 @@
 --- KEYS  1 lock
 --- ARGV  1 JSON: token  text
---- Reply 1 = released, 0 = another process had it, or nobody
+--- Reply 1 = released, 0 = another process held it, or none did
 
 local args = cjson.decode(ARGV[1])
 local lock = KEYS[1]

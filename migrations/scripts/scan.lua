@@ -1,15 +1,15 @@
 --- One step of a SCAN for hashes.
 ---
---- KEYS  1 any name of the partition: Redis finds its node by it
+--- KEYS  1 any name of the partition, by which Redis finds the node
 --- ARGV  1 JSON:
----         run_id   text: of the server that gave the cursor
+---         run_id   text: of the server that returned the cursor
 ---         cursor   text
 ---         pattern  text
 ---         count    names to look at
 --- Reply {run id, cursor, names}
 ---
---- A cursor means something only to the server process that gave it: names are hashed by a seed that is new with every start. For
---- another one (a restart, a replica that took over, a slot that moved) the walk starts anew.
+--- A cursor is valid only in the server process that returned it, because names are hashed by a seed that changes with every start. On
+--- another server (after a restart, a failover, or the move of a slot) the walk starts again.
 
 local args = cjson.decode(ARGV[1])
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')

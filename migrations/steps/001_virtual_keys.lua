@@ -1,4 +1,4 @@
---- Puts every record into the index of its partition: those restored from elsewhere, or written before there was an index.
+--- Adds every record to the index of its partition: records can be older than the index, or restored from elsewhere.
 
 local function lacks(index, _, id)
   return not redis.call('ZSCORE', index, id)

@@ -1,10 +1,10 @@
---- Gives every record a threshold and a webhook of its own; '' = not set, the plugin's configuration stands.
+--- Adds a threshold and a webhook to every record; '' = not set, so the plugin's configuration applies.
 
 local function lacks(_, record)
   return redis.call('HEXISTS', record, 'alert_threshold') + redis.call('HEXISTS', record, 'alert_webhook') < 2
 end
 
---- It writes with HSET alone, which the script has proven by then.
+--- It writes with HSET alone, which the script has already called by then.
 local function try() end
 
 local function change(_, record)
