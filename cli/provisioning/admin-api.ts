@@ -4,11 +4,11 @@ import { Failure } from '../failure.ts'
 /** How `vk` reaches Kong's Admin API. */
 export interface AdminAddress {
   readonly url: string
-  /** For Kong's RBAC, or whatever guards the Admin API. */
+  /** Token for Kong's RBAC, or for another guard of the Admin API. */
   readonly token?: string
   /** The request header that carries the token. */
   readonly tokenHeader: string
-  /** Keeps the connections; absent: undici's, for the whole process. */
+  /** Holds the connections; if absent, undici's global dispatcher does. */
   readonly dispatcher?: Dispatcher
 }
 
@@ -20,7 +20,7 @@ const VIOLATION = 2
 /** Unit: milliseconds. */
 const TIMEOUT = 15_000
 
-/** What Kong answered instead of doing it. The message is Kong's own; it may name fields, never the token or a key. */
+/** Kong's refusal of a request. The message is Kong's own; it may name fields, but never contains the token or a key. */
 export class AdminError extends Error {
   override readonly name = 'AdminError'
   readonly status: number
@@ -44,13 +44,13 @@ export class AdminError extends Error {
     return this.status === 405 && this.code === UNSUPPORTED
   }
 
-  /** Somebody else has that name or that key. */
+  /** Another entity has this name or this key. */
   get duplicate(): boolean {
     return this.status === 409 && this.code === DUPLICATE
   }
 }
 
-/** Kong's Admin API: each method one request, or one for each page. @throws AdminError, or Failure when it cannot be reached */
+/** Kong's Admin API. Each method sends one request, or one for each page. @throws AdminError, or Failure if it cannot be reached */
 export class AdminApi {
   readonly #address: AdminAddress
   readonly #base: string
@@ -60,7 +60,7 @@ export class AdminApi {
     this.#base = address.url.replace(/\/+$/, '')
   }
 
-  /** Keeps the connections of everything that asks this Kong. */
+  /** Holds the connections for everything that calls this Kong. */
   get dispatcher(): Dispatcher | undefined {
     return this.#address.dispatcher
   }
@@ -73,7 +73,7 @@ export class AdminApi {
     return body as T
   }
 
-  /** As `get`. @throws NotKong for what has no id */
+  /** As `get`. @throws NotKong for an entity without an id */
   async entity<T extends { readonly id: string }>(path: string): Promise<T | undefined> {
     const found = await this.get<T>(path)
     if (found !== undefined && typeof found.id !== 'string')
@@ -81,14 +81,14 @@ export class AdminApi {
     return found
   }
 
-  /** All pages of a list that every Kong has. @throws NotKong where there is none */
+  /** All pages of a list that every Kong has. @throws NotKong if it does not exist */
   async all<T>(path: string): Promise<T[]> {
     const found = await this.allOf<T>(path)
     if (found === undefined) throw new NotKong(this.#base, `it has no ${path}`)
     return found
   }
 
-  /** All pages of a list that belongs to something; undefined: that is not found. */
+  /** All pages of a list that belongs to an entity; undefined if the entity does not exist. */
   async allOf<T>(path: string): Promise<T[] | undefined> {
     const found: T[] = []
     const seen = new Set<string>()
@@ -109,7 +109,7 @@ export class AdminApi {
     return body as T
   }
 
-  /** Done too where there was nothing to delete. */
+  /** Also succeeds if there is nothing to delete. */
   async delete(path: string): Promise<void> {
     const { status, body } = await this.#exchange('DELETE', path)
     if (status > 299 && status !== 404) throw new AdminError('DELETE', path, status, body)
@@ -145,7 +145,7 @@ export class AdminApi {
     }
   }
 
-  /** @throws Error for a path that a URL would change, such as one with `..`: it would lead to another entity. `path` makes none. */
+  /** @throws Error for a path that a URL would change, such as one with `..`, because it would name another entity. `path` prevents it. */
   #urlOf(path: string): URL {
     const url = new URL(`${this.#base}${path}`)
     if (url.href !== `${new URL(this.#base).href.replace(/\/$/, '')}${path}`)
@@ -154,18 +154,18 @@ export class AdminApi {
   }
 }
 
-/** Kong repeats the value that is taken, and a key is a value. */
+/** Replaces Kong's message, which repeats the value that is taken, because that may be a key. */
 function withoutValues(code: unknown, message: unknown): string {
   if (code === DUPLICATE) return 'something with that name, or that key, is there already'
   return typeof message === 'string' ? message : ''
 }
 
-/** `field: problem`, each. A value that Kong repeats is left out: it may be a webhook. */
+/** One `field: problem` each. Values that Kong repeats are left out, because one may be a webhook. */
 function problems(fields: unknown, path = ''): string[] {
   if (typeof fields !== 'object' || fields === null)
     return [`${path}: ${String(fields).replace(/^(invalid value): .*$/s, '$1')}`]
   return Object.entries(fields).flatMap(([name, value]) =>
-    // Of the entity as a whole, in a list.
+    // Problems of the entity as a whole, in a list.
     name === '@entity' ? [value].flat().map(String) : problems(value, path === '' ? name : `${path}.${name}`),
   )
 }
@@ -178,7 +178,7 @@ function jsonFrom(text: string): unknown {
   }
 }
 
-/** What answered is no Admin API of Kong: a web server, Kong's proxy, a page to log in. */
+/** What answered is not Kong's Admin API: a web server, Kong's proxy, a login page. */
 export class NotKong extends Failure {
   constructor(url: string, problem: string) {
     super(
@@ -188,13 +188,13 @@ export class NotKong extends Failure {
   }
 }
 
-/** What Kong's proxy says where no route matches. Source: Kong 3.9, kong/runloop/handler.lua. */
+/** What Kong's proxy answers if no route matches. Source: Kong 3.9, kong/runloop/handler.lua. */
 const OF_THE_PROXY = 'no Route matched with those values'
 
-/** Somebody before Kong, or its RBAC, may say these in any form. */
+/** A proxy before Kong, or Kong's RBAC, may answer these in any form. */
 const OF_ANYBODY: readonly number[] = [401, 403, 407, 429]
 
-/** What in an answer cannot be Kong's; undefined: it can. @param body what was read as JSON */
+/** Why an answer cannot come from Kong; undefined if it can. @param body parsed as JSON */
 export function notOfKong(status: number, text: string, body: unknown): string | undefined {
   if (status === 204 || status >= 500 || OF_ANYBODY.includes(status)) return undefined
   if (status < 200 || (status > 299 && status < 400)) return `it answers ${status}`

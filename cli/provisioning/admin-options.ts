@@ -38,7 +38,7 @@ export function withAdmin(command: Command): Command {
   return command.optionsGroup('Options:')
 }
 
-/** undefined where no Admin API is named. @throws Failure for what is no URL, or one with credentials */
+/** @returns undefined if no Admin API is named @throws Failure for an invalid URL, or one with credentials */
 export function adminFrom(
   { adminUrl, adminToken = '', adminTokenHeader }: AdminOptions,
   { env, atEnd }: Pick<CommandContext, 'env' | 'atEnd'>,
@@ -59,7 +59,7 @@ export function adminFrom(
   if (!/^[\w-]+$/.test(adminTokenHeader))
     throw new Failure(`--admin-token-header: ${json(adminTokenHeader)} is the name of no header`, 2)
   const dispatcher = new Agent()
-  // What is still on its way must not keep the command from ending.
+  // Requests under way must not keep the command from ending.
   atEnd(() => dispatcher.destroy())
   return new AdminApi({
     url: adminUrl,
@@ -69,7 +69,7 @@ export function adminFrom(
   })
 }
 
-/** The options of every command that plans first. */
+/** The options of every command that makes a plan first. */
 export function withProvisioning(command: Command): Command {
   return withAdmin(command)
     .option('--dry-run', 'prints the plan and changes nothing')
@@ -86,7 +86,7 @@ export function withRegistryChoice(command: Command, without: string): Command {
 }
 
 export type Provisioning = AdminOptions & ProvisioningOptions
-/** undefined: the plugin's configuration in Kong decides. */
+/** @returns undefined if the plugin's configuration in Kong decides */
 export interface RegistryChoice {
   readonly registry?: boolean
 }

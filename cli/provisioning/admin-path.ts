@@ -2,9 +2,9 @@ import { Failure } from '../failure.ts'
 import { json } from '../output/text.ts'
 
 /**
- * A path of the Admin API, of which every value is one segment: `path`/consumers/${name}/plugins``. URLs take `.` and `..` for steps,
- * encoded too: `/consumers/..` is `/`, and what is deleted there is everybody's.
- * @throws Failure with exit code 2 for a value that no segment can carry
+ * A path of the Admin API in which every value is one segment: `path`/consumers/${name}/plugins``. URLs resolve `.` and `..`, even if they
+ * are encoded: `/consumers/..` is `/`, and a DELETE there would concern all consumers.
+ * @throws Failure with exit code 2 for a value that cannot be a segment
  */
 export function path(literals: TemplateStringsArray, ...values: readonly string[]): string {
   return literals.reduce((before, literal, i) => `${before}${segment(values[i - 1] ?? '')}${literal}`)
@@ -17,7 +17,7 @@ export function segment(value: string): string {
   return encodeURIComponent(value)
 }
 
-/** Why a value can be no segment of a path; undefined: it can. */
+/** Why a value cannot be a segment of a path; undefined if it can. */
 export function noSegment(value: string): string | undefined {
   if (value === '') return 'it is empty'
   if (/^\.\.?$/.test(value)) return 'in a path it is a step and no name'

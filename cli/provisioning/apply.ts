@@ -15,25 +15,25 @@ export interface RegistryWrites {
 }
 
 export interface Clients {
-  /** Absent where no change is one of Kong. */
+  /** Absent if no change concerns Kong. */
   readonly api?: AdminApi
   readonly registry?: RegistryWrites
   /** The key of a credential to create. */
   readonly secret: string
 }
 
-/** How far a change came. `unknown`: no answer says whether it was made. */
+/** The result of a change. `unknown`: no answer came, so it may have been made or not. */
 export type State = 'done' | 'failed' | 'unknown' | 'not done'
 
 export interface Applied {
-  /** As many as there are changes, in their order. */
+  /** One for each change, in their order. */
   readonly states: readonly State[]
   readonly error?: Error
-  /** Kong runs without a database: the changes that are not done belong into its kong.yml. */
+  /** Whether Kong runs without a database, so that the other changes have to be written into its kong.yml. */
   readonly dbless: boolean
 }
 
-/** Makes the changes, in order, up to the first that fails. What is left then is what the same command finds to do. */
+/** Makes the changes, in order, up to the first that fails. The same command, run again, plans the changes that are left. */
 export async function apply(changes: readonly Change[], clients: Clients): Promise<Applied> {
   const states: State[] = changes.map(() => 'not done')
   const run = new Run(clients)
@@ -50,15 +50,15 @@ export async function apply(changes: readonly Change[], clients: Clients): Promi
   return { states, dbless: false }
 }
 
-/** Kong has said that it will not: then it has not. What is no Kong has done nothing either. */
+/** Whether the change was certainly not made: Kong has refused it, or what answered is not Kong. */
 function refused(error: unknown): boolean {
   if (error instanceof AdminError) return error.status < 500
   return error instanceof NotKong || (error instanceof Failure && error.exitCode !== 3)
 }
 
 /**
- * For what may be done more than once: it is sent again where no answer came, or a 500. A rotation needs it: where only the answer to
- * its last request is lost, the same command would be another rotation.
+ * For requests that can safely be repeated: they are sent again if no answer came, or a 500. A rotation needs this: if only the answer to
+ * its last request is lost, running the command again would be another rotation.
  */
 function twice<T>(send: () => Promise<T>): Promise<T> {
   return send().catch((error: unknown) => {
@@ -84,7 +84,7 @@ class Run {
       case 'remove record':
         return this.#registry.remove(operation.id)
       case 'create consumer': {
-        // For a UUID Kong takes the path as an id, so the name is said as well.
+        // Kong reads a UUID in the path as an id, so the body contains the name too.
         const { name: username, tags } = operation
         return twice(async () =>
           checkConsumer(
@@ -116,8 +116,8 @@ class Run {
   }
 
   /**
-   * The key is known here, so a request whose answer was lost is sent again: that the key is taken then says that the first one was
-   * heard.
+   * A request whose answer was lost is sent again, because the key is known: if Kong then says that the key is taken, the first request
+   * has succeeded.
    */
   async #createCredential(operation: Operation & { kind: 'create credential' }): Promise<void> {
     const { consumer, tags, ttl } = operation
@@ -129,7 +129,7 @@ class Run {
       this.#created = id
     } catch (error) {
       if (!(error instanceof AdminError && error.duplicate)) throw error
-      // Not asked for by its key: paths are logged.
+      // The key is not put into the path, because paths are logged.
       const own = await this.#api.all<Credential>(at)
       const same = own.find(({ key }) => key === this.#clients.secret)
       if (same === undefined) throw new Failure('another consumer has this key already', 1, { cause: error })
@@ -154,7 +154,7 @@ function pluginsPath(scope: Scope): string {
   return scope.kind === 'global' ? '/plugins' : path`/${`${scope.kind}s`}/${scope.id ?? scope.name}/plugins`
 }
 
-/** @throws Failure where Kong has put it anywhere else: a plugin without its scope is everybody's */
+/** @throws Failure if Kong has created it in another scope: a plugin without a scope applies to all requests */
 function checkPlugin(scope: Scope, name: string, made: Plugin): void {
   const bound = (['consumer', 'route', 'service'] as const).filter((kind) => made[kind] != null)
   const wanted = scope.kind === 'global' ? [] : [scope.kind]

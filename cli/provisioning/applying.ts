@@ -2,7 +2,7 @@ import type { Scope } from '../../schema/kong/precedence.ts'
 import type { Gateway, Plugin, PluginConfig, Route, Service } from './kong-state.ts'
 import { Precedence } from './precedence.ts'
 
-/** A configuration of the plugin that some route runs with. */
+/** A configuration of the plugin that applies to some route. */
 export interface Applying {
   /** Such as `route chat`. */
   readonly where: string
@@ -10,8 +10,8 @@ export interface Applying {
 }
 
 /**
- * The configurations of virtual-key that apply to a service's routes, or to all routes where no service is named, each once.
- * @param caller a consumer; undefined: one without a configuration of its own
+ * The configurations of virtual-key that apply to a service's routes, or to all routes if no service is named, each once.
+ * @param caller a consumer; undefined for one without a configuration of its own
  */
 export function applying(
   gateway: Gateway,
@@ -27,7 +27,7 @@ export function applying(
   return [...found.values()]
 }
 
-/** The names of the plugins, among these, that run for some request to a service, or to any route, whoever calls. */
+/** The names of those of the plugins that run for some request to a service, or to any route, from any caller. */
 export function runningOn(
   { routes, plugins }: Pick<Gateway, 'routes' | 'plugins'>,
   service: Service | undefined,
@@ -38,7 +38,7 @@ export function runningOn(
   return names.filter((name) => places.some((request) => precedence.at(request, name) !== undefined))
 }
 
-/** One request for each route that is concerned. A service without routes, or a Kong without any, will get some. */
+/** One request for each route concerned. If there are no routes yet, one stands for those to come. */
 function requests(routes: readonly Route[], service: Service | undefined): Scope[] {
   const concerned = service ? routes.filter((route) => route.service?.id === service.id) : routes
   if (concerned.length === 0) return [service ? { service: service.id } : {}]

@@ -6,7 +6,7 @@ import { shownTime } from '../output/text.ts'
 import type { Plugin, PluginConfig } from './kong-state.ts'
 import { type Change, type FieldChange, type Plan, type Scope, scopeText } from './plan.ts'
 
-/** A plugin that is there gets these values and is enabled; all its others stay. */
+/** Plans these values for an existing plugin, and enables it; its other values stay. */
 export function configChanges(scope: Scope, plugin: Plugin, wanted: PluginConfig): Plan {
   const { id, name, enabled } = plugin
   const what = `plugin ${name} of ${scopeText(scope)}`
@@ -27,7 +27,7 @@ export function configChanges(scope: Scope, plugin: Plugin, wanted: PluginConfig
   return { changes: [change], kept: [], notes: [] }
 }
 
-/** Whether everything that is wanted is there. What Kong filled in besides does not count, and unset is null or absent. */
+/** Whether all wanted values are there. Other values, which Kong filled in, are ignored; an unset one is null or absent. */
 export function covers(there: unknown, wanted: unknown): boolean {
   if (wanted === null || wanted === undefined) return there === null || there === undefined
   if (typeof wanted !== 'object' || typeof there !== 'object' || there === null) return there === wanted
@@ -36,7 +36,7 @@ export function covers(there: unknown, wanted: unknown): boolean {
   return Object.entries(wanted).every(([name, value]) => covers((there as PluginConfig)[name], value))
 }
 
-/** The differing values inside one field, each with its dotted path. What other plugins share with virtual-key goes by the same names. */
+/** The values in one field that differ, each with its dotted path. Fields of other plugins are named as those of virtual-key. */
 export function fieldChanges(path: string, there: unknown, wanted: unknown): FieldChange[] {
   if (isRecord(wanted)) {
     return Object.entries(wanted).flatMap(([name, value]) => {
@@ -57,7 +57,7 @@ function isRecord(value: unknown): value is PluginConfig {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A setting of a key as a plan shows it. A webhook is its origin only: its path may be a secret. */
+/** A setting of a key as a plan shows it. Of a webhook it shows only the origin, because the path may be a secret. */
 export function shownSetting(name: KeyField, value: unknown): unknown {
   if (name === 'expires_at' && typeof value === 'number') return shownTime(value)
   return shownConfig(name, value)
@@ -71,7 +71,7 @@ export function shownConfig(path: string, value: unknown): unknown {
   return isSecret(fieldAt(config, path)) ? '(hidden)' : value
 }
 
-/** Whether values of a field are secrets, or hold them. */
+/** Whether values of a field are or contain secrets. */
 export function isSecret(field: Shape | undefined): boolean {
   if (field === undefined) return false
   return field.encrypted === true || ('elements' in field && field.elements.encrypted === true)

@@ -32,7 +32,7 @@ function configFile(text: string): Config {
   return value as Config
 }
 
-/** V8 repeats the text that it cannot read, which may hold secrets. */
+/** Hides V8's message, which repeats the text, because that may contain secrets. */
 function parsed(option: string, text: string): unknown {
   try {
     return JSON.parse(text)
@@ -54,7 +54,7 @@ function valueFor(path: string, text: string): unknown {
   return value
 }
 
-/** The path of the first secret in a value: of a field that Kong encrypts, at any depth, or of a URL with credentials. */
+/** The path of the first secret in a value: a field that Kong encrypts, at any depth, or a URL with credentials. */
 function secretIn(path: string, field: Shape | undefined, value: unknown): string | undefined {
   if (value === null || value === '') return undefined
   if (isSecret(field)) return [value].flat(Infinity).every(isReference) ? undefined : path
@@ -73,7 +73,7 @@ function secretIn(path: string, field: Shape | undefined, value: unknown): strin
     .find((one) => one !== undefined)
 }
 
-/** What is no such value goes to Kong as it is: Kong says what is wrong. */
+/** Any other value is sent to Kong as it is, and Kong says what is wrong with it. */
 function valueAs(path: string, field: Shape, text: string): unknown {
   switch (field.type) {
     case 'integer':

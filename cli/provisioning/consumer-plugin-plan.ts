@@ -7,20 +7,20 @@ import { configChanges, covers, shownConfig } from './config-changes.ts'
 import { type ConsumerState, type PluginConfig, TAG } from './kong-state.ts'
 import type { Plan, Scope } from './plan.ts'
 
-/** What Kong holds around a key. */
+/** What Kong contains for a key. */
 export interface KeySurroundings extends ConsumerState {
-  /** What the key's requests run with, on the service that it is for. */
+  /** The configurations that apply to the key's requests, on the service for which it is. */
   readonly applying: readonly Applying[]
-  /** The service's name, where one was named. */
+  /** The service's name, if one was given. */
   readonly service: string | undefined
 }
 
-/** Fields that people read, in the registry alone. */
+/** Fields for people, which only the registry stores. */
 const FOR_PEOPLE: readonly KeyField[] = ['service', 'target', 'source']
 
 /**
- * The settings of a key as the configuration of its consumer. It replaces the route's as a whole, so it starts as a copy of it.
- * @throws Failure for what only the registry can keep, and where no single configuration is there to copy
+ * Plans the settings of a key as the configuration of its consumer. In Kong it replaces the route's as a whole, so it starts as a copy.
+ * @throws Failure for settings that only the registry can store, and if there is not exactly one configuration to copy
  */
 export function configPlan(
   id: string,
@@ -80,7 +80,7 @@ function ownConfig(settings: KeySettings): PluginConfig {
   return Object.fromEntries(names.map((name) => [name, settings[name]]))
 }
 
-/** undefined: none applies. @throws Failure where several do that are not the same */
+/** @returns undefined if none applies @throws Failure if several that differ apply */
 function single(applying: readonly Applying[], service: string | undefined): Applying | undefined {
   const [first, ...others] = applying
   const other =
@@ -92,7 +92,7 @@ function single(applying: readonly Applying[], service: string | undefined): App
   )
 }
 
-/** Kong shows unset fields as null. Where there is no default, saying null is saying nothing. */
+/** Kong shows unset fields as null. Without a default, null means the same as leaving the field out. */
 function said(given: PluginConfig): PluginConfig {
   const defaults: Fields = config
   return Object.fromEntries(

@@ -6,22 +6,22 @@ import type { Gateway, PluginConfig, Service } from './kong-state.ts'
 import { type BudgetKnown, budgetOf, percentNotes } from './percents.ts'
 import { elsewhere, shownPlace } from './plugin-redis.ts'
 
-/** What a new key is made from. */
+/** What is known when a key is created. */
 export interface Creation {
   readonly settings: KeySettings
-  /** Absent: the registry is not used. */
+  /** Absent if the registry is not used. */
   readonly registry: RegistryState | undefined
-  /** Absent: no Admin API was named. */
+  /** Absent if no Admin API was named. */
   readonly kong: KongState | undefined
-  /** Where `vk` finds Redis, as a configuration says it. */
+  /** The Redis of `vk`, as a configuration would name it. */
   readonly here: PluginConfig
   /** The operator has said whether the registry is used. */
   readonly chosen: boolean
 }
 
 /**
- * How the key will be less than what its operator may have meant.
- * @throws Failure with exit code 2 for settings that can mean nothing
+ * Notes about ways in which the key will do less than its operator may expect.
+ * @throws Failure with exit code 2 for settings without any effect
  */
 export function createNotes(creation: Creation): string[] {
   const { settings, kong, chosen } = creation
@@ -33,13 +33,13 @@ export function createNotes(creation: Creation): string[] {
   ]
 }
 
-/** A record alone is half of what the command is for. */
+/** Without the Admin API the command writes only a record. */
 const ALONE =
   'no --admin-url: this is a record of the registry alone, which counts where the plugin has registry: true; Kong gets no consumer and no key'
 
 function budgetFor({ settings, registry, kong }: Creation): BudgetKnown {
   const configurations = kong?.applying.map(({ config }) => config)
-  // A record is good for configurations that come later, too.
+  // The record will also serve configurations that are added later.
   const none = registry !== undefined && configurations?.length === 0
   const own = settings.token_budget ?? registry?.record?.settings.token_budget
   return budgetOf(own, none ? undefined : configurations)
@@ -58,7 +58,7 @@ function webhookNotes({ settings, registry, kong }: Creation): string[] {
     : []
 }
 
-/** A record helps nobody where the plugin does not look. */
+/** A record has no effect in a Redis that the plugin does not read. */
 function placeNotes({ registry, kong, here }: Creation): string[] {
   if (registry === undefined) return []
   const readers = (kong?.applying ?? []).filter(({ config }) => config.registry === true)
@@ -68,7 +68,7 @@ function placeNotes({ registry, kong, here }: Creation): string[] {
   )
 }
 
-/** What makes a key less than its operator expects. @param record its settings go into the registry, whatever the plugin says */
+/** Notes about the routes of a key. @param record whether its settings go into the registry, whatever the plugin's configuration says */
 export function remarksOn(
   gateway: Gateway,
   service: Service | undefined,

@@ -8,9 +8,9 @@ import { type ConsumerState, TAG } from './kong-state.ts'
 import { joined, type Plan } from './plan.ts'
 import { type RateCounter, rateLimitPlan } from './rate-limit-plan.ts'
 
-/** What the registry holds. */
+/** What the registry contains. */
 export interface RegistryState {
-  /** Redis holds no key, and not the schema either. */
+  /** Redis contains no key and no schema yet. */
   readonly fresh: boolean
   readonly record: RegisteredKey | undefined
 }
@@ -23,7 +23,7 @@ export interface Wanted {
   readonly secret: KeySecret
 }
 
-/** What Kong holds; absent: no Admin API was named. */
+/** What Kong contains; absent if no Admin API was named. */
 export interface KongState extends KeySurroundings {
   readonly rateCounter: RateCounter
   /** Notes about the routes that the key is for. */
@@ -31,9 +31,9 @@ export interface KongState extends KeySurroundings {
 }
 
 /**
- * A virtual key, from what is there to what is wanted. The credential comes last: a key that works has its limits.
- * @param registry absent: settings go to a plugin of the consumer
- * @throws Failure for what cannot be done there
+ * Plans a virtual key, from what exists to what is wanted. The credential comes last, so that a key has its limits as soon as it works.
+ * @param registry if absent, settings go to a plugin of the consumer
+ * @throws Failure for settings that cannot be stored there
  */
 export function createPlan(
   wanted: Wanted,

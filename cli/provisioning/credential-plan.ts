@@ -12,8 +12,8 @@ interface WantedCredential {
 }
 
 /**
- * One credential for a new key. One that `vk` made stays, whatever its key is: the run that made it has shown it.
- * @throws Failure where the operator brings another key than the one that is there
+ * Plans one credential for a new key. A credential that `vk` made stays, whatever its key is: the run that made it has shown that key.
+ * @throws Failure if the operator gives another key than that of the existing credential
  */
 export function credentialPlan(
   wanted: WantedCredential,
@@ -36,9 +36,9 @@ export function credentialPlan(
 }
 
 /**
- * A new credential, then an end for every other one. The new one is marked until that is done, so that a run after a failure in the
- * middle goes on with it instead of making another.
- * @param overlap seconds that the old ones still work; 0 = they go at once
+ * Plans a new credential, then an end for every other one. The new one carries a mark until that is done, so that the run after a failure
+ * continues with it instead of making another.
+ * @param overlap seconds for which the old ones still work; 0 deletes them at once
  */
 export function rotationPlan(
   wanted: WantedCredential & { readonly overlap: number },
@@ -68,7 +68,7 @@ export function rotationPlan(
   }
 }
 
-/** The old credential works no longer than that already. */
+/** Whether the old credential already ends within that time. */
 function endsWithin({ ttl }: Credential, overlap: number): boolean {
   return overlap > 0 && typeof ttl === 'number' && ttl <= overlap
 }
@@ -92,7 +92,7 @@ function retirement(consumer: string, one: Credential, overlap: number): Change 
   return { action: 'update', what, fields: [], remark: `ends in ${shownSeconds(overlap)}`, operation }
 }
 
-/** @param fresh undefined: the one that this plan creates */
+/** @param fresh undefined for the credential that this plan creates */
 function finished(consumer: string, fresh: Credential | undefined): Change {
   const id = fresh === undefined ? {} : { id: fresh.id }
   return {

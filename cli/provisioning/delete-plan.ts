@@ -3,8 +3,8 @@ import { type ConsumerState, tagged } from './kong-state.ts'
 import { joined, type Plan } from './plan.ts'
 
 /**
- * Everything that `vk` made for a key goes, what lets requests through first. A consumer that somebody else made stays, with what is
- * not of `vk`.
+ * Deletes everything that `vk` made for a key; credentials go first, because they let requests through. A consumer that `vk` did not make
+ * stays, with everything else that is not from `vk`.
  */
 export function deletePlan(
   id: string,

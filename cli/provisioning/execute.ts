@@ -18,8 +18,8 @@ export interface Surroundings {
 }
 
 /**
- * Shows a plan or carries it out, and shows a generated key, once.
- * @throws Failure with exit code 1 where not everything was done; it has been said what was
+ * Shows a plan or executes it, and shows a generated key, once.
+ * @throws Failure with exit code 1 if not everything was done; the output says what was
  */
 export async function execute(
   plan: Plan,
@@ -51,13 +51,13 @@ export async function execute(
   if (applied.error !== undefined && !applied.dbless) throw failure(changes, applied, key !== undefined, log)
 }
 
-/** What people read: what stays, and these changes. */
+/** The plan for people: what stays, and the changes. */
 function linesFor({ kept, changes }: Plan, some: readonly Change[]): string[] {
   const lines = [...kept.map((one) => `= ${one}`), ...some.map(lineOf)]
   return [...lines, ...(changes.length === 0 ? ['= nothing to do'] : [])].map(oneLine)
 }
 
-/** Whether Kong holds the key, or may hold it, or is to hold it by the lines of a kong.yml: then it has to be shown. */
+/** Whether Kong has or may have the key, or will get it from the lines of a kong.yml: then it has to be shown. */
 function isOut(changes: readonly Change[], { states, dbless }: Applied): boolean {
   const at = changes.findIndex(({ operation }) => operation.kind === 'create credential')
   return states[at] === 'done' || states[at] === 'unknown' || (states[at] === 'not done' && dbless)
@@ -76,7 +76,7 @@ function failure(changes: readonly Change[], { states, error }: Applied, shown: 
       ? '; the key above is good if that finds its credential, and void if it shows another'
       : ''
   const made = `${states.filter((state) => state === 'done').length} of ${changes.length} changes are made`
-  // What Kong refuses now it refuses again.
+  // A change that Kong has refused would be refused again.
   const again = states.includes('failed') ? '' : '; the same command again goes on from there'
   return new Failure(`${error?.message}; ${made}${again}${key}`, 1, { cause: error })
 }

@@ -14,30 +14,30 @@ export type Credential = kong.Credential
 export type Plugin = Omit<kong.Plugin, 'protocols' | 'instance_name'>
 export type { PluginConfig } from '../../schema/kong/entities.ts'
 
-/** What Kong holds around a key. */
+/** What Kong contains for a key. */
 export interface Gateway {
   readonly services: readonly Service[]
   readonly routes: readonly Route[]
   readonly plugins: readonly Plugin[]
 }
 
-/** On what `vk` has made: what lacks it is somebody else's. */
+/** Tag of everything that `vk` has made; what lacks it was made by somebody else. */
 export const TAG = 'virtual-key'
-/** On the new credential of a rotation until the old ones are told to end. */
+/** Tag of the new credential of a rotation, until all old ones have an end. */
 export const ROTATING = 'virtual-key-rotating'
 
 export function tagged({ tags }: { readonly tags: readonly string[] | null }, tag = TAG): boolean {
   return tags?.includes(tag) ?? false
 }
 
-/** The most that Kong puts on one page. */
+/** Kong's largest page. */
 const PAGE = 'size=1000'
 
-/** A consumer with what `vk` cares about. */
+/** A consumer, with its credentials and plugins. */
 export interface ConsumerState {
   readonly consumer: Consumer | undefined
   readonly credentials: readonly Credential[]
-  /** Its own plugins, of whatever name, but none that is bound to a route or service as well. */
+  /** All plugins that are bound to it and to no route or service. */
   readonly plugins: readonly Plugin[]
 }
 
@@ -52,7 +52,7 @@ export async function readGateway(api: AdminApi): Promise<Gateway> {
 }
 
 /**
- * A key's consumer and what belongs to it. Nothing that Kong answers is taken for it unless it says so itself: what is read here is
+ * A key's consumer and what belongs to it. Each entity in Kong's answers must itself name the consumer, because what is read here is
  * changed and deleted afterwards.
  * @throws AdminError or Failure
  */
@@ -71,7 +71,7 @@ export async function readConsumer(api: AdminApi, keyId: string): Promise<Consum
   return { consumer, credentials: credentials ?? [], plugins: own ?? [] }
 }
 
-/** For a UUID Kong looks for the id, whatever that consumer's name is. @throws Failure where it is another key's, or none */
+/** Kong looks up a UUID as an id, whatever that consumer's name is. @throws Failure if it is not a consumer, or that of another key */
 export function checkConsumer(consumer: Consumer, keyId: string): void {
   const known = typeof consumer.id === 'string' ? consumerKey(consumer) : undefined
   if (known === keyId) return

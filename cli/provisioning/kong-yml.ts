@@ -13,8 +13,8 @@ const NOTHING = '# Kong runs without a database, and no lines of a kong.yml can 
 const NO_TTL = '# A ttl cannot stand in a kong.yml: with a registry, --expires-in ends the key instead.'
 
 /**
- * Changes of Kong as lines for the kong.yml of a node without a database; decK reads the same. What lines cannot say, such as that
- * something goes, stands in comments.
+ * Changes of Kong as lines for the kong.yml of a node without a database, or for decK. Changes that lines cannot express, such as a
+ * deletion, are listed in comments.
  */
 export function kongYml(changes: readonly Change[], secret: string): string {
   const sections = new Map<string, Map<string, Entry>>()
@@ -40,7 +40,7 @@ export function kongYml(changes: readonly Change[], secret: string): string {
   return [...head, ...lines, ...byHand].join('\n')
 }
 
-/** The mark of a rotation is for a Kong that can be changed step by step. */
+/** The mark of a rotation is left out: only a Kong that is changed step by step needs it. */
 function isMark({ operation }: Change): boolean {
   return operation.kind === 'change credential' && operation.values.tags !== undefined
 }
@@ -50,7 +50,7 @@ interface Addition {
   readonly entry: Entry
 }
 
-/** undefined: no lines add it. */
+/** @returns undefined if lines cannot express the change */
 function additionOf({ operation }: Change, key: string): Addition | undefined {
   switch (operation.kind) {
     case 'create consumer':
@@ -74,7 +74,7 @@ function additionOf({ operation }: Change, key: string): Addition | undefined {
   }
 }
 
-/** Into the entry of its scope, which may have got others before. */
+/** Adds the lines to the entry of the scope, which may exist already. */
 function add(sections: Map<string, Map<string, Entry>>, { scope, entry }: Addition): void {
   const section = scope.kind === 'global' ? 'plugins' : `${scope.kind}s`
   const name = scope.kind === 'global' ? '' : scope.name
@@ -89,14 +89,14 @@ function add(sections: Map<string, Map<string, Entry>>, { scope, entry }: Additi
   }
 }
 
-/** A route or service without a name goes by its id. */
+/** A route or service without a name is named by its id. */
 function calledBy(scope: Scope, name: string): Entry {
   if (scope.kind === 'consumer') return { username: name }
   return scope.kind !== 'global' && scope.id === name ? { id: name } : { name }
 }
 
 /**
- * One item of a list, as lines of YAML. Texts are written as JSON, which YAML 1.2 reads as it is; so no text can become a number, a
+ * One item of a list, as lines of YAML. Texts are written as JSON strings, which YAML 1.2 understands; so no text can become a number, a
  * comment or a tag.
  * @param indent spaces before the dash
  */

@@ -1,13 +1,13 @@
 import { Failure } from '../failure.ts'
 import type { PluginConfig } from './kong-state.ts'
 
-/** `none`: no budget. `unknown`: a configuration that was not looked at may have one. */
+/** `none`: no budget. `unknown`: a configuration that was not read may have one. */
 export type BudgetKnown = 'some' | 'none' | 'unknown'
 
 /**
- * Percents are of a token budget: without one, no alert ever comes of them.
- * @returns what to tell the operator
- * @throws Failure with exit code 2 where there is no budget
+ * Alert percents refer to a token budget: without one they never cause an alert.
+ * @returns notes for the operator
+ * @throws Failure with exit code 2 if there is no budget
  */
 export function percentNotes(percents: readonly number[] | undefined, budget: BudgetKnown): string[] {
   if (percents === undefined || percents.length === 0 || budget === 'some') return []
@@ -21,7 +21,7 @@ export function percentNotes(percents: readonly number[] | undefined, budget: Bu
   ]
 }
 
-/** @param configurations that may say the budget of a key which does not say it itself */
+/** @param configurations whose budget may apply to a key that has none of its own */
 export function budgetOf(
   own: number | undefined,
   configurations: readonly PluginConfig[] | undefined,

@@ -2,27 +2,27 @@ import { UNSAFE } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 import type { KeyChanges } from '../options/key-options.ts'
 import type { Credential, PluginConfig } from './kong-state.ts'
 
-/** Where a plugin sits. */
+/** The scope of a plugin. */
 export type Scope =
-  /** `id`: Kong's own, where it is known. */
+  /** `id`: Kong's id, if known. */
   | { readonly kind: 'consumer' | 'route' | 'service'; readonly name: string; readonly id?: string }
   | { readonly kind: 'global' }
 
-/** What one change does: data, so that a plan can be looked at, and printed as lines of a kong.yml, without doing it. */
+/** One change as data, so that a plan can be shown, or printed as lines of a kong.yml, without executing it. */
 export type Operation =
   | { readonly kind: 'migrate' }
   | { readonly kind: 'write record'; readonly id: string; readonly settings: KeyChanges }
   | { readonly kind: 'remove record'; readonly id: string }
   | { readonly kind: 'create consumer'; readonly name: string; readonly tags: readonly string[] }
   | { readonly kind: 'delete consumer'; readonly name: string; readonly id: string }
-  /** The secret is not part of a plan. `ttl`: seconds. */
+  /** Without the secret, which is never part of a plan. `ttl`: seconds. */
   | {
       readonly kind: 'create credential'
       readonly consumer: string
       readonly tags: readonly string[]
       readonly ttl?: number
     }
-  /** Without an id: the one that this plan creates. */
+  /** Without an id it means the credential that this plan creates. */
   | {
       readonly kind: 'change credential'
       readonly consumer: string
@@ -46,7 +46,7 @@ export type Operation =
     }
   | { readonly kind: 'delete plugin'; readonly scope: Scope; readonly name: string; readonly id: string }
 
-/** A field that gets another value. Values are as people may see them: no secrets. */
+/** A field that gets another value. Values are in the form for people, without secrets. */
 export interface FieldChange {
   readonly field: string
   readonly from?: unknown
@@ -58,17 +58,17 @@ export interface Change {
   /** Such as `consumer vk-abc`. */
   readonly what: string
   readonly fields: readonly FieldChange[]
-  /** What else there is to know, such as `for 90d`. */
+  /** A remark, such as `for 90d`. */
   readonly remark?: string
   readonly operation: Operation
 }
 
-/** The ordered way from what is there to what is wanted. Empty `changes`: it is all there. */
+/** The ordered changes from what exists to what is wanted. Without `changes` everything exists already. */
 export interface Plan {
   readonly changes: readonly Change[]
-  /** What is there already and stays. */
+  /** What exists already and stays. */
   readonly kept: readonly string[]
-  /** What the operator should know. */
+  /** Notes for the operator. */
   readonly notes: readonly string[]
 }
 
@@ -84,7 +84,7 @@ export function lineOf({ action, what, fields, remark }: Change): string {
   return `${SIGNS[action]} ${what}${about.length === 0 ? '' : `: ${about.join(', ')}`}`
 }
 
-/** Without what a terminal would obey: names come from whoever may write to Kong. */
+/** Removes control characters, which a terminal would obey: names come from everybody who may write to Kong. */
 export function oneLine(text: string): string {
   return text.replace(UNSAFE_RUN, ' ')
 }
@@ -102,7 +102,7 @@ function text(value: unknown): string {
       : JSON.stringify(value)
 }
 
-/** One plan after the other. */
+/** Joins plans, in order. */
 export function joined(...plans: ReadonlyArray<Plan | false | undefined>): Plan {
   const all = plans.filter((one): one is Plan => one !== undefined && one !== false)
   return {

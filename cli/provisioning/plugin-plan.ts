@@ -16,15 +16,16 @@ export interface Place {
 export interface WantedPlugin {
   readonly place: Place
   readonly config: PluginConfig
-  /** Where `vk` was told that Redis is; undefined: it was not. */
+  /** The Redis in the options of `vk`; undefined if there is none. */
   readonly redis: PluginConfig | undefined
-  /** Add key-auth where nothing says who calls. */
+  /** Whether to add key-auth if no other plugin authenticates. */
   readonly keyAuth: boolean
 }
 
 /**
- * virtual-key with these values, and key-auth where nothing says who calls: after it, for Kong may refuse a value.
- * @throws Failure for what Kong would take and the plugin would not
+ * Plans virtual-key with these values, and then key-auth if no other plugin authenticates. key-auth comes last, because Kong may refuse a
+ * value of virtual-key.
+ * @throws Failure for a configuration that Kong accepts and the plugin does not
  */
 export function enablePlan(wanted: WantedPlugin, gateway: Gateway): Plan {
   const { place, keyAuth } = wanted
@@ -39,7 +40,7 @@ export function enablePlan(wanted: WantedPlugin, gateway: Gateway): Plan {
   return joined(own, keyAuth && keyAuthPlan(place, gateway), { changes: [], kept: [], notes })
 }
 
-/** Counters do not move along when the plugin looks elsewhere, so what is there stays unless it is named. */
+/** Counters do not move when the plugin gets another Redis, so an existing configuration keeps its Redis unless it is named. */
 function redisNotes({ redis }: WantedPlugin, there: Plugin | undefined, config: PluginConfig): string[] {
   if (there !== undefined && !namesRedis(config)) {
     const [own, told] = [shownPlace(there.config), shownPlace({ redis })]
@@ -55,7 +56,7 @@ function redisNotes({ redis }: WantedPlugin, there: Plugin | undefined, config: 
     : []
 }
 
-/** A route whose percents have no budget answers 500. With a registry each key may have one. */
+/** A route with percents but no budget answers 500. With the registry each key can have a budget. */
 function percentsOf({ alert_percents, token_budget, registry }: PluginConfig): string[] {
   const percents = Array.isArray(alert_percents) ? alert_percents.map(Number) : undefined
   const budget = Number(token_budget) > 0 ? 'some' : registry === true ? 'unknown' : 'none'
@@ -100,7 +101,7 @@ function keyAuthPlan(place: Place, gateway: Gateway): Plan {
   const other = AUTHENTICATORS.find(({ name }) => precedence.at(request, name) !== undefined)?.name
   if (other !== undefined)
     return { ...none, notes: [`${other} says who calls on ${scopeText(scope)}: key-auth is left out`] }
-  // Else Kong hands the client's key on to the upstream, which is somebody else's.
+  // Otherwise Kong sends the client's key to the upstream, which belongs to a third party.
   return created(scope, 'key-auth', { hide_credentials: true })
 }
 
@@ -111,7 +112,7 @@ function created(scope: Scope, name: string, config: PluginConfig): Plan {
   return { changes: [{ action: 'create', what, fields, operation }], kept: [], notes: [] }
 }
 
-/** The plugin that sits right there, enabled or not. */
+/** The plugin in exactly this scope, enabled or not. */
 function pluginAt(name: string, { route, service }: Place, { plugins }: Gateway): Plugin | undefined {
   return plugins.find(
     (one) =>

@@ -2,10 +2,10 @@ import type { RedisConfig } from '../../schema/config.ts'
 import { placeOf, samePlace } from '../options/redis-place.ts'
 import type { PluginConfig } from './kong-state.ts'
 
-/** What says where Redis is. */
+/** Fields that say where Redis is. */
 const PLACE = ['host', 'port', 'database', 'cluster_nodes', 'sentinel_master', 'sentinel_nodes'] as const
 
-/** The Redis that `vk` was told of, as the plugin's configuration says it. Time-outs are each one's own. */
+/** The Redis in the options of `vk`, as the plugin's configuration names it. Without timeouts, which may differ. */
 export function pluginRedis({ timeout: _, host, port, ssl_verify, ...redis }: RedisConfig): PluginConfig {
   const elsewhere = redis.cluster_nodes !== undefined || redis.sentinel_master !== undefined
   const given = {
@@ -16,16 +16,16 @@ export function pluginRedis({ timeout: _, host, port, ssl_verify, ...redis }: Re
   return Object.fromEntries(Object.entries(given).filter(([name, value]) => value !== UNSAID[name]))
 }
 
-/** What Kong fills in. */
+/** The defaults that Kong fills in. */
 const UNSAID: Readonly<Record<string, unknown>> = { port: 6379, database: 0, ssl: false }
 
-/** Whether a configuration says by itself where Redis is. */
+/** Whether a configuration says where Redis is, without defaults. */
 export function namesRedis(config: PluginConfig): boolean {
   const redis = redisOf(config)
   return PLACE.some((name) => redis[name] !== undefined && redis[name] !== null)
 }
 
-/** @param redis where the configuration does not say it; what it says of it else stays */
+/** @param redis used if the configuration does not say where Redis is; its other settings of Redis stay */
 export function withRedis(config: PluginConfig, redis: PluginConfig): PluginConfig {
   return { ...config, redis: { ...redis, ...redisOf(config) } }
 }
@@ -39,14 +39,14 @@ export function shownPlace(config: PluginConfig): string {
     : `${host}:${port}`
 }
 
-/** Of the machine that runs Kong, which is seldom the one that runs `vk`. */
+/** Loopback addresses mean the machine that runs Kong, which is seldom the one that runs `vk`. */
 export function isLocal(config: PluginConfig): boolean {
   return /^(127\.|localhost:|::1:)/.test(shownPlace(config))
 }
 
 /**
- * Which of these configurations look for Redis by another name than `vk` does. A node of a cluster, or one behind sentinels, has many
- * names, and one that answers leads to all: nothing is said of those.
+ * Those of the configurations that name another Redis than the options of `vk`. Clusters and sentinels are left out: they have many names,
+ * and each node that answers leads to all of them.
  */
 export function elsewhere<T extends { readonly config: PluginConfig }>(
   configurations: readonly T[],

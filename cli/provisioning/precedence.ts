@@ -13,7 +13,7 @@ type Pluggable = Pick<KongPlugin, 'id' | 'name' | 'enabled' | 'config' | 'route'
   readonly consumer?: KongPlugin['consumer']
 }
 
-/** Which plugin configuration applies where. Configurations that are not enabled hide no other. */
+/** Which plugin configuration applies where. A disabled configuration does not hide a less specific one. */
 export class Precedence<P extends Pluggable> {
   readonly #routes: readonly Route[]
   /** By the plugin's name and scopeKey. */
@@ -28,22 +28,22 @@ export class Precedence<P extends Pluggable> {
     }
   }
 
-  /** The plugin that a request gets. Without a consumer: made by nobody in particular. */
+  /** The configuration that applies to a request; without a consumer, to a request of an unknown caller. */
   at(request: Scope, name: string): P | undefined {
     return mostSpecific(this.#plugins.get(name) ?? new Map<string, P>(), request)
   }
 
-  /** As `at`, on a route. */
+  /** The same as `at`, for a route. */
   on({ id, service }: Route, name: string, consumer?: string): P | undefined {
     return this.at({ route: id, ...(service && { service }), ...(consumer && { consumer }) }, name)
   }
 
-  /** The plugins that can tell who calls. They run before anybody is known. */
+  /** The plugins that can authenticate. They run before the consumer is known. */
   authenticators(route: Route): P[] {
     return AUTHENTICATORS.flatMap(({ name }) => this.on(route, name) ?? [])
   }
 
-  /** Routes whose requests get this configuration. A consumer's applies only where somebody is known. */
+  /** Routes with requests to which this configuration applies. A consumer's applies only on routes with authentication. */
   routesOf({ id, consumer }: { readonly id: string; readonly consumer: string | undefined }): Route[] {
     return this.#routes.filter(
       (route) =>

@@ -9,15 +9,15 @@ import { redisOf, shownPlace } from './plugin-redis.ts'
 
 /** Where Kong's rate-limiting counts the requests of a key. */
 export interface RateCounter {
-  /** Of its configuration; empty: on each node for itself, which is its default. */
+  /** Values of its configuration; empty means that each node counts separately, which is Kong's default. */
   readonly config: { readonly policy?: 'redis'; readonly redis?: PluginConfig }
-  /** What the operator should know of it. */
+  /** Notes for the operator. */
   readonly notes: readonly string[]
 }
 
 const NAME = 'rate-limiting'
 
-/** What rate-limiting's `redis` can say, by the names that virtual-key uses too. Source: Kong 3.9, kong/tools/redis/schema.lua. */
+/** Fields of rate-limiting's `redis` that virtual-key has under the same name. Source: Kong 3.9, kong/tools/redis/schema.lua. */
 const REDIS_FIELDS = [
   'host',
   'port',
@@ -29,14 +29,14 @@ const REDIS_FIELDS = [
   'server_name',
 ] as const
 
-/** What a Redis user needs beside PLUGIN_SERVER_RIGHTS, so that Kong's rate-limiting can count with it: its script runs INCR and EXPIRE. */
+/** Rights that a Redis user needs besides PLUGIN_SERVER_RIGHTS for Kong's rate-limiting, whose script calls INCR and EXPIRE. */
 export const RATE_LIMIT_RULES = ['~ratelimit:*', '+incr'] as const
 
 /**
- * The Redis of the plugin, so that all gateways count together. Kong's own default counts on each node for itself, and three nodes let
- * three times as many through.
- * @param configurations of virtual-key that apply, without that of the consumer itself: a run that made it would count elsewhere than the
- *   run before
+ * The Redis of the plugin, so that all gateways count together. By Kong's default each node counts separately, so that three nodes allow
+ * three times as many requests.
+ * @param configurations of virtual-key that apply, without that of the consumer itself: otherwise the run that creates it and the next one
+ *   would choose different places
  */
 export function rateCounter(configurations: readonly Applying[]): RateCounter {
   const [first] = configurations
@@ -68,7 +68,7 @@ function onEachNode(reason: string): RateCounter {
   }
 }
 
-/** Requests a minute, kept by Kong's own plugin. What is there already, and vk does not know better, counts where it counted. */
+/** Plans a limit of requests a minute by Kong's own plugin. A plugin that exists already keeps the place where it counts. */
 export function rateLimitPlan(
   id: string,
   minute: KeySettings['rate_limit'],
@@ -102,7 +102,7 @@ export function rateLimitPlan(
   }
 }
 
-/** No limit any more: the one that vk made goes, somebody else's stays. */
+/** Plans the end of the limit: a plugin that vk made is deleted, any other stays. */
 export function noRateLimitPlan(id: string, { plugins }: Pick<ConsumerState, 'plugins'>): Plan {
   const there = plugins.find(({ name }) => name === NAME)
   if (there === undefined) return { changes: [], kept: [], notes: [] }

@@ -10,8 +10,8 @@ import type { RegistryWrites } from './apply.ts'
 import type { RegistryState } from './create-plan.ts'
 
 /**
- * What a plan has to know of the registry. A Redis that holds keys is migrated by its operator alone.
- * @throws SchemaError where that is to be done first, ReplyError or a connection's Error
+ * What a plan has to know about the registry. A Redis that contains keys is migrated by its operator only.
+ * @throws SchemaError if it has to be migrated first, ReplyError or a connection's Error
  */
 export async function readRegistry(redis: Connection, id: string): Promise<RegistryState> {
   const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
