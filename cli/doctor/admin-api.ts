@@ -4,11 +4,11 @@ import type { AdminStatus, DoctorContext, KongNode } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 
 export interface AdminFacts extends AdminStatus {
-  /** Kong's own answer to `GET /`; absent: it was not asked. */
+  /** Kong's answer to `GET /`; absent if it was not requested. */
   readonly node?: KongNode
 }
 
-/** undefined: no Admin API is named. */
+/** undefined if no Admin API is named. */
 async function probe(context: DoctorContext): Promise<AdminFacts | undefined> {
   const { admin } = context.options
   if (admin === undefined) return undefined
@@ -45,5 +45,5 @@ export function judgeAdmin(facts: AdminFacts | undefined): Judged[] {
   }
 }
 
-/** Whether Kong can be asked, and which one it is. */
+/** Whether Kong can be reached, and which version it is. */
 export const adminApi = check('admin-api', probe, judgeAdmin)

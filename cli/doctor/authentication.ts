@@ -38,7 +38,7 @@ export function judgeAuthentication(facts: readonly AuthFacts[]): Judged[] {
   return [...facts.flatMap(unguarded), ...guarded(facts)]
 }
 
-/** Routes on which nobody finds out who calls. */
+/** Routes on which no plugin authenticates. */
 function unguarded({ scope, identifyBy, requireKey, routes }: AuthFacts): Judged[] {
   if (routes.length === 0) {
     return [
@@ -58,7 +58,7 @@ function unguarded({ scope, identifyBy, requireKey, routes }: AuthFacts): Judged
   return [fail(`${nobody}: ${then}`, 'put key-auth on the route, or set identify_by: header')]
 }
 
-/** What is the same everywhere is said once. */
+/** Reports equal findings once. */
 function guarded(facts: readonly AuthFacts[]): Judged[] {
   const scopes = new Map<string, string[]>()
   const handing = new Set<string>()
@@ -75,5 +75,5 @@ function guarded(facts: readonly AuthFacts[]): Judged[] {
   )
 }
 
-/** Whether somebody tells the plugin who calls. */
+/** Whether a plugin authenticates the callers on every route of virtual-key. */
 export const authentication = check('authentication', probe, judgeAuthentication)

@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type DoctorContext, Unavailable } from './context.ts'
 import { type Finding, fail, type Judged, skipped } from './finding.ts'
 
-/** One thing that `vk doctor` looks at. */
+/** One check of `vk doctor`. */
 export interface Check {
   readonly name: string
-  /** @throws Unavailable where what it looks through is not there, else whatever the look itself throws */
+  /** @throws Unavailable if something that it needs is not available, else any error of the check itself */
   run(context: DoctorContext): Promise<readonly Judged[]>
 }
 
 /**
- * A check of two halves, so that what is made of the facts can be tried out without any server.
- * @param probe looks, and decides nothing
- * @param judge decides, and looks at nothing
+ * A check in two halves, so that the judgement can be tested without any server.
+ * @param probe reads the facts, and decides nothing
+ * @param judge decides, and reads nothing
  */
 export function check<F>(
   name: string,
@@ -22,7 +22,7 @@ export function check<F>(
   return { name, run: async (context) => judge(await probe(context)) }
 }
 
-/** Runs all checks at once. One that fails or hangs is a finding of its own, and the others do not notice. Never throws. */
+/** Runs all checks at once. If one fails or hangs, that is its finding, and it does not affect the others. Never throws. */
 export async function examine(context: DoctorContext, checks: readonly Check[]): Promise<Finding[]> {
   const found = await Promise.all(
     checks.map(async (check) =>

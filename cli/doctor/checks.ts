@@ -13,7 +13,7 @@ import { schema } from './schema.ts'
 import { tap } from './tap.ts'
 import { webhooks } from './webhooks.ts'
 
-/** Everything that is looked at, in the order in which it is told: from Kong to Redis to the webhooks. */
+/** All checks, in the order in which they are reported: from Kong to Redis to the webhooks. */
 export const CHECKS: readonly Check[] = [
   adminApi,
   plugin,

@@ -4,7 +4,7 @@ import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import { addressOf } from './redis-node.ts'
 
-/** One look at Redis's clock; all in milliseconds, `asked` and `answered` by the clock of this machine. */
+/** One reading of Redis's clock; all in milliseconds, `asked` and `answered` by the clock of this machine. */
 export interface Sample {
   readonly asked: number
   readonly answered: number
@@ -27,7 +27,7 @@ async function probe(context: DoctorContext): Promise<ClockFacts[]> {
   return Promise.all(
     nodes.map(async (node) => ({
       address: addressOf(node),
-      // A node that does not answer is the finding of another check.
+      // Another check reports a node that does not answer.
       samples: await samplesOf(node).catch(() => []),
     })),
   )
@@ -45,8 +45,8 @@ async function samplesOf(node: Redis): Promise<Sample[]> {
 }
 
 /**
- * By how much Redis's clock is ahead of the one here, in milliseconds. The sample that was on its way for the shortest time tells
- * it best: at most half of that time can be wrong.
+ * The time by which Redis's clock is ahead of this machine's, in milliseconds. The sample with the shortest round trip is the most exact:
+ * its error is at most half of that time.
  */
 export function skewOf(samples: readonly Sample[]): number | undefined {
   const [best] = [...samples].sort((a, b) => a.answered - a.asked - (b.answered - b.asked))

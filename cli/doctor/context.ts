@@ -12,7 +12,7 @@ import { type Gateway, readGateway } from './gateway.ts'
 import { type OutboxView, viewOutbox } from './outbox-view.ts'
 import { lookAt, type RedisNode } from './redis-node.ts'
 
-/** What a check looks through is not there. That is the finding of another check, which tells the detail. */
+/** Something that a check needs is not available. Another check reports that, with the detail. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
   readonly detail: string
@@ -25,9 +25,9 @@ export class Unavailable extends Error {
 
 export interface DoctorOptions {
   readonly redis: RedisConfig
-  /** undefined: no Admin API is named. */
+  /** undefined if no Admin API is named. */
   readonly admin: { readonly api: AdminApi; readonly url: string; readonly headers: Headers } | undefined
-  /** undefined: webhooks are only asked whether they are there. */
+  /** undefined if webhooks get no test, and the check only finds out whether they can be reached. */
   readonly signers: Signers | undefined
   /** Longest time for one check, in milliseconds. */
   readonly timeout: number
@@ -35,18 +35,18 @@ export interface DoctorOptions {
 
 type Headers = Readonly<Record<string, string>>
 
-/** What a Kong node tells of itself, by Kong's names. */
+/** What a Kong node reports about itself, by Kong's names. */
 export interface KongNode {
   readonly version?: string
   readonly configuration?: { readonly database?: string }
-  /** Of the machine or container. */
+  /** Name of the machine or container. */
   readonly hostname?: string
 }
 
-/** Asked at once, so that they take connections of their own, and with them several of Kong's workers. */
+/** Number of requests at once: each has a connection of its own, so that they reach several of Kong's workers. */
 const TRIES = 4
 
-/** Where the operator sits: what can be seen from here. Each thing is looked at once, when the first check asks for it. */
+/** What can be seen from the operator's machine. Each thing is read once, when the first check needs it. */
 export class DoctorContext {
   readonly options: DoctorOptions
   readonly #close: Array<() => void> = []
@@ -56,12 +56,12 @@ export class DoctorContext {
     this.options = options
   }
 
-  /** Longest time for one step of a check, in milliseconds: a check of two steps must come to its end. */
+  /** Longest time for one step of a check, in milliseconds, so that a check of two steps can finish in time. */
   get step(): number {
     return Math.min(5000, this.options.timeout * 0.4)
   }
 
-  /** @throws Unavailable, its detail what the client said */
+  /** @throws Unavailable with the client's message as its detail */
   redis(): Promise<Connection> {
     return this.#once('redis', async () => {
       let trouble = ''
@@ -81,7 +81,7 @@ export class DoctorContext {
     })
   }
 
-  /** What each master says of itself; one without a cluster. @throws Unavailable */
+  /** What each master reports about itself; without a cluster there is one. @throws Unavailable */
   nodes(): Promise<readonly RedisNode[]> {
     return this.#once('nodes', async () => {
       const redis = await this.redis()
@@ -89,7 +89,7 @@ export class DoctorContext {
     })
   }
 
-  /** @throws Unavailable where no Admin API is named or it cannot be used */
+  /** @throws Unavailable if no Admin API is named or it cannot be used */
   async admin(): Promise<AdminApi> {
     const { admin } = this.options
     if (admin === undefined) throw new Unavailable('Kong is not looked at: no --admin-url')
@@ -98,7 +98,7 @@ export class DoctorContext {
     return admin.api
   }
 
-  /** Never throws: whether it answers is what a check wants to know. */
+  /** Never throws, because a check has to find out whether it answers. */
   adminStatus({ api, url, headers }: NonNullable<DoctorOptions['admin']>): Promise<AdminStatus> {
     return this.#once('admin', () => statusOf(url, headers, this.step, api.dispatcher))
   }
@@ -113,16 +113,16 @@ export class DoctorContext {
     return this.#once('outbox', async () => viewOutbox(await this.redis()))
   }
 
-  /** Plugin servers of which Redis has heard within a day. @throws Unavailable, ReplyError or a connection's Error */
+  /** Plugin servers that have written to Redis within a day. @throws Unavailable, ReplyError or a connection's Error */
   processes(): Promise<readonly KnownProcess[]> {
     return this.#once('processes', async () => knownProcesses(await this.redis()))
   }
 
-  /** Kong's own answer to `GET /`; empty where it gives none. @throws Unavailable or Failure */
+  /** Kong's answer to `GET /`; empty if there is none. @throws Unavailable or Failure */
   node(): Promise<KongNode> {
     return this.#once('node', async () => {
       const admin = await this.admin()
-      // Kong 3.9.1 answers 500 in the worker that started the plugin server: it cannot write down its own configuration there.
+      // Kong 3.9.1 answers 500 in the worker that started the plugin server, because it cannot serialise its own configuration there.
       const tries = Array.from({ length: TRIES }, () =>
         admin.get<KongNode>('/').catch((error: unknown) => {
           if (error instanceof AdminError) return undefined
@@ -135,7 +135,7 @@ export class DoctorContext {
     })
   }
 
-  /** Whether there is anything at all to be seen from here. */
+  /** Whether anything could be reached from here. */
   reaches(): Promise<boolean> {
     return Promise.any([this.redis(), this.admin()]).then(
       () => true,
@@ -149,24 +149,24 @@ export class DoctorContext {
 
   #once<T>(name: string, look: () => Promise<T>): Promise<T> {
     const seen = this.#seen.get(name) ?? look()
-    // Whoever asks sees a failure; a check that has run out of time no longer does.
+    // A caller gets the failure; after a check has run out of time there may be none.
     seen.catch(() => undefined)
     this.#seen.set(name, seen)
     return seen as Promise<T>
   }
 }
 
-/** Whether the Admin API answers, and what its answer tells without being read. */
+/** Whether the Admin API answers, and what the headers of its answer say. */
 export interface AdminStatus {
   /** Why it cannot be used. */
   readonly trouble?: string
-  /** Of the header Server; an operator can turn that off. */
+  /** Version in the header Server, which an operator can turn off. */
   readonly version?: string
-  /** A node without a database says what configuration it has. */
+  /** Whether the node runs without a database: then it reports a hash of its configuration. */
   readonly dbless: boolean
 }
 
-/** Asks for /status, which answers where `GET /` does not. @param limit in milliseconds */
+/** Requests /status, which answers even if `GET /` does not. @param limit in milliseconds */
 export async function statusOf(
   url: string,
   headers: Readonly<Record<string, string>>,

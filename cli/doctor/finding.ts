@@ -1,19 +1,19 @@
 import { printable } from '../../plugins/virtual-key/telemetry/safe-text.ts'
 import { table } from '../output/table.ts'
 
-/** `warn`: it works, but not as it should, or not for long. `skipped`: it could not be looked at from here, for no fault of its own. */
+/** `warn`: it works, but not as it should, or not for long. `skipped`: it could not be checked from here, for a reason outside of it. */
 export type State = 'ok' | 'warn' | 'fail' | 'skipped'
 
-/** What a check makes of the facts. No text of it holds a secret. */
+/** The result of a check. None of its texts contains a secret. */
 export interface Judged {
   readonly state: State
-  /** How things are, for people. */
+  /** The state, for people. */
   readonly finding: string
   /** What to do about it. */
   readonly advice?: string
 }
 
-/** As `vk doctor` tells it, by the name of its check. */
+/** A finding as `vk doctor` prints it, with the name of its check. */
 export interface Finding extends Judged {
   readonly check: string
 }
@@ -29,7 +29,7 @@ function judged(state: State, finding: string, advice: string | undefined): Judg
 
 const HEAD = ['STATE', 'CHECK', 'FINDING'] as const
 
-/** A line for each finding, and the advice below it. A check's name stands at its first finding only. */
+/** A line for each finding, and the advice below it. Only the first finding of a check shows the check's name. */
 export function report(findings: readonly Finding[]): string {
   const rows = findings.map(({ state, check, finding }, i) => [
     state,

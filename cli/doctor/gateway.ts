@@ -12,7 +12,7 @@ import { Precedence, type Route } from '../provisioning/precedence.ts'
 export type PluginEntity = Pick<kong.Plugin, 'id' | 'name' | 'enabled' | 'route' | 'service' | 'config'> &
   Partial<Pick<kong.Plugin, 'consumer'>>
 
-/** Kong's configuration, as far as it bears on this plugin. */
+/** The part of Kong's configuration that concerns this plugin. */
 export interface Gateway {
   readonly configurations: readonly Configuration[]
   readonly precedence: Precedence<PluginEntity>
@@ -25,10 +25,10 @@ interface Named {
 
 /** Kong's largest page. */
 const PAGE = 1000
-/** Consumers whose name is asked for; the others go by their id. */
+/** Most consumers whose name is read; the others are shown by their id. */
 const MOST_NAMES = 20
 
-/** @throws AdminError, or Failure when it cannot be reached */
+/** @throws AdminError, or Failure if it cannot be reached */
 export async function readGateway(admin: AdminApi): Promise<Gateway> {
   const [plugins, routes, services] = await Promise.all([
     admin.all<PluginEntity>(`/plugins?size=${PAGE}`),
@@ -59,13 +59,13 @@ async function consumerNames(
   return new Map(found.flatMap((one) => (one?.username ? [[one.id, one.username] as const] : [])))
 }
 
-/** One configuration of virtual-key, without its secrets: what is not here cannot be shown. */
+/** One configuration of virtual-key, without its secrets, so that they cannot be shown. */
 export interface Configuration {
   readonly id: string
   readonly enabled: boolean
   /** `route chat`, `consumer vk-abc`, …, or `everywhere`. */
   readonly scope: string
-  /** Its consumer's id; undefined: for all. */
+  /** Its consumer's id; undefined if it applies to all. */
   readonly consumer: string | undefined
   readonly tapped: boolean
   readonly registry: boolean
@@ -77,7 +77,7 @@ export interface Configuration {
   readonly format: Format
   readonly allowPrivateNetworks: boolean
   readonly signed: boolean
-  /** Why the plugin refuses it, so that Kong answers 500 there; absent: it does not, or that cannot be seen. */
+  /** Why the plugin refuses it, so that Kong answers 500 there; absent if it does not, or if that cannot be seen. */
   readonly refusal?: string
 }
 
@@ -104,9 +104,9 @@ export function configurationFrom(plugin: PluginEntity, nameOf: (id: string) => 
   }
 }
 
-/** What only the plugin checks: rules across fields, and values that Kong's schema language cannot judge. */
+/** What only the plugin checks: rules across fields, and values that Kong's schema language cannot check. */
 function refusalOf(config: { readonly [N in keyof Config]?: Config[N] | null }): string | undefined {
-  // The Admin API shows references, and the plugin gets what they stand for.
+  // The Admin API shows vault references, and the plugin gets their values.
   const known = (value: string) => !isReference(value)
   const url = config.alert_webhook ?? ''
   const secrets = (config.webhook?.secrets ?? []).filter(known)

@@ -3,26 +3,26 @@ import { LEASE } from '../../plugins/virtual-key/outbox/claim.ts'
 import { DISPATCHERS, outboxNames, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 
-/** The outbox from outside: exact numbers, and a few records of each partition, so that its size does not matter. */
+/** The outbox from outside: exact numbers, but only a few records of each partition, so that a large one can be read too. */
 export interface OutboxView {
-  /** Alerts with a dispatcher, or on their way to one. */
+  /** Alerts that a dispatcher has claimed or can claim. */
   readonly fresh: number
   /** Alerts that wait for another attempt. */
   readonly waiting: number
-  /** Of those, the ones that nobody has taken though it was time long ago. */
+  /** Those of them that have been due for long and that no dispatcher has claimed. */
   readonly overdue: number
-  /** Whether some fresh one has been there for so long too. */
+  /** Whether a new alert has been unclaimed for as long. */
   readonly stale: boolean
-  /** Processes that looked into the outbox a moment ago. */
+  /** Processes that read the outbox a moment ago. */
   readonly dispatchers: number
   /** Milliseconds since 1970, by Redis's clock. */
   readonly now: number
   readonly records: readonly AlertRecord[]
 }
 
-/** Records looked at from each end of each list. */
+/** Records that are read from each end of each list. */
 const FEW = 10
-/** By then a living dispatcher has taken what is due, and what another left behind. Unit: milliseconds. */
+/** Within this time a live dispatcher claims what is due, and what a dead one left. Unit: milliseconds. */
 export const GRACE = 2 * LEASE
 
 /** @throws ReplyError or a connection's Error */
@@ -70,9 +70,9 @@ async function viewPartition(redis: Connection, partition: number, now: number) 
   }
 }
 
-/** Every dispatcher looks at least once a second, and each look is noted in its consumer. */
+/** Every dispatcher reads at least once a second, and Redis notes that in its consumer. */
 async function liveConsumers(redis: Connection, outbox: string): Promise<string[]> {
-  // No stream or no group yet: nobody has looked.
+  // There is no stream or group yet, so no dispatcher has read it.
   const consumers = (await redis.xinfo('CONSUMERS', outbox, DISPATCHERS).catch(() => [])) as unknown[][]
   return consumers.flatMap((fields) => {
     const fact = (name: string) => fields[fields.indexOf(name) + 1]

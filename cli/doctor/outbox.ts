@@ -46,7 +46,7 @@ export function judgeOutbox({
   return [waiting > 0 ? warn(depth, 'see vk alerts list for what went wrong') : ok(depth)]
 }
 
-/** Milliseconds since 1970; NaN where the payload does not tell. */
+/** Milliseconds since 1970; NaN if the payload has no time. */
 function crossedAt({ payload }: AlertRecord): number {
   try {
     return Date.parse((JSON.parse(payload) as { timestamp: string }).timestamp)
@@ -55,12 +55,12 @@ function crossedAt({ payload }: AlertRecord): number {
   }
 }
 
-/** How many alerts wait, since when, and whether anybody takes them. */
+/** How many alerts wait, since when, and whether a dispatcher claims them. */
 export const outbox = check('outbox', (context) => context.outbox(), judgeOutbox)
 
 export interface DeadFacts {
   readonly dead: number
-  /** Why the newest one died. */
+  /** Why the newest one became a dead letter. */
   readonly reason?: string
 }
 
@@ -93,5 +93,5 @@ export function judgeDead({ dead, reason }: DeadFacts): Judged[] {
   ]
 }
 
-/** Alerts that were given up. */
+/** Dead letters. */
 export const deadAlerts = check('dead-alerts', probe, judgeDead)

@@ -8,11 +8,11 @@ import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import type { Configuration } from './gateway.ts'
 
 export interface PluginServerFacts {
-  /** Plugin servers of which this Redis has heard within a day. */
+  /** Plugin servers that have written to this Redis within a day. */
   readonly processes: readonly KnownProcess[]
-  /** Name of the machine whose Admin API was asked; absent: none was, or it does not tell. */
+  /** Name of the machine whose Admin API was read; absent if none was, or if it does not report it. */
   readonly host?: string
-  /** What is enabled in Kong and keeps its totals in this Redis, as far as its address tells; empty where Kong was not asked. */
+  /** Configurations that are enabled in Kong and name this Redis; empty if Kong was not read. */
   readonly configurations: ReadonlyArray<Pick<Configuration, 'id' | 'scope'>>
 }
 
@@ -24,15 +24,15 @@ async function probe(context: DoctorContext): Promise<PluginServerFacts> {
     const ours = configurations.filter(({ enabled, redis }) => enabled && samePlace(redis, here))
     return { processes, configurations: ours, ...(host === undefined ? {} : { host }) }
   } catch (error) {
-    // What is wrong with Kong is told by other checks; the signs of life are there all the same.
+    // Other checks report problems with Kong; the heartbeats in Redis can be read anyway.
     if (error instanceof Unavailable || error instanceof AdminError) return { processes, configurations: [] }
     throw error
   }
 }
 
 /**
- * A plugin server that Kong cannot reach any more serves nobody: Kong then proxies requests uncounted and says nothing. It is told by
- * its silence. A plugin server meets its first configuration, and so its Redis, with the first request: until then it is silent too.
+ * If Kong cannot reach its plugin server any more, it proxies requests uncounted and reports nothing. The only sign is a missing heartbeat.
+ * But a plugin server learns its first configuration, and so its Redis, from the first request: until then it sends no heartbeat either.
  */
 export function judgePluginServers({ processes, host, configurations }: PluginServerFacts): Judged[] {
   const living = processes.filter(({ silent }) => silent < SILENT)
@@ -48,7 +48,7 @@ export function judgePluginServers({ processes, host, configurations }: PluginSe
 }
 
 /**
- * @param asked whether its Admin API has answered, so that it certainly runs
+ * @param asked whether its Admin API has answered, so that Kong certainly runs
  * @param silent milliseconds since it was last heard of; undefined: it never was
  */
 function judgeLost(host: string, asked: boolean, silent: number | undefined): Judged {

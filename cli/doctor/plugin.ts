@@ -6,7 +6,7 @@ import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, warn } from './finding.ts'
 import type { Configuration } from './gateway.ts'
 
-/** The fields of the plugin that Kong runs, `redis.host` and the like; undefined: it runs none. */
+/** The fields of the plugin in Kong, such as `redis.host`; undefined if it is not installed. */
 async function probe(context: DoctorContext): Promise<readonly string[] | undefined> {
   const admin = await context.admin()
   const schema = await admin.get<{ readonly fields?: unknown }>('/schemas/plugins/virtual-key')

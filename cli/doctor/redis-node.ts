@@ -3,25 +3,25 @@ import { noneName, PARTITIONS } from '../../plugins/virtual-key/redis/names.ts'
 import { replyCode } from '../../plugins/virtual-key/redis/reply.ts'
 import { type Judged, skipped } from './finding.ts'
 
-/** What a server replies that takes no writes at the moment, whoever asks. */
+/** Errors of a server that accepts no writes at the moment, from any user. */
 const REFUSALS = new Set(['OOM', 'MISCONF', 'NOREPLICAS', 'READONLY'])
 
-/** One Redis server, as it describes itself. */
+/** One Redis server, by its own report. */
 export interface RedisNode {
   /** See `addressOf`. */
   readonly address: string
-  /** INFO: names and values, without its headings. Empty where `trouble` says why. */
+  /** Names and values of INFO, without its headings. Empty if it failed; then `trouble` says why. */
   readonly info: Readonly<Record<string, string>>
-  /** CONFIG GET save; undefined where that is not allowed. '' = no snapshots. */
+  /** CONFIG GET save; undefined if that is not allowed. '' = no snapshots. */
   readonly save?: string
-  /** What it replies to a write; absent: it takes writes, or does not let this user try. */
+  /** Its error for a write; absent if it accepts writes, or does not let this user try. */
   readonly refusal?: string
   readonly trouble?: string
 }
 
-/** host:port, as the client was told it; of a master that sentinels name, where the connection really leads. */
+/** host:port from the options; for a master that sentinels name, the address of the connection. */
 export function addressOf({ options, stream }: Redis): string {
-  // The client keeps its defaults here, localhost:6379, whatever the sentinels have said.
+  // In this case the client's options contain the defaults, localhost:6379, whatever the sentinels have answered.
   const { remoteAddress, remotePort } = options.sentinels ? stream : {}
   return `${remoteAddress ?? options.host}:${remotePort ?? options.port}`
 }
@@ -30,7 +30,7 @@ export async function lookAt(node: Redis): Promise<RedisNode> {
   const address = addressOf(node)
   try {
     const info = infoFrom(await node.info())
-    // Managed servers and careful ACLs keep CONFIG to themselves.
+    // Managed servers and strict ACLs do not allow CONFIG.
     const config = (await node.config('GET', 'save').catch(() => [])) as string[]
     const refusal = await refusalOf(node)
     return {
@@ -45,8 +45,8 @@ export async function lookAt(node: Redis): Promise<RedisNode> {
 }
 
 /**
- * Only a write shows whether writes are taken. This one changes nothing, because it makes no stream that is not there. A node of a
- * cluster sends some of the partitions to other nodes.
+ * Only a write shows whether writes are accepted. This one changes nothing, because it does not create a stream. A node of a cluster
+ * redirects some of the partitions to other nodes.
  */
 async function refusalOf(node: Redis): Promise<string | undefined> {
   const replies = await Promise.all(
@@ -69,8 +69,8 @@ export function infoFrom(text: string): Record<string, string> {
 }
 
 /**
- * Judges node by node and says the same thing once, with the nodes of which it is true where that is not all of them. A node that
- * did not answer is left out: the check `redis` tells it.
+ * Judges each node, and reports equal findings once, with the names of the nodes unless it concerns all of them. A node that did not
+ * answer is left out, because the check `redis` reports it.
  */
 export function eachNode(nodes: readonly RedisNode[], judge: (node: RedisNode) => Judged): Judged[] {
   const seen = nodes.filter(({ trouble }) => trouble === undefined)

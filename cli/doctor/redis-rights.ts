@@ -8,11 +8,11 @@ import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok } from './finding.ts'
 
 export interface RightsFacts {
-  /** The name of the Redis user that this command is; undefined: the user may not ask for it. */
+  /** Name of the Redis user of this command; undefined if the user may not ask for it. */
   readonly user: string | undefined
   /** Commands of a plugin server that this user may not call. */
   readonly denied: readonly string[]
-  /** The user may call them, but not on the plugin's keys. */
+  /** Whether the user may call the commands, but not on the plugin's keys. */
   readonly keys: boolean
 }
 
@@ -21,8 +21,8 @@ type Right = (typeof PLUGIN_SERVER_RIGHTS)[number]
 const NONE = noneName(0)
 
 /**
- * Each command as it changes nothing, on a name that is never there: Redis judges the rights before it looks. It is not asked by
- * `redis.acl_check_cmd`, which takes Redis 7.0 down where arguments are missing, nor by ACL DRYRUN, which a plugin server's user may not call.
+ * Each command in a form that changes nothing, on a name that never exists: Redis checks the rights first. This uses neither
+ * `redis.acl_check_cmd`, which crashes Redis 7.0 if arguments are missing, nor ACL DRYRUN, which a plugin server's user may not call.
  */
 const HARMLESS: Readonly<Record<Right, readonly string[]>> = {
   'client|setname': ['virtual-key'],
@@ -38,7 +38,7 @@ const HARMLESS: Readonly<Record<Right, readonly string[]>> = {
   hgetall: [NONE],
   hlen: [NONE],
   hmget: [NONE, 'x'],
-  // Asks for a value: without one it is an error, but one that comes after the rights.
+  // Without a value this is an error, but one that comes after the check of the rights.
   hset: [NONE, 'x', 'x', 'x'],
   info: ['server'],
   pexpire: [NONE, '1'],
@@ -70,7 +70,7 @@ const HARMLESS: Readonly<Record<Right, readonly string[]>> = {
 
 export async function lookAtRights(context: DoctorContext): Promise<RightsFacts> {
   const redis = await context.redis()
-  // A server without a cluster is never asked for its slots; a cluster has one database.
+  // Without a cluster the plugin never asks for slots; a cluster has only one database.
   const unused = redis instanceof Cluster ? 'select' : 'cluster|slots'
   const rights = PLUGIN_SERVER_RIGHTS.filter((right) => right !== unused)
   const refusals = await Promise.all(rights.map((right) => refusalOf(redis, right, context)))
@@ -96,8 +96,8 @@ async function refusalOf(
 type Denied = 'command' | 'keys'
 
 /**
- * What Redis denies the user by this error; undefined: nothing, for every other error comes after the rights were judged. Since Redis
- * 7.2 the text names the user, who may be called `virtual-key`.
+ * What Redis denies the user by this error; undefined if nothing, because every other error comes after the check of the rights. Since
+ * Redis 7.2 the text names the user, who may be called `virtual-key`.
  */
 export function deniedBy(message: string): Denied | undefined {
   if (!message.startsWith('NOPERM')) return undefined

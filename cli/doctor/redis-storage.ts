@@ -28,7 +28,7 @@ export function judgeMemory(nodes: readonly RedisNode[]): Judged[] {
   })
 }
 
-/** Whether Redis may throw away what it was given. */
+/** Whether Redis may evict data. */
 export const memory = check('memory', (context) => context.nodes(), judgeMemory)
 
 const ADVICE = 'set appendonly yes'
@@ -42,7 +42,7 @@ export function judgePersistence(nodes: readonly RedisNode[]): Judged[] {
         'the last write of the append-only file failed: writes are refused',
         'make room on its disk',
       )
-    // Without snapshots of its own a server still makes them for its replicas, and then nothing depends on them.
+    // A server without snapshots of its own still makes them for its replicas, but then no writes depend on them.
     if (save !== '' && info.rdb_last_bgsave_status === 'err')
       return fail('the last snapshot failed: writes may be refused', 'make room on its disk')
     if (file) return ok('append-only file')

@@ -13,7 +13,7 @@ export interface RedisFacts {
   readonly nodes: readonly RedisNode[]
   /** CLUSTER INFO; absent without a cluster. */
   readonly cluster?: Readonly<Record<string, string>>
-  /** Why no script can be run; absent: one did. */
+  /** Why no script can be run; absent if one can. */
   readonly scripts?: string
 }
 
@@ -107,7 +107,7 @@ function clusterTroubles(cluster: RedisFacts['cluster']): Judged[] {
   ]
 }
 
-/** What a Valkey calls its `redis_version` is the Redis that it can stand in for. */
+/** The `redis_version` of a Valkey is that of the Redis with which it is compatible. */
 function versionOf({ info }: RedisNode): string {
   return info.valkey_version === undefined
     ? `Redis ${info.redis_version ?? 'of an unknown version'}`

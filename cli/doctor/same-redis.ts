@@ -9,13 +9,13 @@ import type { Configuration } from './gateway.ts'
 export interface SameRedisFacts {
   readonly here: RedisPlace
   readonly configurations: ReadonlyArray<Pick<Configuration, 'id' | 'scope' | 'redis'>>
-  /** Configurations that a living plugin server has seen, as it tells the Redis that is looked at here. */
+  /** Configurations that a live plugin server has seen, by its report in the Redis that is checked here. */
   readonly seen: ReadonlySet<string>
 }
 
 async function probe(context: DoctorContext): Promise<SameRedisFacts> {
   const { configurations } = await context.gateway()
-  // Where it cannot be asked, that is the finding of another check.
+  // If it cannot be reached, another check reports that.
   const processes = await context.processes().catch(() => [])
   const living = processes.filter(({ silent }) => silent < SILENT)
   return {
@@ -29,7 +29,7 @@ export function judgeSameRedis({ here, configurations, seen }: SameRedisFacts): 
   if (configurations.length === 0) return [skipped('virtual-key is not enabled')]
   const elsewhere = new Map<string, string[]>()
   for (const { id, scope, redis } of configurations) {
-    // Its plugin server tells so itself: the same Redis, seen from elsewhere.
+    // The report of its plugin server is in this Redis, so it is the same, under another name.
     if (!samePlace(redis, here) && !seen.has(id))
       elsewhere.set(named(redis), [...(elsewhere.get(named(redis)) ?? []), scope])
   }
@@ -46,5 +46,5 @@ function named({ addresses, database }: RedisPlace): string {
   return `${addresses.join(', ')}${database === 0 ? '' : `, database ${database}`}`
 }
 
-/** Whether the plugin keeps its data where this command looks. */
+/** Whether the plugin keeps its data in the Redis of this command. */
 export const sameRedis = check('same-redis', probe, judgeSameRedis)

@@ -10,7 +10,7 @@ export interface SchemaFacts {
   readonly versions: readonly number[]
   /** Registered keys. */
   readonly keys: number
-  /** Whether a configuration has `registry: true`; undefined: Kong was not looked at. */
+  /** Whether a configuration has `registry: true`; undefined if Kong was not read. */
   readonly configured: boolean | undefined
 }
 

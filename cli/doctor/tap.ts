@@ -5,7 +5,7 @@ import type { DoctorContext } from './context.ts'
 import { fail, type Judged, ok, skipped, warn } from './finding.ts'
 import type { PluginEntity } from './gateway.ts'
 
-/** `other`: it turns buffering off, but what it leaves is not what this version reads. */
+/** `other`: it turns buffering off, but its notes are not those that this version reads. */
 export type TapState = 'present' | 'absent' | 'other'
 
 /** A tapped configuration, with the tap on each route that it applies to. */
@@ -27,7 +27,7 @@ async function probe(context: DoctorContext): Promise<TappedFacts[]> {
     }))
 }
 
-/** What a post-function is to the plugin. kong.yml may have given its text other line ends at start and end. */
+/** Whether a post-function is the tap. kong.yml may have changed the line ends at its start and end. */
 export function tapIn(post: Pick<PluginEntity, 'config'> | undefined): TapState {
   const lua = (phase: string): string[] => {
     const functions = post?.config[phase]

@@ -11,7 +11,7 @@ import { isReference } from '../../schema/fields.ts'
 import { sendTest } from '../test-event.ts'
 import type { Webhook } from './webhook-list.ts'
 
-/** What calling a webhook came to. */
+/** The result of calling a webhook. */
 export type Called =
   | { readonly how: 'head' | 'test'; readonly status: number; readonly error?: string }
   | { readonly how: 'failed' | 'refused'; readonly error: string }
@@ -20,10 +20,10 @@ export type Called =
   /** Only Kong can tell where it is. */
   | { readonly how: 'vault' }
 
-/** The name in a test: it is nobody's key. */
+/** The key id in a test, which belongs to no key. */
 const NOBODY = 'vk-doctor'
 
-/** @param signers undefined: nothing is sent @param limit in milliseconds */
+/** @param signers undefined if no test is sent @param limit in milliseconds */
 export async function call(webhook: Webhook, signers: Signers | undefined, limit: number): Promise<Called> {
   if (isReference(webhook.url)) return { how: 'vault' }
   return signers === undefined ? ask(webhook, limit) : test(webhook, signers, limit)
@@ -54,11 +54,11 @@ async function test(
 }
 
 /**
- * Asks a webhook for nothing, to see whether somebody is there: under the same guard as an alert, but without credentials, on a
+ * Sends a HEAD request to find out whether a webhook can be reached: with the same guard as for an alert, but without credentials, on a
  * connection of its own, and without following redirects.
  * @param limit in milliseconds
- * @returns the status of whatever HTTP answer
- * @throws RefusedTarget for an address that may not be called, else what went wrong
+ * @returns the status of any HTTP answer
+ * @throws RefusedTarget for an address that may not be called, else the error of the request
  */
 export async function head(url: string, limit: number, allowPrivateNetworks: boolean): Promise<number> {
   const target = callable(url)
@@ -82,7 +82,7 @@ export async function head(url: string, limit: number, allowPrivateNetworks: boo
       resolve(answer.statusCode ?? 0)
       asking.destroy()
     })
-    // For good: breaking off the connection can fail too.
+    // This listener stays, because destroying the connection can fail too.
     asking.on('error', reject)
     asking.end()
   })

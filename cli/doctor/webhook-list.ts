@@ -4,13 +4,13 @@ import type { Connection } from '../../plugins/virtual-key/redis/script.ts'
 import { registeredKeys } from '../../plugins/virtual-key/registry/keys.ts'
 import type { Configuration } from './gateway.ts'
 
-/** A webhook, and whatever sends to it. */
+/** A webhook, and everything that sends to it. */
 export interface Webhook {
   /** May hold credentials: show it as `loggable` does. */
   readonly url: string
-  /** undefined: it is not known here. */
+  /** undefined if it is not known here. */
   readonly allowPrivateNetworks: boolean | undefined
-  /** The configuration whose secrets sign; undefined: unsigned, as far as is known here. */
+  /** The configuration whose secrets sign; undefined if no signature is known here. */
   readonly signer: string | undefined
   readonly format: Format
   /** Who sends there, for people. */
@@ -39,9 +39,9 @@ export function alertWebhooks(records: readonly AlertRecord[]): Webhook[] {
 }
 
 /**
- * Of registered keys. How they are called is said by the configuration that reads the registry.
- * @param configurations undefined: Kong was not looked at
- * @param most keys looked at
+ * Webhooks of registered keys. The configuration that reads the registry decides how they are called.
+ * @param configurations undefined if Kong was not read
+ * @param most keys to read
  * @throws ReplyError or a connection's Error
  */
 export async function registeredWebhooks(
@@ -66,7 +66,7 @@ export async function registeredWebhooks(
   return { webhooks, cut: seen > most }
 }
 
-/** Each webhook once, with everybody who sends there. What the first one says of it holds. */
+/** Each webhook once, with everything that sends to it. The settings of the first sender count. */
 export function distinct(webhooks: readonly Webhook[]): Webhook[] {
   const found = new Map<string, Webhook>()
   for (const one of webhooks) {

@@ -17,17 +17,17 @@ export interface WebhookFacts {
   readonly called: ReadonlyArray<
     Pick<Webhook, 'url' | 'allowPrivateNetworks' | 'of'> & { readonly call: Called }
   >
-  /** Webhooks that were found, called or not. */
+  /** All webhooks that were found, called or not. */
   readonly found: number
-  /** Whether there are keys whose webhooks were not looked for. */
+  /** Whether there are more keys, whose webhooks were not read. */
   readonly cut: boolean
-  /** Who may name more but could not be asked. */
+  /** A source that may name more webhooks but could not be read. */
   readonly unasked?: 'Kong' | 'Redis'
 }
 
-/** Webhooks called. */
+/** Most webhooks that are called. */
 const MOST = 50
-/** Registered keys whose webhook is looked up. */
+/** Most registered keys whose webhook is read. */
 const MOST_KEYS = 2000
 
 async function probe(context: DoctorContext): Promise<WebhookFacts> {
@@ -108,5 +108,5 @@ function judgeOne({ url, allowPrivateNetworks, of, call }: WebhookFacts['called'
   }
 }
 
-/** Whether somebody is where alerts are sent. */
+/** Whether the webhooks can be reached. */
 export const webhooks = check('webhooks', probe, judgeWebhooks)
