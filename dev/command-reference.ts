@@ -27,14 +27,14 @@ export function commandReference(): string {
   return [...common, '## Commands', ...leaves.map(sectionOf)].join('\n\n')
 }
 
-/** The text with its reference made anew. @throws Error where the markers are missing */
+/** The text with a new reference. @throws Error if the markers are missing */
 export function withCommandReference(text: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (begin < 0 || end < begin) throw new Error(`docs/commands.md has no ${BEGIN} … ${END}`)
   return `${text.slice(0, begin + BEGIN.length)}\n\n${commandReference()}\n\n${text.slice(end)}`
 }
 
-/** The program as it is built for a run, of which none comes. */
+/** The program as for a run, which does not happen. */
 function programWithoutProcess(): Command {
   const nowhere = { write: () => undefined }
   const io: Io = {

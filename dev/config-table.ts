@@ -12,7 +12,7 @@ export function configTable(): string {
   return ['| field | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-/** The text with its table made anew. @throws Error where the markers are missing */
+/** The text with a new table. @throws Error if the markers are missing */
 export function withConfigTable(text: string): string {
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (begin < 0 || end < begin) throw new Error(`docs/configuration.md has no ${BEGIN} … ${END}`)

@@ -10,7 +10,7 @@ export interface Received {
   readonly verified: boolean
 }
 
-/** A webhook receiver for people: verifies what it gets and hands it on. */
+/** A webhook receiver for people: verifies each delivery and passes it on. */
 export function startInbox(
   port: number,
   secret: string,
@@ -23,7 +23,7 @@ export function startInbox(
     async (request, response) => {
       const body = await bodyOf(request)
       response.writeHead(204).end()
-      // `vk doctor` asks by HEAD whether somebody is there.
+      // `vk doctor` sends HEAD to find out whether the webhook can be reached.
       if (request.method === 'HEAD') return
       const headers = request.headers as Record<string, string>
       show({ id: headers['webhook-id'] ?? '', body, verified: verifies(secret, body, headers) })

@@ -11,15 +11,15 @@ import { freePort } from './free-port.ts'
 const START_TIMEOUT = 15_000
 
 /**
- * A Redis of one's own: on a free loopback port, in a temporary folder that goes with it. Never one that was running before. It ends with
- * this process, and does not keep it from ending.
+ * A private Redis on a free loopback port, with a temporary folder that is deleted with it. It is never one that was running before. It
+ * ends with this process, and does not keep the process from ending.
  */
 export class PrivateRedis {
   readonly port: number
   readonly #folder: string
   readonly #options: readonly string[]
   #process: ChildProcess | undefined
-  /** Also when this process ends in the middle of something. */
+  /** Also ends it when this process exits in the middle of something. */
   readonly #cleanUp = () => {
     this.#process?.kill('SIGKILL')
     rmSync(this.#folder, { recursive: true, force: true })
@@ -51,7 +51,7 @@ export class PrivateRedis {
     return `redis://127.0.0.1:${this.port}`
   }
 
-  /** Starts the server again with what it has on disk. */
+  /** Starts the server again with its data on disk. */
   async resume(): Promise<void> {
     const binary = await redisServer()
     const child = spawn(
@@ -87,7 +87,7 @@ export class PrivateRedis {
     }
   }
 
-  /** Lets it hang: connections stay, nothing is answered. */
+  /** Stops the process: connections stay open, and nothing is answered. */
   freeze(): void {
     this.#process?.kill('SIGSTOP')
   }
@@ -115,7 +115,7 @@ export class PrivateRedis {
   }
 }
 
-/** Of the server that answers; undefined while none does, or it is still reading its data. */
+/** Process id of the server that answers; undefined while none does, or while it is still loading its data. */
 async function processId(client: Redis): Promise<number | undefined> {
   try {
     await client.ping()
@@ -153,7 +153,7 @@ export async function redisServer(): Promise<string> {
   )
 }
 
-/** The file that runs as `program`; a path stands for itself. */
+/** The path of the file that runs as `program`. */
 export function onPath(program: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(delimiter)

@@ -27,18 +27,18 @@ export interface Sample {
   readonly declaration: Declaration
   readonly keyId: string
   readonly apiKey: string
-  /** Of a consumer without a configuration of its own: the streaming route's holds. */
+  /** Key of a consumer without a configuration of its own: that of the streaming route applies. */
   readonly otherKey: string
   readonly threshold: number
   readonly secret: string
-  /** The port of each, as the file names them. */
+  /** The ports in the file. */
   readonly upstreamPort: number
   readonly inboxPort: number
 }
 
-/** Where things really are, on loopback. */
+/** The actual addresses, on loopback. */
 export interface Places {
-  /** By the names of the plugin's configuration. */
+  /** Redis, with the field names of the plugin's configuration. */
   readonly redis: object
   readonly upstreamPort: number
   readonly inboxPort: number
@@ -65,7 +65,7 @@ export function readSample(): Sample {
   }
 }
 
-/** The same declaration with everything where it really is, which the file cannot know. */
+/** The declaration with the actual addresses, which the file cannot contain. */
 export function declarationAt(
   { declaration }: Sample,
   { redis, upstreamPort, inboxPort }: Places,

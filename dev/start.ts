@@ -112,7 +112,7 @@ A virtual key of your own, which works at once:
   return 0
 }
 
-/** @throws Error in one line when the URL is none, or nobody answers there */
+/** @throws Error of one line if the URL is invalid, or nothing answers there */
 async function connected(url: string): Promise<Redis> {
   if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) {
     throw new Error(`REDIS_URL=${url} is no URL such as redis://127.0.0.1:6379`)
@@ -158,7 +158,7 @@ async function start(
   return { gateway: gateway.url, admin: opened(admin, (server) => server.close()).url }
 }
 
-/** A Redis URL in the words of the plugin's configuration. */
+/** A Redis URL as fields of the plugin's configuration. */
 function redisConfig({ hostname, port, username, password, pathname, protocol }: URL): object {
   return {
     host: hostname,

@@ -3,7 +3,7 @@ import { request } from 'undici'
 import type { Received } from './inbox.ts'
 import type { Sample } from './sample.ts'
 
-/** What can be seen from outside while requests are sent. */
+/** What is visible from outside while requests are sent. */
 export interface State {
   total(): Promise<number>
   /** Alerts of the key's partition that are not delivered yet. */
@@ -15,7 +15,7 @@ export interface State {
 const TIMEOUT = 15_000
 
 /**
- * Spends a virtual key's tokens until it is over its threshold, and a little more, and tells what happens.
+ * Spends a virtual key's tokens until it is over its threshold, and a little more, and reports what happens.
  * @returns whether the alert came exactly once and was verified
  */
 export async function walkThrough(

@@ -46,7 +46,7 @@ async function runAccess(exchange: Exchange, { plugin, configuration }: Bound, l
   }
 }
 
-/** Routing unescapes; what may not stand in a request line is escaped again. */
+/** Routing unescapes the path; characters that a request line may not contain are escaped again. */
 function escapedPath(path: string): string {
   return path.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:@/%]/g, (char) =>
     [...Buffer.from(char, 'latin1')]

@@ -1,4 +1,4 @@
-/** What Kong's Admin API answers. Source: exchanges recorded from Kong 3.9.1, and a look at one. */
+/** The answers of Kong's Admin API. Source: exchanges recorded from Kong 3.9.1, and a look at one. */
 export interface Answer {
   readonly status: number
   /** Absent: no content. */

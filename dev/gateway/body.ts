@@ -16,7 +16,7 @@ export async function pump(from: Readable, to: Writable, each: (chunk: Buffer) =
     from.resume()
   }
   to.on('drain', resume)
-  // A destination that is gone drains nothing any more: what is left runs into the void.
+  // A closed destination never drains, so the rest is read and dropped.
   to.on('close', resume)
   await drain(from, (chunk) => {
     each(chunk)
@@ -26,7 +26,7 @@ export async function pump(from: Readable, to: Writable, each: (chunk: Buffer) =
 
 // Events instead of `for await`: an iterator per body costs a tenth of the gateway's throughput.
 async function drain(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
-  // The events of a stream that is over never come again, and a client may leave before anybody reads its body.
+  // An ended stream emits no further events, and a client may leave before its body is read.
   if (stream.destroyed && !stream.readableEnded) throw new Error('aborted')
   if (stream.readableEnded) return
   await new Promise<void>((resolve, reject) => {

@@ -10,7 +10,7 @@ import {
 import type { Entity, EntityStore } from './entity-store.ts'
 import { isValues, type Values } from './validation.ts'
 
-/** One entity of a file, wherever it stood: its own values apart from the entities inside it and around it. */
+/** One entity of a file: its own values, separate from those of entities inside and around it. */
 interface Row {
   readonly entity: EntityName
   /** where it stands, e.g. `services[1].routes[2]`, counted from 1 as in Kong's messages */
@@ -20,7 +20,7 @@ interface Row {
   readonly names: Partial<Record<Parent, unknown>>
 }
 
-/** Kong's namespace for entities that a declarative file leaves without an id: the same file gives the same ids everywhere. */
+/** Kong's namespace for the ids of entities without one in a declarative file: the same file leads to the same ids everywhere. */
 const NAMESPACE = 'fd02801f-0957-4a15-a55a-c8d9606f30b5'
 /** Which collections may stand inside an entity, and as what the entity then is referenced. */
 const CHILDREN: Record<EntityName, { readonly as?: Parent; readonly may: readonly EntityName[] }> = {
@@ -103,7 +103,7 @@ function idOf(row: Row): string {
   return typeof id === 'string' ? id : entityId(row.entity, identityOf(row))
 }
 
-/** What Kong makes the id of an entity of, where it makes one; where it draws one at random, the place in the file instead. */
+/** What Kong derives an entity's id from. If Kong makes a random id, the position in the file is used instead. */
 function identityOf(row: Row): string {
   const { entity, values } = row
   if (entity === 'plugins') {

@@ -23,15 +23,15 @@ import { isValues, type Values, violations, withDefaults, withNulls } from './va
 export type Entity = Values & { readonly id: string }
 
 export interface StoreOptions {
-  /** By name: what may be configured. */
+  /** The plugins that may be configured, by name. */
   readonly plugins: Readonly<Record<string, PluginDefinition>>
-  /** What Kong takes and whoever uses the store cannot do: `path: problem` each. */
+  /** Values that Kong accepts and the user of the store does not support: `path: problem` each. */
   readonly unsupported?: (name: EntityName, values: Values) => string[]
   /** Milliseconds since 1970. */
   readonly clock?: () => number
-  /** Draws the id of an entity that is created without one. */
+  /** Makes the id of an entity that is created without one. */
   readonly id?: () => string
-  /** Draws the key of a credential that is created without one. */
+  /** Makes the key of a credential that is created without one. */
   readonly key?: () => string
 }
 
@@ -59,7 +59,7 @@ export class EntityStore {
     }
   }
 
-  /** In the order of their ids, as Kong has them; expired ones are gone. */
+  /** In the order of their ids, as in Kong, without expired ones. */
   all(name: EntityName): Entity[] {
     return [...this.#entities[name].values()]
       .filter(({ id }) => !this.isOver(id))
@@ -90,7 +90,7 @@ export class EntityStore {
     return this.#changing(() => this.#write(name, undefined, given, given))
   }
 
-  /** Puts it in the place of the one with this id or name, if there is one. */
+  /** Creates it, or replaces the one with this id or name. */
   upsert(name: EntityName, key: string, given: Values): Entity {
     const byId = UUID.test(key)
     const id = this.find(name, key)?.id ?? (byId ? key : undefined)
@@ -107,12 +107,12 @@ export class EntityStore {
     return this.#changing(() => this.#write(name, id, values, given, created_at))
   }
 
-  /** Takes what refers to it along. */
+  /** Deletes it, and everything that refers to it. */
   delete(id: string): void {
     this.#changing(() => this.#remove(id))
   }
 
-  /** Replaces everything there is, or nothing where something is refused. @param entities parents before what refers to them */
+  /** Replaces all entities; if one is refused, nothing changes. @param entities each after those to which it refers */
   load(entities: ReadonlyArray<{ readonly name: EntityName; readonly values: Entity }>): void {
     const before = [this.#entities, this.#ends] as const
     this.#entities = emptyCollections()
@@ -217,7 +217,7 @@ export class EntityStore {
           this.#remove(one.id)
   }
 
-  /** A credential tells how many seconds are left; null: for ever. */
+  /** A credential shows how many seconds are left; null means for ever. */
   #shown(name: EntityName, entity: Entity): Entity {
     if (name !== 'keyauth_credentials') return entity
     const end = this.#ends.get(entity.id)
@@ -232,7 +232,7 @@ export function checkTtl(ttl: unknown): void {
     throw invalidOption('ttl', 'must be an integer between 0 and 100000000')
 }
 
-/** undefined: null, which no two entities have in common. */
+/** @returns undefined for null, which is never a duplicate of another null */
 function identityOf(fields: readonly string[], values: Values): string | undefined {
   const own = fields.map((field) => values[field] ?? null)
   return own.length === 1 && own[0] === null ? undefined : JSON.stringify(own)
@@ -257,7 +257,7 @@ function withUrl(name: EntityName, { url, ...values }: Values): Values {
   return { protocol: protocol.slice(0, -1), host: hostname, port: Number(port || preset), path, ...values }
 }
 
-/** PATCH goes into records; everything else is replaced. */
+/** PATCH merges records; every other value is replaced. */
 function merged(current: unknown, given: unknown): unknown {
   if (!isValues(current) || !isValues(given)) return given
   const names = new Set([...Object.keys(current), ...Object.keys(given)])

@@ -50,7 +50,7 @@ export class ExchangeRunner {
     return false
   }
 
-  /** A client that hangs up changes nothing: the upstream is read to its end, and the plugins see all of it. */
+  /** After a client has hung up, the upstream is still read to its end, and the plugins see everything. */
   async #proxyBuffered(
     exchange: Exchange,
     taking: readonly Bound[],
@@ -77,7 +77,7 @@ export class ExchangeRunner {
     } catch (error) {
       this.#log('err', String(error))
       exchange.answer = errorAnswer(exchange, 500, 'An unexpected error occurred', [], 'error')
-      // Kong starts the error's response from nothing.
+      // Kong makes the error's response without any header of the one before.
       for (const [name] of [...exchange.responseHeaders.entries()]) exchange.responseHeaders.delete(name)
     }
     if (exchange.answer) this.#send(exchange, exchange.answer, taking, response)

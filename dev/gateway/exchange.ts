@@ -22,7 +22,7 @@ export interface Attempt {
   readonly start: number
 }
 
-/** Everything known about one request while it passes through the gateway; plugins read and change it through the PDK. */
+/** Everything known about one request on its way through the gateway; plugins read and change it through the PDK. */
 export interface Exchange {
   /** 32 hex digits, the X-Kong-Request-Id */
   readonly id: string

@@ -8,8 +8,8 @@ import { type Rpc, RpcError, RpcUnavailable } from './rpc.ts'
 import { isValues } from './validation.ts'
 
 /**
- * A plugin behind a plugin server's socket, driven as Kong drives it: an instance per configuration, made by the first
- * request; a server that cannot be asked lets the request pass unless it had to make an instance.
+ * A plugin behind a plugin server's socket, called as Kong calls it: one instance for each configuration, made by the first request. If
+ * the server cannot be reached, the request passes, unless an instance had to be made.
  */
 export class ExternalPlugin {
   readonly #info: PluginInfo
@@ -53,14 +53,14 @@ export class ExternalPlugin {
           this.#log('err', `${configuration.name}: ${error.message}`)
           return
         }
-        // The server lost this one, so it may have lost any: Kong starts all of the plugin's instances over.
+        // The server does not know this instance, so it may not know any other: Kong makes all instances of the plugin again.
         this.#instances.clear()
         this.#log('warn', `${configuration.name}: ${error.message}`)
       }
     }
   }
 
-  /** In Kong this runs in a timer, where an error has nobody left to tell. */
+  /** In Kong this runs in a timer, where errors are not reported to anybody. */
   async #logPhase(exchange: Exchange, configuration: PluginConfiguration): Promise<void> {
     try {
       await this.#handle('log', exchange, configuration)
@@ -94,7 +94,7 @@ export class ExternalPlugin {
       try {
         return await running.id
       } catch {
-        // Somebody else's attempt failed; Kong lets everyone who waited for it try again.
+        // Another request's attempt failed; Kong lets every request that waited for it try again.
       }
     }
   }

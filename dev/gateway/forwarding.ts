@@ -1,10 +1,10 @@
 import type { Exchange } from './exchange.ts'
 import { HeaderMap } from './header-map.ts'
 
-/** The name Kong gives itself in Via and Server. */
+/** Kong's name for itself in Via and Server. */
 export const KONG = 'kong/3.9.1'
 
-/** Headers that speak of one connection only, and those that are written anew for the next one. */
+/** Headers that concern one connection only, and those that are written again for the next connection. */
 const HOP_BY_HOP = [
   'connection',
   'keep-alive',
@@ -25,7 +25,7 @@ function dropHopByHop(headers: HeaderMap): HeaderMap {
   return headers
 }
 
-/** Kong looks at Upgrade alone: whatever Connection says, this turns response buffering off. */
+/** Kong checks only Upgrade: it turns response buffering off, whatever Connection says. */
 export function asksForWebsocket(exchange: Exchange): boolean {
   return exchange.headers.get('upgrade')?.toLowerCase() === 'websocket'
 }
@@ -60,12 +60,12 @@ export function upstreamRequestHeaders(exchange: Exchange, body: Uint8Array): st
   return headers.toRaw()
 }
 
-/** What of the upstream's headers is the client's to see. */
+/** The upstream's headers that the client gets. */
 export function fromUpstream(raw: readonly string[]): HeaderMap {
   return dropHopByHop(HeaderMap.fromRaw(raw))
 }
 
-/** Kong signs every response; how depends on whether it asked the upstream. */
+/** Kong adds its name to every response, in a header that depends on whether the response comes from the upstream. */
 export function signResponse(exchange: Exchange, now: number): void {
   const { responseHeaders: headers, startedAt, times } = exchange
   const accessEnd = times.accessEnd ?? now

@@ -37,7 +37,7 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly url: string
   readonly port: number
-  /** What is changed here takes effect with the next request. */
+  /** A change takes effect with the next request. */
   readonly entities: EntityStore
   /** Takes no more requests, gives those under way two seconds, cuts the rest off; resolves when every log phase has run. */
   close(): Promise<void>
@@ -85,7 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       .finally(() => running.delete(run))
     running.add(run)
   })
-  // Kong has no limit of its own either; beyond Node's, headers are cut off, `host` with them.
+  // Kong has no limit of its own either; Node would drop the headers beyond its limit, even `host`.
   server.maxHeadersCount = 0
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

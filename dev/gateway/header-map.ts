@@ -1,4 +1,4 @@
-/** Headers as nginx sees them: any case (and `_` for `-`) finds them, order and repetition survive for the other side. */
+/** Headers as nginx treats them: case is ignored (and `_` means `-`), while order and repetition are kept for the other side. */
 export class HeaderMap {
   readonly #entries = new Map<string, { name: string; values: string[] }>()
 

@@ -52,7 +52,7 @@ function authenticate(exchange: Exchange, config: KeyAuthConfig, callerOf: Plan[
   return { reject: 'No API key found in request' }
 }
 
-/** Later plugins and the upstream see who it is; what the client claimed to be is overwritten. */
+/** Sets the headers about the consumer for later plugins and the upstream, and overwrites those of the client. */
 function identify(exchange: Exchange, { consumer, credential }: Caller): void {
   exchange.consumer = consumer
   exchange.credential = credential

@@ -1,4 +1,4 @@
-/** Kong's log levels; a line is written by the caller, who knows where it belongs (terminal, spec, nowhere). */
+/** Kong's log levels. The caller decides where a line is written (to a terminal, a spec, or nowhere). */
 export type Level = 'debug' | 'info' | 'notice' | 'warn' | 'err' | 'crit'
 
 export type Log = (level: Level, message: string) => void

@@ -1,9 +1,9 @@
 import { lauxlib, lua, lualib, type State, to_luastring } from 'fengari'
 
-/** What crosses between JavaScript and Lua; undefined is nil. Strings are bytes in Lua. */
+/** Values that JavaScript and Lua exchange; undefined is nil. Strings are bytes in Lua. */
 export type LuaValue = string | Uint8Array | number | boolean | undefined
 
-/** What Lua asks of its host. Strings arrive as bytes. */
+/** Handles the calls of Lua to its host. Strings arrive as bytes. */
 export type Host = (what: string, args: readonly (Uint8Array | number | undefined)[]) => LuaValue
 
 /** A Lua interpreter (5.3, where Kong has LuaJIT's 5.1: code has to stay within what both understand). */
@@ -22,7 +22,7 @@ export class Lua {
   }
 
   /**
-   * Compiles a chunk. A function that it returns when it runs first takes its place, and runs at once.
+   * Compiles a chunk. If its first run returns a function, that function replaces the chunk, and runs at once.
    * @returns what runs it  @throws Error with Lua's message, also when it runs
    */
   compile(code: string, name: string): () => void {

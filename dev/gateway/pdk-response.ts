@@ -50,7 +50,7 @@ export const responseMethods: PdkMethods = {
     phases: ['response'],
     call: ({ exchange }) => exchange.upstreamStatus,
   },
-  // Observed: a buffered response hands out no table of headers, only single ones.
+  // Observed in Kong: a buffered response returns no table of headers, only single ones.
   'kong.service.response.get_headers': { phases: ['response'], call: () => ({}) },
   'kong.service.response.get_header': {
     phases: ['response'],
@@ -68,7 +68,7 @@ function setHeader(exchange: Exchange, name: unknown, value: unknown): void {
   if (!/^transfer.encoding$/i.test(header)) exchange.responseHeaders.set(header, ...values)
 }
 
-/** What nginx adds to the response's own headers depends on how far the response has come. */
+/** nginx adds other headers to the response's own at each stage of the response. */
 export function responseHeaders(exchange: Exchange, phase: Phase): HeaderMap {
   const seen = exchange.responseHeaders.clone()
   seen.set('connection', phase === 'response' && exchange.keepAlive ? 'keep-alive' : 'close')

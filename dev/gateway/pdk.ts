@@ -90,7 +90,7 @@ function table(of: (context: PdkContext) => Map<string, unknown>, verb: 'get' | 
     call: (context, [key, value]) => {
       const name = text(key, 'key')
       if (verb === 'get') return of(context).get(name)
-      // To Lua, bytes are a string like any other, and come back as one.
+      // For Lua, bytes are a string like any other, and they are returned as one.
       of(context).set(
         name,
         value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : (value ?? undefined),

@@ -41,7 +41,7 @@ export interface Bound {
   readonly configuration: PluginConfiguration
 }
 
-/** What the entities come to when requests arrive. */
+/** The entities in the form that requests need. */
 export interface Plan {
   readonly router: Router
   readonly service: (id: string) => Service | undefined
@@ -51,7 +51,7 @@ export interface Plan {
   readonly plugins: readonly (readonly [GatewayPlugin, ReadonlyMap<string, PluginConfiguration>])[]
 }
 
-/** Made once for each entity, so that what did not change stays the same object from plan to plan. */
+/** Made once for each entity, so that an unchanged entity is the same object in every plan. */
 const configurations = new WeakMap<Entity, PluginConfiguration>()
 
 export function planOf(store: EntityStore, plugins: readonly GatewayPlugin[]): Plan {
@@ -79,7 +79,7 @@ export function planOf(store: EntityStore, plugins: readonly GatewayPlugin[]): P
   }
 }
 
-/** What of a plugin's configurations applies to a request. */
+/** The one of a plugin's configurations that applies to a request. */
 export function boundTo([plugin, own]: Plan['plugins'][number], request: Scope): Bound | undefined {
   const configuration = mostSpecific(own, request)
   return configuration && { plugin, configuration }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { type KongFields, shapesFrom } from '../../schema/fields.ts'
 import type { PluginDefinition } from '../../schema/kong/plugins.ts'
 
-/** What a plugin server dumps about a plugin. */
+/** What a plugin server reports about a plugin. */
 export interface PluginInfo {
   readonly Name: string
   readonly Version: string
@@ -12,7 +12,7 @@ export interface PluginInfo {
   readonly Schema: { readonly name: string; readonly fields: KongFields }
 }
 
-/** What Kong knows of a plugin by its plugin server. @throws Error where the schema has no config */
+/** What Kong learns about a plugin from its plugin server. @throws Error if the schema has no config */
 export function definitionFrom({ Name, Version, Priority, Schema }: PluginInfo): PluginDefinition {
   const { config } = shapesFrom(Schema.fields)
   if (config?.type !== 'record') throw new Error(`plugin '${Name}' dumped a schema without config`)
@@ -20,7 +20,7 @@ export function definitionFrom({ Name, Version, Priority, Schema }: PluginInfo):
 }
 
 /**
- * Asks a plugin server what it serves, as Kong does before it starts: runs the command with `sh`, waits for its end and reads
+ * Asks a plugin server for its plugins, as Kong does before it starts: runs the command with `sh`, waits for its end and reads
  * its whole stdout as JSON. Only the first plugin counts.
  * @param command shell text, like Kong's `pluginserver_…_query_cmd`
  * @throws Error when a byte of stdout is not part of that JSON, or the command does not end within `timeout` ms

@@ -15,7 +15,7 @@ export interface PluginServerOptions {
 }
 
 export interface PluginServer {
-  /** of the process that runs now; undefined between two of them */
+  /** id of the current process; undefined between two of them */
   readonly pid: number | undefined
   /** how often it was started again after it had died */
   readonly restarts: number
@@ -27,7 +27,7 @@ export interface PluginServer {
 
 /** Kong starts a dead plugin server again at once, but never twice within a second. */
 const RESPAWN_MS = 1000
-/** What Kong leaves a plugin server after SIGTERM: about as long as its own worker takes to end. */
+/** Time that Kong leaves a plugin server after SIGTERM: about as long as its own worker needs to end. */
 const RELOAD_GRACE_MS = 100
 
 /**
@@ -67,7 +67,7 @@ export async function startPluginServer(options: PluginServerOptions): Promise<P
   }
 }
 
-/** A plugin server's process, and whatever follows it when it dies. */
+/** A plugin server's process, and its successors after it has died. */
 class SupervisedProcess {
   readonly #options: PluginServerOptions
   readonly #wake = new AbortController()
@@ -97,7 +97,7 @@ class SupervisedProcess {
     this.#wake.abort()
     const child = this.#child
     child?.kill('SIGTERM')
-    // With a worker of Kong its end of the pipes goes, too.
+    // When a worker of Kong ends, its end of the pipes is closed too.
     child?.once('exit', () => {
       child.stdout?.destroy()
       child.stderr?.destroy()
@@ -145,7 +145,7 @@ function inodeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.ino
 }
 
-/** A socket file left behind by a dead server refuses, so only a connection proves that somebody listens. */
+/** Tries a connection, because the socket file of a dead server is still there but refuses connections. */
 async function listens(path: string): Promise<boolean> {
   return await new Promise((resolve) => {
     const probe = connect(path)

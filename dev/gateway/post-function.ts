@@ -13,9 +13,8 @@ import { unescapedBytes } from './query-string.ts'
 type LuaPhase = 'access' | 'body_filter' | 'log'
 
 /**
- * Kong's post-function, for Lua that uses no more of `ngx` and `kong` than is here: the tap. As in Kong a chunk that returns a
- * function is run once, and that function from then on, and what Lua raises reaches the error log but for access, where it is
- * a 500.
+ * Kong's post-function, for Lua that uses only those parts of `ngx` and `kong` that are here, such as the tap. As in Kong, a chunk that
+ * returns a function runs once, and after that the function runs. An error in Lua is logged, and in access it is answered with 500.
  */
 export function postFunction(log: Log): GatewayPlugin {
   const programs = new WeakMap<PluginConfiguration, Program>()
@@ -139,7 +138,7 @@ class Program {
   }
 }
 
-/** `ngx` and `kong` as far as they are here, around the request that runs now. */
+/** The supported parts of `ngx` and `kong`, for the current request. */
 const PRELUDE = `
 local host, contexts = host, {}
 local function reading(what) return function(_, name) return host(what, name) end end

@@ -8,7 +8,7 @@ const decoder = new Decoder()
 /** The plugin server answered a call with an error. */
 export class RpcError extends Error {}
 
-/** Whether the server can be reached at all: what Kong logs is not what the server said. */
+/** The plugin server cannot be reached; the message is Kong's, because there is none of the server. */
 export class RpcUnavailable extends Error {}
 
 /**
@@ -59,10 +59,10 @@ export class Rpc {
 
 class Connection {
   readonly #socket: Socket
-  /** One timer per connection, wound up by every question: one per question would cost more than the question. */
+  /** One timer for each connection, restarted by every call: a timer for each call would cost more than the call. */
   readonly #timer: NodeJS.Timeout
   readonly #messages = new Messages()
-  /** Whether more than one answer has come to one question. */
+  /** Whether more than one answer to a call has come. */
   hasMore = false
   #settle: { resolve: (message: unknown[]) => void; reject: (error: Error) => void } | undefined
 
@@ -94,7 +94,7 @@ class Connection {
     this.#socket.destroy()
   }
 
-  /** One message is outstanding, so the first is it. */
+  /** Only one call is under way, so the first message is its answer. */
   #take(chunk: Buffer): void {
     try {
       const [message, ...more] = this.#messages.push(chunk)

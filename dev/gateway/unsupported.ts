@@ -5,7 +5,7 @@ import { isValues, type Values } from './validation.ts'
 
 const TEXT = 'not supported by the development gateway'
 
-/** Fields in which only these values are honoured; none: the field has to stay unset. */
+/** Fields in which only these values have an effect; a field without any has to stay unset. */
 const ONLY: { readonly [N in EntityName]?: Readonly<Record<string, readonly unknown[]>> } = {
   services: {
     protocol: ['http'],
@@ -33,7 +33,7 @@ const ONLY_IN_CONFIG: Readonly<Record<string, Readonly<Record<string, readonly u
 }
 
 /**
- * What Kong takes and the stand-in would ignore: it is refused by name, `path: problem` each.
+ * Values that Kong accepts and the stand-in would ignore. They are refused, with one `path: problem` each.
  * @param plugins that the stand-in runs  @param values of an entity, with defaults
  */
 export function unsupported(
@@ -50,7 +50,7 @@ export function unsupported(
   found.push(...others(ONLY_IN_CONFIG[name] ?? {}, config, 'config.'))
   found.push(...references(config, 'config').map((path) => `${path}: vault references are ${TEXT}`))
   if (!Object.hasOwn(plugins, name) && isAuthenticator(name)) {
-    // Where nobody would find out who calls, key-auth can stand in for what the real Kong has there.
+    // Without any plugin that authenticates, key-auth can replace the one that the real Kong has there.
     found.push(
       `name: the development gateway finds out who calls by ${Object.keys(plugins).filter(isAuthenticator)}`,
     )

@@ -12,7 +12,7 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** A connection from the pool may have been closed by the upstream meanwhile; Kong asks again, but never repeats these. */
+/** The upstream may have closed a pooled connection meanwhile; Kong then sends the request again, but never with these methods. */
 const NOT_REPEATED = new Set(['POST', 'LOCK', 'PATCH'])
 
 /**

@@ -1,6 +1,6 @@
 import { isReference, type Shape, type Shapes } from '../../schema/fields.ts'
 
-/** Values by Kong's schema language: defaults, and what Kong would say of wrong ones. */
+/** Checks values by Kong's schema language: defaults, and Kong's messages for wrong values. */
 
 export type Values = Record<string, unknown>
 
@@ -44,7 +44,7 @@ export function withNulls(fields: Shapes, given: Values): Values {
   return values
 }
 
-/** Attributes that do not restrict a value, or that this file enforces. Any other would be silently ignored: refused instead. */
+/** Attributes that do not restrict a value, or that this file enforces. Others are refused instead of being ignored silently. */
 const KNOWN = new Set(
   `type default required one_of between gt match len_min len_max err elements keys values fields
    referenceable encrypted description`.split(/\s+/),
