@@ -1,6 +1,6 @@
 /**
- * Transpiles every source into dist/, one file to one file, and copies the Lua. Takes a second and does not check types: `npm run typecheck`
- * does. A file that would not change is left alone, so that a build may run while specs of the same checkout do.
+ * Transpiles every source into dist/, one file to one file, and copies the Lua. Takes a second and does not check types, which `npm run
+ * typecheck` does. A file that would not change is not written, so a build may run while specs of the same checkout run.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -50,7 +50,7 @@ export async function build() {
   for (const [file, contents] of made) {
     if (before.has(file) && readFileSync(file).equals(contents)) continue
     mkdirSync(dirname(file), { recursive: true })
-    // Whoever reads it meanwhile sees the old file or the new one, and never a half.
+    // A process that reads the file meanwhile sees the old one or the new one, never a part.
     writeFileSync(`${file}.new`, contents)
     renameSync(`${file}.new`, file)
   }

@@ -9,9 +9,9 @@ import { basename, dirname, join, posix, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
-/** Top-level folders: each may import itself and those that stand after it. */
+/** Top-level folders: each may import itself and those after it. */
 const ORDER = ['spec', 'dev', 'cli', 'migrations', 'plugins', 'schema']
-/** What is inside the plugin: nothing imports what stands in an earlier row. */
+/** Folders of the plugin: none may import one of an earlier row. */
 const RANKS = [
   ['index.ts', 'server.ts'],
   ['process.ts', 'server'],
@@ -23,7 +23,7 @@ const RANKS = [
 const PLUGIN = 'plugins/virtual-key'
 /** The one file that spells the names in Redis. */
 const NAMES = `${PLUGIN}/redis/names.ts`
-/** They run where only `dependencies` are installed. */
+/** Folders that run where only `dependencies` are installed. */
 const PUBLISHED = ['cli', 'migrations', 'plugins', 'schema']
 
 /** @returns one sentence for each violation */

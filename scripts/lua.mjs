@@ -26,7 +26,7 @@ function sources() {
     .sort()
 }
 
-/** Scripts without a file, and files that no script is made of. */
+/** Scripts without a file, and files that belong to no script. */
 export async function unlisted() {
   const { scripts, linesOf } = await groups()
   const files = new Set(sources())
@@ -65,7 +65,7 @@ async function format(write) {
   return problems
 }
 
-/** As the specs do with redis-server: on a new machine root gets what is missing. */
+/** Installs a missing tool if the user is root, as the specs do with redis-server. */
 function luacheck() {
   if (spawnSync('luacheck', ['--version']).status === 0) return
   if (process.getuid?.() !== 0)
@@ -74,7 +74,10 @@ function luacheck() {
   execFileSync('apt-get', ['install', '-y', '--no-install-recommends', 'lua-check'], { stdio: 'ignore' })
 }
 
-/** What luacheck says of the whole scripts. Of an include it counts where every script that has it is told so: not each needs all of it. */
+/**
+ * What luacheck reports about the whole scripts. A report about an include counts only if every script with it has it, because not every
+ * script uses all of an include.
+ */
 async function check() {
   luacheck()
   const { scripts, linesOf } = await groups()

@@ -6,7 +6,7 @@ const { Base } = mocha.reporters
 
 /**
  * mocha's reporter for files that run side by side: one line when a file is done, and at the end what failed, and how to run it alone.
- * Options: `label`, which starts every line; `times`, a JSON file of seconds by source file, for whoever starts the longest files first.
+ * Options: `label`, which starts every line; `times`, a JSON file of seconds by source file, for the run that starts the longest files first.
  */
 export default class FileReporter extends Base {
   constructor(runner, options) {
@@ -14,7 +14,7 @@ export default class FileReporter extends Base {
     const { label = '', times } = options.reporterOptions ?? {}
     const seconds = {}
     const failed = new Set()
-    // mocha reports a file's events all at once, when its worker is done with it.
+    // mocha reports all events of a file at once, when its worker has finished it.
     let file
     runner.on('suite', (suite) => {
       if (suite.root) file = { name: '', milliseconds: 0, pass: 0, fail: 0, pending: 0 }
@@ -56,7 +56,7 @@ function remember(file, seconds) {
   writeFileSync(file, JSON.stringify({ ...remembered(file), ...seconds }, undefined, 1))
 }
 
-/** Seconds that spec files took when they ran last; empty where none ran. */
+/** Seconds that spec files took in their last run; empty if none has run. */
 export function remembered(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))

@@ -18,10 +18,10 @@ import { specFiles, startsProcesses } from './specs.mjs'
 
 /** Specs wait for sockets, processes and clocks more than they compute. */
 const JOBS = Number(process.env.JOBS || 2 * availableParallelism())
-/** What takes long, for a checkout in which nothing has run yet. */
+/** The specs that take long, for a checkout in which nothing has run yet. */
 const LONG =
   /^spec\/(faults|integration\/(operations|spool)|docs\/commands|cli\/(process|commands\/migrate)|.*\/(dispatcher|orphans|configurations|loss-watch|failover|usage-spool|hostile|properties))/
-/** How long processes that a part started may take to end when it has ended. Unit: milliseconds. */
+/** How long processes that a part has started may run on after its end. Unit: milliseconds. */
 const FAREWELL = 20_000
 
 const [task, ...rest] = process.argv.slice(2)
@@ -29,7 +29,7 @@ const firstOption = rest.findIndex((arg) => arg.startsWith('-'))
 const patterns = firstOption < 0 ? rest : rest.slice(0, firstOption)
 const mochaOptions = firstOption < 0 ? [] : rest.slice(firstOption)
 
-/** Process groups of what runs: nothing outlives this process. */
+/** Process groups of the running parts, so that none outlives this process. */
 const groups = new Set()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.once(signal, () => {
@@ -100,7 +100,7 @@ async function deno() {
   return checked && ran
 }
 
-/** Runs the named parts at the same time and tells of each how it went. */
+/** Runs the named parts at the same time and reports the result of each. */
 async function sideBySide(...parts) {
   const started = performance.now()
   const results = await Promise.all(
@@ -178,7 +178,7 @@ function printLines(stream, label) {
   stream.on('end', () => rest && console.log(`${label} │ ${rest}`))
 }
 
-/** Waits until a process group is empty, and ends what does not end by itself: its command lines. */
+/** Waits until a process group is empty, and ends what is left. @returns the command lines of what was left */
 async function leftBehind(group) {
   const deadline = performance.now() + FAREWELL
   for (;;) {
@@ -192,7 +192,7 @@ async function leftBehind(group) {
   }
 }
 
-/** Command lines of the processes of a group that have not ended; none where there is no /proc. */
+/** Command lines of the processes of a group that have not ended; none if there is no /proc. */
 function membersOf(group) {
   const read = (file) => {
     try {
@@ -235,7 +235,7 @@ async function watchSpecs() {
   for (;;) {
     console.log('waiting for a change …')
     while (changed.size === 0) await new Promise((resume) => (wake = resume))
-    // An editor writes several files, or one in several steps.
+    // An editor may write several files, or one file in several steps.
     await sleep(100)
     const now = [...changed]
     changed.clear()
@@ -246,7 +246,7 @@ async function watchSpecs() {
       const files = (await selected()).filter(affected)
       if (files.length > 0) await mocha('', files)
     } catch (error) {
-      // What is half written does not build.
+      // A file that is not completely written may not build.
       console.log(error.message)
     }
   }
