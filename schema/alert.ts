@@ -16,11 +16,11 @@ export interface Alert {
   readonly timestamp: string
 }
 
-/** What a settlement knows about an alert before Redis has told whether, and at which total, a threshold is crossed. */
+/** What is known about an alert before Redis has decided whether a threshold is crossed, and at which total. */
 export type AlertFacts = Pick<Alert, 'key_id' | 'service' | 'timestamp'>
 
 /**
- * The alert's JSON around the two numbers that only the atomic step in Redis knows: settle.lua puts them in between, so the signed
+ * The parts of the alert's JSON around the two numbers that only the atomic step in Redis knows. settle.lua inserts the numbers, so the
  * bytes are made once and are the same for every attempt.
  */
 export function alertJson({ key_id, service, timestamp }: AlertFacts) {
@@ -32,7 +32,7 @@ export function alertJson({ key_id, service, timestamp }: AlertFacts) {
   }
 }
 
-/** The body of the webhook request at the first request in a window that a key's budget refuses. */
+/** The body of the webhook request when a key's budget refuses a request for the first time in a window. */
 export interface BudgetAlert {
   readonly event: 'token_budget_exceeded'
   readonly key_id: string
@@ -42,7 +42,7 @@ export interface BudgetAlert {
   readonly token_budget: number
   /** Tokens that it has spent. */
   readonly total_tokens: number
-  /** Tokens that its requests under way hold; 0 where the refused request's route has no `reserve: true`. */
+  /** Tokens that are reserved for its requests under way; 0 if the refused request's route does not have `reserve: true`. */
   readonly reserved_tokens: number
   /** When the request was refused: UTC, RFC 3339, whole seconds. */
   readonly timestamp: string
@@ -50,7 +50,7 @@ export interface BudgetAlert {
 
 export type BudgetAlertFacts = Pick<BudgetAlert, 'key_id' | 'service' | 'timestamp'>
 
-/** As `alertJson`: the JSON around the budget, the total and the reserved tokens, which admit.lua puts in between. */
+/** As `alertJson`: the parts of the JSON around the budget, the total and the reserved tokens, which admit.lua inserts. */
 export function budgetAlertJson({ key_id, service, timestamp }: BudgetAlertFacts) {
   const event: BudgetAlert['event'] = 'token_budget_exceeded'
   return {

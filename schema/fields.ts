@@ -5,7 +5,7 @@
  */
 
 interface Attributes<T> {
-  /** What Kong fills in where the operator says nothing. */
+  /** The value that Kong fills in if the operator sets none. */
   readonly default?: T
   readonly required?: boolean
   readonly description?: string
@@ -22,7 +22,7 @@ interface StringShape extends Attributes<string> {
   readonly one_of?: readonly string[]
   /** A Lua pattern. */
   readonly match?: string
-  /** Bytes; Kong takes no empty string unless this is 0. */
+  /** Unit: bytes. Kong accepts an empty string only if this is 0. */
   readonly len_min?: number
   readonly len_max?: number
 }
@@ -56,11 +56,11 @@ interface RecordShape extends Attributes<never> {
   readonly fields: Shapes
 }
 
-/** What values of a field look like. */
+/** The form of a field's values. */
 export type Shape = StringShape | NumberShape | BooleanShape | ListShape | MapShape | RecordShape
 export type Shapes = { readonly [name: string]: Shape }
 
-/** A field that operators may set, which has to be explained to them. */
+/** A field that operators may set, with a description for them. */
 export type Field = (Exclude<Shape, RecordShape> | (RecordShape & { readonly fields: Fields })) & {
   readonly description: string
 }
@@ -107,7 +107,7 @@ function kongField(field: Shape): Record<string, unknown> {
   return { ...field }
 }
 
-/** The way back: what a plugin server dumps, or Kong's Admin API shows. What is no list of fields has none. */
+/** The reverse: reads the fields that a plugin server or Kong's Admin API lists. Anything else has no fields. */
 export function shapesFrom(fields: unknown): Shapes {
   const entries = Array.isArray(fields) ? fields.flatMap((one) => Object.entries(one as object)) : []
   return Object.fromEntries(entries.map(([name, field]) => [name, shapeFrom(field)]))
@@ -131,7 +131,7 @@ export function fieldAt(fields: Shapes, path: string): Shape | undefined {
   return field
 }
 
-/** The dotted paths of all fields, records before what is in them. */
+/** The dotted paths of all fields; each record comes before its members. */
 export function fieldPaths(fields: Shapes, prefix = ''): string[] {
   return Object.entries(fields).flatMap(([name, field]) => [
     `${prefix}${name}`,
@@ -139,7 +139,7 @@ export function fieldPaths(fields: Shapes, prefix = ''): string[] {
   ])
 }
 
-/** Whether Kong has a value resolved from a vault when the plugin starts. The reference names a secret and is none. */
+/** Whether Kong has a value resolved from a vault when the plugin starts. The reference names a secret but is not secret itself. */
 export function isReference(value: unknown): boolean {
   return typeof value === 'string' && /^\{vault:\/\/.*\}$/.test(value)
 }

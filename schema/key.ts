@@ -5,8 +5,8 @@ import type { Fields, Values } from './fields.ts'
 const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /**
- * What an operator may say about one virtual key, declared once: the registry's record in Redis, the options of `vk keys` and the
- * columns of an import come from here. Fields that the configuration has too win over it; absent ones leave it standing.
+ * What an operator may set for one virtual key, declared once: the registry's record in Redis, the options of `vk keys` and the
+ * columns of an import are derived from it. A field that is set takes precedence over the configuration; an absent one does not change it.
  */
 export const key = {
   disabled: { type: 'boolean', description: 'Requests get 403 `key disabled`.' },
@@ -49,7 +49,7 @@ export const key = {
   },
 } as const satisfies Fields
 
-/** Settings of one key. Only what the operator has said is there. */
+/** Settings of one key. Fields that the operator has not set are absent. */
 export type KeySettings = { readonly [N in KeyField]?: Exclude<Values<typeof key>[N], undefined> }
 
 export type KeyField = keyof typeof key

@@ -1,15 +1,15 @@
-/** A plugin that finds out who calls, before any plugin that asks for it. */
+/** A plugin that authenticates, before any plugin that needs to know the consumer. */
 export interface Authenticator {
   readonly name: string
   /** Kong runs plugins with a higher one earlier. */
   readonly priority: number
-  /** Comes with Kong Enterprise alone. */
+  /** Part of Kong Enterprise only. */
   readonly enterprise?: true
 }
 
 /**
- * Every plugin of Kong that tells later plugins who calls, in the order in which Kong runs them. Where one of them is at work, a second
- * one is not added: both would have to be content with a request. None of them can sit on a consumer.
+ * Every plugin of Kong that authenticates, in the order in which Kong runs them. Where one of them is enabled, no second one is added,
+ * because both would have to accept a request. None of them can be bound to a consumer.
  * Source: Kong's plugin ordering reference, https://docs.konghq.com/konnect/reference/plugins, and Kong 3.9, kong/plugins/<name>/handler.lua.
  */
 export const AUTHENTICATORS: readonly Authenticator[] = [

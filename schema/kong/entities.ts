@@ -12,12 +12,12 @@ export type Parent = 'service' | 'route' | 'consumer'
 interface EntityDefinition {
   /** Its collection in the Admin API: `/key-auths`. */
   readonly path: string
-  /** What it is called by, besides its id. */
+  /** The field that names it, besides its id. */
   readonly name: string
   readonly fields: Shapes
-  /** What it may be bound to; `true`: it must. */
+  /** What it may be bound to; `true` means that it must be. */
   readonly references: { readonly [P in Parent]?: boolean }
-  /** Groups of fields that no two entities have in common; null differs from null where the group is one field. */
+  /** Groups of fields whose values no two entities may share; in a group of one field, null is no duplicate of null. */
   readonly unique: ReadonlyArray<readonly string[]>
 }
 
@@ -112,7 +112,7 @@ export const ENTITIES = {
     references: {},
     unique: [['username'], ['custom_id']],
   },
-  /** Those of key-auth. Kong draws a key where none is given. `ttl` is no field: the Admin API shows the seconds that are left. */
+  /** Credentials of key-auth. Kong makes a random key if none is given. `ttl` is not a field: the Admin API shows the seconds left. */
   keyauth_credentials: {
     path: 'key-auths',
     name: 'key',
@@ -149,10 +149,10 @@ export const ENTITIES = {
 export type EntityName = keyof typeof ENTITIES
 export const ENTITY_NAMES = Object.keys(ENTITIES) as EntityName[]
 
-/** `ENTITIES`, for what treats all of them alike. */
+/** `ENTITIES`, for code that treats all of them in the same way. */
 export const DEFINITIONS: Readonly<Record<EntityName, EntityDefinition>> = ENTITIES
 
-/** The entities that others can be bound to, by the names under which those name them. */
+/** The entities that others can be bound to, by the name of the reference. */
 export const PARENTS = {
   service: 'services',
   route: 'routes',
@@ -176,7 +176,7 @@ export type Consumer = Shown<'consumers'>
 export type Credential = Omit<Shown<'keyauth_credentials'>, 'key'> & {
   /** The secret: it is compared, never shown. */
   readonly key: string
-  /** Seconds until it ends; null: never; absent: Kong has no database and knows no end. */
+  /** Seconds until it ends; null means never; absent if Kong has no database, where credentials do not end. */
   readonly ttl?: number | null
   /** Seconds since 1970. */
   readonly created_at: number

@@ -5,11 +5,11 @@ export interface PluginDefinition {
   readonly version: string
   /** Kong runs plugins with a higher one earlier. */
   readonly priority: number
-  /** Of its `config`. */
+  /** Fields of its `config`. */
   readonly fields: Shapes
-  /** Kong refuses it on a consumer, because it has to run to find the consumer, or before one is known. */
+  /** Kong refuses it on a consumer, because it runs before the consumer is known. */
   readonly notOnConsumer?: true
-  /** Fields of `config` of which one has to be set. */
+  /** Fields of `config`, at least one of which has to be set. */
   readonly atLeastOneOf?: readonly string[]
 }
 
@@ -19,7 +19,7 @@ const limit: Shape = { type: 'number', gt: 0 }
 const functions: Shape = { type: 'array', required: true, default: [], elements: text }
 
 /**
- * Where a bundled plugin keeps its counters, by the names that virtual-key uses too.
+ * The Redis in which a bundled plugin keeps its counters, with the same names as in virtual-key.
  * Source: Kong 3.9, kong/tools/redis/schema.lua.
  */
 export const REDIS = {

@@ -27,7 +27,7 @@ export function scopeKey(scope: Scope): string {
 /**
  * The configuration that a request gets.
  * @param configurations of one plugin by scopeKey, without those that are disabled: they hide no other
- * @param request what the request belongs to; no consumer: nobody is known, or not yet
+ * @param request what the request belongs to; without a consumer if that is unknown, or not known yet
  */
 export function mostSpecific<T>(configurations: ReadonlyMap<string, T>, request: Scope): T | undefined {
   for (const parts of PRECEDENCE) {

@@ -4,16 +4,16 @@
  */
 const MAINTAINED = { line: [3, 9], newestPatch: 3 } as const
 
-/** The oldest major version whose plugin servers speak the protocol that the plugin speaks. */
+/** The oldest major version whose protocol for plugin servers is that of this plugin. */
 const OLDEST_MAJOR = 3
 
 /**
- * How a version stands to the maintained line. `old`: no patches any more; `holes`: it lacks security patches that there are;
- * `unknown`: newer than what this version of the plugin was tried on.
+ * The state of a version of Kong. `old`: it gets no patches any more; `holes`: it lacks security patches that exist;
+ * `unknown`: it is newer than any version with which this version of the plugin was tested.
  */
 export type ReleaseState = 'unusable' | 'old' | 'holes' | 'current' | 'unknown'
 
-/** @param version as Kong tells it: `3.9.1`, or `3.10.0.1-enterprise-edition` */
+/** @param version as Kong reports it: `3.9.1`, or `3.10.0.1-enterprise-edition` */
 export function releaseState(version: string): ReleaseState {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
   const [line, branch] = MAINTAINED.line
