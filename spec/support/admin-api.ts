@@ -8,14 +8,14 @@ import type { EntityName } from '../../schema/kong/entities.ts'
 import { BUNDLED, type PluginDefinition } from '../../schema/kong/plugins.ts'
 import { type HttpServer, httpServer } from './http-server.ts'
 
-/** `before`: it was not done; `after`: it was, and nobody hears of it. */
+/** `before`: the write fails without being done; `after`: it is done, but the answer is lost. */
 export type Fault = 'error before' | 'error after' | 'cut before' | 'cut after'
 
 export interface SeenRequest extends AdminRequest {
   readonly headers: IncomingHttpHeaders
 }
 
-/** What the double has installed: whatever finds out who calls, of Kong Enterprise too, and the plugins that `vk` knows. */
+/** Plugins installed in the double: all that authenticate, those of Kong Enterprise too, and the plugins that `vk` knows. */
 export const INSTALLED: Readonly<Record<string, PluginDefinition>> = {
   ...Object.fromEntries(
     AUTHENTICATORS.map(({ name, priority }) => [
@@ -33,12 +33,12 @@ export const INSTALLED: Readonly<Record<string, PluginDefinition>> = {
   'virtual-key': { version: '0.1.0', priority: 900, fields: config },
 }
 
-/** The Admin API alone, with a memory for what it was asked, and with faults. */
+/** The Admin API alone, which records its requests and can fail. */
 export class AdminApiDouble extends AdminApi {
   readonly requests: SeenRequest[] = []
   /** `GET /` answers 500 on some workers of Kong 3.9.1. */
   rootFails = false
-  /** What becomes of the nth write, counted from 1. */
+  /** The fault of the nth write, counted from 1. */
   fault: (write: number, request: AdminRequest) => Fault | undefined = () => undefined
   readonly #store: EntityStore
   #writes = 0
@@ -59,7 +59,7 @@ export class AdminApiDouble extends AdminApi {
     return this.#server?.url ?? ''
   }
 
-  /** What Kong holds now. */
+  /** The current entities of Kong. */
   entities(name: EntityName): Entity[] {
     return this.#store.all(name)
   }

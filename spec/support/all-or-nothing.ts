@@ -7,7 +7,7 @@ import { connected } from './connection.ts'
 export interface Situation {
   /** The script's name and what is special, such as `settle: crosses`. */
   readonly title: string
-  /** Makes the state before, on an empty Redis. */
+  /** Makes the initial state, on an empty Redis. */
   readonly prepare: (admin: Redis) => Promise<unknown>
   /** Runs the script once, as the plugin server does. */
   readonly act: (redis: Connection) => Promise<unknown>
@@ -17,11 +17,11 @@ export interface Situation {
   readonly passesOver?: string
 }
 
-/** What a script did when it was allowed everything. */
+/** What a script did with all rights. */
 export interface Reference {
   /** Commands that it called, in lower case, each once. */
   readonly commands: readonly string[]
-  /** Its KEYS, of each run where it had to be asked again. */
+  /** Its KEYS in each run, if it had to run again. */
   readonly keys: readonly string[]
   /** Names of keys that its commands were called with. */
   readonly touched: readonly string[]
@@ -72,7 +72,7 @@ export class AllOrNothing {
     const admin = new Redis(server.port)
     await allow(admin)
     const { redis } = await connected(server.port, { username: USER, password: PASSWORD })
-    // Nothing may be under way: the client takes the first line that it is told for the answer to MONITOR.
+    // Nothing may be under way: the client takes the first line that it receives for the answer to MONITOR.
     const source = new Redis(server.port)
     await Promise.all([source.ping(), redis.ping()])
     const monitor = await source.monitor()
@@ -89,7 +89,7 @@ export class AllOrNothing {
     return this.#limited
   }
 
-  /** What happens where nothing is wrong. @throws what the script throws */
+  /** Runs the script with all rights. @throws what the script throws */
   async reference({ prepare, act }: Situation): Promise<Reference> {
     await this.#admin.flushall()
     // Redis must know the script already: what is watched is the script, not its loading.
@@ -183,7 +183,7 @@ async function stateOf(admin: Redis): Promise<State> {
   const state = new Map<string, Entry>()
   for (const name of (await admin.keys('*')).sort()) {
     const [dump, ttl] = await Promise.all([admin.dumpBuffer(name), admin.pttl(name)])
-    // What ends within a millisecond is as good as gone.
+    // A key that expires within a millisecond may be gone at any moment.
     const found = dump === null || (ttl >= 0 && ttl <= 1) ? undefined : await contentOf(admin, name)
     if (dump === null || found === undefined) continue
     const [content, groups] = found

@@ -34,7 +34,7 @@ export class DispatchingProcess {
     })
   }
 
-  /** Settles one crossing; `deliver` false: as a process that dies right after it. */
+  /** Settles one crossing. `deliver` false: like a process that dies right after it. */
   async cross(keyId: string, target: Target, deliver = true): Promise<Settled> {
     const id = { processId: this.consumer, sequence: this.#sequence++ }
     const settled = await settle(this.connection.link.redis, {

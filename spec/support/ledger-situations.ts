@@ -34,7 +34,7 @@ const ID = { processId: 'me', sequence: 1 }
 /** A process that has seen no generation yet, and always begins with the same one, so that alerts have the same ids in each run. */
 const FIRST: Snapshots = { get: () => undefined, generation: () => '+0123456789abcdef' }
 
-/** What the key's requests under way hold. */
+/** Tokens that are reserved for the key's requests under way. */
 async function hold(admin: Redis, ...reservations: string[]): Promise<void> {
   for (const [i, one] of reservations.entries())
     await admin.zadd(reservationsName(KEY), Date.now() + 100_000 + i, one)
@@ -43,7 +43,7 @@ async function hold(admin: Redis, ...reservations: string[]): Promise<void> {
   await admin.set(reservedName(KEY), sum, 'PX', 2 * LONGEST_RESERVATION)
 }
 
-/** One of which the process that holds it has died. */
+/** A reservation whose process has died. */
 async function expired(admin: Redis): Promise<void> {
   await hold(admin, 'other-1 20')
   await admin.zadd(reservationsName(KEY), 1, 'dead-1 30')

@@ -22,7 +22,7 @@ const RECORD: AlertRecord = {
 const JSON_OF_IT = JSON.stringify(RECORD)
 const ATTEMPT = { at: 1, duration: 2, status: 200 }
 
-/** Puts an alert into the outbox. */
+/** Adds an alert to the outbox. */
 async function add(admin: Redis, streamId: string, id: string): Promise<void> {
   await admin.xadd(NAMES.outbox, streamId, 'id', id)
   await admin.hset(NAMES.alerts, id, JSON_OF_IT)

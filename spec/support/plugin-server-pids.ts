@@ -1,6 +1,6 @@
 import { until } from './until.ts'
 
-/** Process ids of the plugin servers that said in a log that they serve, in their order. */
+/** Process ids of the plugin servers that logged that they serve, in their order. */
 export function pluginServerPids(log: string): number[] {
   return [...log.matchAll(/virtual-key info: serving, process (\d+)/g)].map(([, pid]) => Number(pid))
 }

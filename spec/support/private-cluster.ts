@@ -12,13 +12,13 @@ const OPTIONS = [
 ].flatMap((option) => option.split(' '))
 
 /**
- * A Redis Cluster of one's own: masters on free loopback ports, without replicas. The masters of a new one refuse writes for two seconds,
+ * A private Redis Cluster: masters on free loopback ports, without replicas. The masters of a new one refuse writes for two seconds,
  * so a spec that only needs a cluster borrows one and gives it back, and the next spec of the same process gets it, empty.
  */
 export class PrivateCluster {
   static readonly #idle: PrivateCluster[] = []
   readonly nodes: readonly PrivateRedis[]
-  /** Of each node, when it was new. */
+  /** The state of each node when it was new. */
   #untouched: readonly string[] = []
 
   private constructor(nodes: readonly PrivateRedis[]) {
@@ -42,7 +42,7 @@ export class PrivateCluster {
     else await this.stop()
   }
 
-  /** Empties every node and tells what else a spec can change in it. */
+  /** Empties every node, and returns everything else that a spec can change in it. */
   async #states(): Promise<string[]> {
     return Promise.all(
       this.nodes.map(async ({ port }) => {

@@ -9,12 +9,12 @@ import type { RedisConfig } from '../../schema/config.ts'
 import { until } from './until.ts'
 
 const MASTER = 'virtual-key'
-/** A master that is silent for this long is down. Unit: milliseconds. */
+/** A master that does not answer for this long is considered down. Unit: milliseconds. */
 const DOWN_AFTER = 1000
 const SENTINELS = 3
 const REPLICAS = 2
 
-/** A master with replicas and three sentinels of one's own, each a process on a free loopback port. */
+/** A private master with replicas and three sentinels, each a process on a free loopback port. */
 export class PrivateSentinels {
   readonly servers: readonly PrivateRedis[]
   readonly #ports: readonly number[]
@@ -90,7 +90,7 @@ export class PrivateSentinels {
     throw new Error('no sentinel names a master')
   }
 
-  /** Has another server made the master while the old one lives. */
+  /** Makes another server the master while the old one still runs. */
   async failOver(): Promise<void> {
     await this.#ask(this.#ports[0] ?? 0, 'FAILOVER', MASTER)
   }
@@ -101,7 +101,7 @@ export class PrivateSentinels {
     await Promise.all(this.servers.map((server) => server.stop()))
   }
 
-  /** Empty where the sentinel does not answer. */
+  /** Empty if the sentinel does not answer. */
   async #ask(port: number, command: string, argument: string): Promise<string[]> {
     const client = new Redis({ port, lazyConnect: true, retryStrategy: () => null })
     client.on('error', () => undefined)

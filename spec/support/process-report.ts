@@ -1,6 +1,6 @@
 /**
- * Preloaded into a plugin server (`NODE_OPTIONS=--import`): at its end it tells on stderr what it loaded and took, and signals make it
- * fail in ways that its own code should not.
+ * Preloaded into a plugin server (`NODE_OPTIONS=--import`): at its end it reports on stderr what it loaded and which resources it used, and
+ * on signals it fails in ways in which its own code should not.
  */
 import { writeSync } from 'node:fs'
 import { Session } from 'node:inspector'
@@ -16,7 +16,7 @@ export interface ProcessReport {
 
 const PACKAGE = /.*[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)[\\/]/
 
-// Both kinds of modules pass the debugger when they are parsed; no list of Node's holds both.
+// The debugger reports both kinds of modules when they are parsed; Node has no list of both.
 const found = new Set<string | undefined>()
 const session = new Session()
 session.connect()

@@ -5,7 +5,7 @@ import { lineLog } from '../../plugins/virtual-key/telemetry/log.ts'
 import { ThrottledLog } from '../../plugins/virtual-key/telemetry/throttled-log.ts'
 import type { Situation } from './all-or-nothing.ts'
 
-/** What a plugin server tells of itself. */
+/** What a plugin server reports about itself. */
 function beat(redis: Connection): Promise<void> {
   const heartbeat = new Heartbeat({
     redis,

@@ -71,7 +71,7 @@ export class Provisioning {
     return vk(args, env, input)
   }
 
-  /** With `--json`; it must have ended well. */
+  /** With `--json`; it must have exit code 0. */
   async json(...args: string[]): Promise<Report> {
     const { code, stdout, stderr } = await this.run(...args, '--json')
     expect([code, stderr]).to.deep.equal([0, ''])

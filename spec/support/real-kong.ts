@@ -50,7 +50,7 @@ async function start(
   const [port, tls, admin] = [await freePort(), await freePort(), await freePort()]
   const file = join(prefix, 'spec-kong.yml')
   writeFileSync(file, declaration)
-  // A KONG_… of the shell would change what is tested.
+  // A KONG_… variable of the shell would change what is tested.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('KONG_'))
   const env = {
     ...Object.fromEntries(inherited),

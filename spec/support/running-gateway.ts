@@ -1,7 +1,7 @@
 /** A gateway with the plugin, behind which the specs cannot tell a real Kong from the stand-in. */
 export interface RunningGateway {
   readonly url: string
-  /** HTTP/2 over TLS with a certificate that nobody signed; the stand-in has none. */
+  /** HTTP/2 over TLS with a self-signed certificate; the stand-in has none. */
   readonly http2Url?: string
   /** Everything logged so far. */
   log(): string

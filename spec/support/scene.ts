@@ -8,7 +8,7 @@ import { setUp } from './set-up.ts'
 import { Upstream } from './upstream.ts'
 
 export interface SceneOptions {
-  /** How many, all on one Redis. */
+  /** Number of gateways, all on one Redis. */
   readonly gateways?: number
   readonly keyAuth?: boolean
   /** How many keys there are for `newKey`; 40 unless told otherwise. */

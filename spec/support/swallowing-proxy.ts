@@ -1,8 +1,8 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 
 /**
- * Stands between a client and Redis and can swallow replies: Redis has run the command, and nobody hears of it. `hung`: nothing
- * passes at all, and no connection is closed, as when a host has lost its power. `target`: port that new connections lead to, while
+ * A proxy between a client and Redis that can drop replies: Redis has run the command, and the client never learns it. `hung`: nothing
+ * passes at all, and no connection is closed, as after a power failure of the host. `target`: port that new connections lead to, while
  * the old ones stay, as with a virtual IP that moves to another host.
  */
 export class SwallowingProxy {

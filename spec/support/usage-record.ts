@@ -41,13 +41,13 @@ export function targetAt(url: string, own: Partial<Target> = {}): Target {
   return { ...TARGET, url, ...own }
 }
 
-/** Alerts are only reported back. */
+/** Crossings are only returned, and no alert is sent. */
 export function silentTarget(): Target {
   const { url: _, ...rest } = TARGET
   return rest
 }
 
-/** The nth key id of a spec, none like another's. */
+/** The nth key id of a spec, different from those of all other specs. */
 export function keyNames(prefix: string): () => string {
   let next = 0
   return () => `${prefix}-${next++}`

@@ -12,7 +12,7 @@ export interface VkOn {
   run(...args: string[]): Promise<Ended>
   /** With a text on stdin. */
   feed(input: string | Uint8Array, ...args: string[]): Promise<Ended>
-  /** What it prints with `--json`; it must have ended well and said nothing else. */
+  /** What it prints with `--json`; it must have exit code 0 and print nothing else. */
   json(...args: string[]): Promise<unknown>
 }
 

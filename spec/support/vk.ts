@@ -57,7 +57,7 @@ class Written {
   }
 }
 
-/** As a pipe gives it, cut anywhere. */
+/** Chunks as a pipe delivers them, cut anywhere. */
 async function* inPieces(input: string | Uint8Array): AsyncGenerator<Uint8Array> {
   const bytes = Buffer.from(input as Uint8Array)
   const PIECE = 65_536

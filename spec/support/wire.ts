@@ -10,7 +10,7 @@ export class Wire {
   readonly #messages = new Messages()
   #waiting: ((reply: Reply) => void) | undefined
   #id = 0
-  /** More has come than the answer: a connection that Kong does not use again. */
+  /** Whether more than the answer has come, so that Kong would not reuse the connection. */
   dropped = false
 
   private constructor(socket: Socket) {
