@@ -5,23 +5,23 @@ import type { Denial } from '../request/denial.ts'
 import { MOST_HEADERS, requestFacts } from '../request/guard.ts'
 import { hiding, sessionDenial } from '../request/target.ts'
 import type { Uncounted } from '../telemetry/metrics.ts'
-import { type Answer, type Hints, inspectUsage, type Reading, type Usage } from '../usage/read-usage.ts'
+import { type Answer, type Hints, inspectUsage, type Usage } from '../usage/read-usage.ts'
 
 /** A buffered response. */
 export interface BufferedResponse {
   /** What it reports, else why that is nothing. */
   readonly usage: Usage | Uncounted
   /** Members of it are missing that such a response always has. */
-  readonly partial?: true
+  readonly partial?: true | undefined
   /** Empty where it is too long to be read. */
   readonly body: Uint8Array
   /** Bytes of the whole body. */
   readonly seen: number
   /** Where it can be fetched again. */
-  readonly answer?: Answer
+  readonly answer?: Answer | undefined
   /** Content-Type and Content-Encoding, where they had to be looked up. */
-  readonly type?: string
-  readonly encoding?: string
+  readonly type?: string | undefined
+  readonly encoding?: string | undefined
 }
 
 /**
@@ -35,8 +35,7 @@ export async function readResponse(kong: Kong): Promise<BufferedResponse | undef
   if (status < 200 || status > 299) return undefined
   const seen = inspectUsage(body)
   if (seen.usage !== undefined) {
-    const partial = seen.partial ? { partial: true as const } : {}
-    return { usage: seen.usage, body, seen: body.length, ...answerOf(seen), ...partial }
+    return { usage: seen.usage, partial: seen.partial, body, seen: body.length, answer: seen.answer }
   }
   const hints = hintsFrom(await kong.response.getHeaders())
   const again = inspectUsage(body, hints)
@@ -45,24 +44,15 @@ export async function readResponse(kong: Kong): Promise<BufferedResponse | undef
     body,
     // A body that is too long arrives as none: it has more bytes than this.
     seen: received?.length ?? LONGEST_VALUE,
-    ...answerOf(again),
-    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
-    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
+    answer: again.answer,
+    type: hints.contentType,
+    encoding: hints.contentEncoding,
   }
-}
-
-function answerOf({ answer }: Reading): { readonly answer?: Answer } {
-  return answer === undefined ? {} : { answer }
 }
 
 function hintsFrom(values: Record<string, string[]>): Hints {
   const headers = Object.fromEntries(Object.entries(values).map(([name, all]) => [name, all.join(', ')]))
-  const { 'content-type': contentType, 'content-encoding': contentEncoding } = headers
-  return {
-    headers,
-    ...(contentType === undefined ? {} : { contentType }),
-    ...(contentEncoding === undefined ? {} : { contentEncoding }),
-  }
+  return { headers, contentType: headers['content-type'], contentEncoding: headers['content-encoding'] }
 }
 
 /** An answer that leaves usage out because of what its request asked for: its client does not get it. */

@@ -82,12 +82,7 @@ export class Meter {
     const { usage: reported, body, type, encoding, answer: kept } = seen
     if (kept !== undefined && this.#services.fetches.possible && repeats(reported, kept))
       if ((await kong.request.getMethod()) === 'GET') return
-    const answer = {
-      head: body,
-      seen: seen.seen,
-      ...(type === undefined ? {} : { type }),
-      ...(encoding === undefined ? {} : { encoding }),
-    }
+    const answer = { head: body, seen: seen.seen, type, encoding }
     const hidden = await hiddenBy(kong, seen, this.#settings.undeclared)
     if (typeof reported === 'string' && !hidden) {
       const missing = estimate && (kept?.background || isAnswer({ request: NOTHING, ...answer }))

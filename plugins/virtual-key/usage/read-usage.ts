@@ -21,9 +21,9 @@ export const USAGE_NAMES = TABLE.names
 /** What the response's headers say about its body. These are hints only, because the bytes decide. */
 export interface Hints {
   /** Content-Type as received. */
-  readonly contentType?: string
+  readonly contentType?: string | undefined
   /** Content-Encoding as received. */
-  readonly contentEncoding?: string
+  readonly contentEncoding?: string | undefined
   /** All response headers; some APIs report usage there. Names are compared in lower case. */
   readonly headers?: Readonly<Record<string, string>>
 }

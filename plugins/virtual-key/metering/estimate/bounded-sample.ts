@@ -3,16 +3,16 @@ export interface Sample {
   /** The request's body or its beginning. */
   readonly request: Uint8Array
   /** Length of the request's body, if known; more than `request` has if that is only the beginning. Unit: bytes. */
-  readonly sent?: number
+  readonly sent?: number | undefined
   /** Content-Type and Content-Encoding of the request. */
-  readonly requestType?: string
-  readonly requestEncoding?: string
+  readonly requestType?: string | undefined
+  readonly requestEncoding?: string | undefined
   /** Content-Type and Content-Encoding of the answer. */
-  readonly type?: string
-  readonly encoding?: string
+  readonly type?: string | undefined
+  readonly encoding?: string | undefined
   /** The answer's body or its beginning, and its end where the middle is missing. */
   readonly head: Uint8Array
-  readonly tail?: Uint8Array
+  readonly tail?: Uint8Array | undefined
   /** Length of the answer. Unit: bytes. */
   readonly seen: number
   /** The answer is made in the background: thoughts are counted when it is fetched. */

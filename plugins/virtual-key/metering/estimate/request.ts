@@ -19,7 +19,7 @@ export async function readRequest(kong: Kong): Promise<RequestSample> {
   return {
     request: request ?? NOTHING,
     sent: request?.length ?? sent,
-    ...(requestType === undefined ? {} : { requestType }),
-    ...(requestEncoding === undefined ? {} : { requestEncoding }),
+    requestType,
+    requestEncoding,
   }
 }

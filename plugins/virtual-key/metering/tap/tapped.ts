@@ -17,8 +17,8 @@ export interface Tapped {
   /** What the plugin's access phase left for its log phase. */
   readonly note: string
   /** The authenticated one, never what a header claims. */
-  readonly consumer?: Consumer
-  readonly credentialId?: string
+  readonly consumer: Consumer | undefined
+  readonly credentialId: string | undefined
   /** The Kong service's name, else its id; empty without a service. */
   readonly service: string
   readonly hints: Hints
@@ -27,9 +27,9 @@ export interface Tapped {
   /** The body as it passed, or its beginning. */
   readonly head: Uint8Array
   /** The body's end, where the middle was dropped. */
-  readonly tail?: Uint8Array
+  readonly tail: Uint8Array | undefined
   /** The request, where the plugin asked for it and the answer does not show what it cost. */
-  readonly sent?: Sent
+  readonly sent: Sent | undefined
 }
 
 /** What is known of a request in the log phase. */
@@ -40,8 +40,8 @@ export interface Sent {
   readonly body: Uint8Array
   /** Bytes of the whole body; where it could not be read, of the whole request. */
   readonly length: number
-  readonly type?: string
-  readonly encoding?: string
+  readonly type: string | undefined
+  readonly encoding: string | undefined
 }
 
 /** @returns undefined where the text is not the tap's: another version of it runs on the route */
@@ -51,44 +51,36 @@ export function tappedFrom(text: string): Tapped | undefined {
   const fact = (name: string): string | undefined => facts.get(name) ?? undefined
   const status = Number(fact('status'))
   if (!(status >= 200 && status < 600)) return undefined
-  const [id, username, customId] = [fact('consumer'), fact('username'), fact('custom_id')]
-  const [type, encoding, credentialId] = [fact('type'), fact('encoding'), fact('credential')]
-  const [sentLength, sentType, sentEncoding] = [fact('sent'), fact('sent_type'), fact('sent_encoding')]
+  const [consumer, sent] = [fact('consumer'), fact('sent')]
   return {
     status,
     fetched: fact('fetched') === '1',
     ended: fact('ended') === '1',
     note: fact('note') ?? '',
-    ...(id === undefined
-      ? {}
-      : {
-          consumer: {
-            id,
-            ...(username === undefined ? {} : { username }),
-            ...(customId === undefined ? {} : { custom_id: customId }),
-          },
-        }),
-    ...(credentialId === undefined ? {} : { credentialId }),
+    consumer:
+      consumer === undefined
+        ? undefined
+        : { id: consumer, username: facts.get('username'), custom_id: facts.get('custom_id') },
+    credentialId: fact('credential'),
     service: fact('service') ?? fact('service_id') ?? '',
     hints: {
       headers: Object.fromEntries(facts),
-      ...(type === undefined ? {} : { contentType: type }),
-      ...(encoding === undefined ? {} : { contentEncoding: encoding }),
+      contentType: fact('type'),
+      contentEncoding: fact('encoding'),
     },
-    seen: Number(fact('seen') ?? 0),
+    seen: Number(facts.get('seen')),
     head: Buffer.from(head, 'base64'),
-    ...(tail === '' ? {} : { tail: Buffer.from(tail, 'base64') }),
-    ...(sentLength === undefined
-      ? {}
-      : {
-          sent: {
+    tail: tail === '' ? undefined : Buffer.from(tail, 'base64'),
+    sent:
+      sent === undefined
+        ? undefined
+        : {
             path: fact('path') ?? '',
             body: Buffer.from(request, 'base64'),
-            length: Number(sentLength),
-            ...(sentType === undefined ? {} : { type: sentType }),
-            ...(sentEncoding === undefined ? {} : { encoding: sentEncoding }),
+            length: Number(sent),
+            type: fact('sent_type'),
+            encoding: fact('sent_encoding'),
           },
-        }),
   }
 }
 
@@ -128,13 +120,13 @@ export function sampleOf({ hints, head, tail, seen, sent }: Tapped): Sample | un
   if (sent !== undefined && !asksModel(sent.path)) return undefined
   return {
     request: sent?.body ?? NOTHING,
-    ...(sent === undefined ? {} : { sent: sent.length }),
-    ...(sent?.type === undefined ? {} : { requestType: sent.type }),
-    ...(sent?.encoding === undefined ? {} : { requestEncoding: sent.encoding }),
+    sent: sent?.length,
+    requestType: sent?.type,
+    requestEncoding: sent?.encoding,
     head,
     seen,
-    ...(tail === undefined ? {} : { tail }),
-    ...(hints.contentType === undefined ? {} : { type: hints.contentType }),
-    ...(hints.contentEncoding === undefined ? {} : { encoding: hints.contentEncoding }),
+    tail,
+    type: hints.contentType,
+    encoding: hints.contentEncoding,
   }
 }

@@ -118,7 +118,7 @@ describe('The tap', () => {
       status: 200,
       ended: false,
       note: '\n{"key":"a"}',
-      consumer: { id: 'c-1', username: 'a & b=é' },
+      consumer: { id: 'c-1', username: 'a & b=é', custom_id: null },
       credentialId: 'k-1',
       service: 'openai',
     })
@@ -166,6 +166,7 @@ describe('The tap', () => {
         body: request,
         length: request.length,
         type: 'application/json',
+        encoding: undefined,
       })
     })
 
