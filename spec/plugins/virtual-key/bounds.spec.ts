@@ -29,25 +29,25 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     spec: '../../fixtures/ways-out/bodies.ts',
     title: 'TOO_LARGE',
   },
-  'A request that the tap keeps until its answer is there': {
+  'A request that the tap keeps until its response is there': {
     spec: TAP,
     title: 'of one that is too long to be read only its length, declared or not',
   },
-  'An answer that the tap keeps': { spec: TAP, title: 'keeps head and tail of ' },
+  'A response that the tap keeps': { spec: TAP, title: 'keeps head and tail of ' },
   'A body in a message from Kong': {
     spec: 'server/messages.spec.ts',
     title: 'takes a body beyond 64 MiB for none, holds nothing of it, and goes on after it',
   },
-  'A compressed answer': { spec: HOSTILE, title: 'gzip of 400 MB' },
-  'A document of an answer, kept for reading it from behind': {
+  'A compressed response': { spec: HOSTILE, title: 'gzip of 400 MB' },
+  'A document of a response, kept so that it can be read from its end': {
     spec: HOSTILE,
     title: 'a broken document with many members',
   },
-  'Broken documents of one answer whose end is searched': {
+  'Broken documents of one response whose end is searched': {
     spec: HOSTILE,
     title: 'broken events with members',
   },
-  'A request, and an answer, that is looked at for an estimate': {
+  'A request, and a response, that is read for an estimate': {
     spec: ESTIMATOR,
     title: 'twelve exchanges of 8 MB',
   },
@@ -88,7 +88,7 @@ const BOUNDS: Readonly<Record<string, Elsewhere | (() => void)>> = {
     expect(taken.filter((one) => one)).to.have.length(8 + 64)
     expect(lanes.run('another', async () => undefined)).to.equal(true)
   },
-  'A webhook’s answer': {
+  'A webhook’s response': {
     spec: 'outbox/send.spec.ts',
     title: 'reads 4 KB of an endless body and keeps less',
   },
