@@ -15,14 +15,16 @@ export default class FileReporter extends Base {
     const seconds = {}
     const failed = new Set()
     // mocha reports all events of a file at once, when its worker has finished it.
-    let file
+    const nothing = { name: '', milliseconds: 0, pass: 0, fail: 0, pending: 0 }
+    let file = { ...nothing }
     runner.on('suite', (suite) => {
-      if (suite.root) file = { name: '', milliseconds: 0, pass: 0, fail: 0, pending: 0 }
+      if (suite.root) file = { ...nothing }
     })
     for (const kind of ['pass', 'fail', 'pending'])
       runner.on(kind, (runnable) => {
         file[kind]++
-        file.name ||= sourceOf(runnable.file)
+        // A hook outside every suite has no file.
+        file.name ||= runnable.file ? sourceOf(runnable.file) : ''
       })
     for (const kind of ['test end', 'hook end'])
       runner.on(kind, ({ duration = 0 }) => {

@@ -31,11 +31,10 @@ const mochaOptions = firstOption < 0 ? [] : rest.slice(firstOption)
 
 /** Process groups of the running parts, so that none outlives this process. */
 const groups = new Set()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.once(signal, () => {
-    for (const group of groups) signalGroup(group, 'SIGTERM')
-    process.exit(1)
-  })
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+process.once('exit', () => {
+  for (const group of groups) signalGroup(group, 'SIGTERM')
+})
 
 const TASKS = { all, specs, fast, one, watch: watchSpecs, deno }
 if (!Object.hasOwn(TASKS, task)) throw new Error(`${task} is none of ${Object.keys(TASKS).join(', ')}`)
@@ -105,7 +104,11 @@ async function sideBySide(...parts) {
   const started = performance.now()
   const results = await Promise.all(
     parts.map(async ([command, part]) => {
-      const passed = await part()
+      const passed = await part().catch((error) => {
+        // The other parts go on, and the summary tells of all of them.
+        console.log(`${command} │ ${error.message}`)
+        return false
+      })
       return { command, passed, seconds: (performance.now() - started) / 1000 }
     }),
   )
