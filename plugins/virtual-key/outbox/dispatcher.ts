@@ -3,28 +3,22 @@ import type { Connection } from '../redis/script.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { ThrottledLog } from '../telemetry/throttled-log.ts'
-import type { AlertRecord } from './alert-record.ts'
 import { Bulkhead } from './bulkhead.ts'
-import { type Added, ack, type Claim, LEASE, scheduleStart } from './claim.ts'
-import { type DeliverySettings, whatHolds } from './delivery-settings.ts'
-import { render } from './format.ts'
+import { type Claim, LEASE } from './claim.ts'
+import { acknowledge, Delivery, type DeliveryMeans } from './delivery.ts'
+import { DeliveryReport } from './delivery-report.ts'
+import type { DeliverySettings } from './delivery-settings.ts'
 import { KnownConfigurations } from './known-configurations.ts'
-import { type Lease, Leases } from './leases.ts'
-import { type Outcome, outcomeOf, parkedOutcome, SCHEDULE, type Tried } from './outcome.ts'
-import { parkedEntry } from './parked.ts'
-import { type NoRoute, type Route, routeOf, routeOfCrossing } from './route.ts'
+import { Leases } from './leases.ts'
+import { SCHEDULE } from './outcome.ts'
+import type { KeysOf } from './route.ts'
 import type { Sender } from './send.ts'
-import { type SigningKey, signedHeaders } from './sign.ts'
+import type { SigningKey } from './sign.ts'
 import { Sweep } from './sweep.ts'
-import { loggable } from './webhook-target.ts'
 
 /** Attempts at once to one host, and alerts that wait in memory for their turn there. */
 const LANE_WIDTH = 8
 const LANE_LONGEST = 64
-/** A route that is older is asked for anew before the attempt: the alert has waited for its turn. Unit: milliseconds. */
-const ROUTE_LASTS = 1000
-/** Longest pause before Redis is told again what became of an alert. Unit: milliseconds. */
-const LONGEST_PAUSE = 1000
 
 /** Signing keys that an operator has named, by the id of the configuration; they hold whatever the configuration says. */
 export interface Signers {
@@ -48,40 +42,59 @@ export interface DispatcherOptions {
   readonly schedule?: readonly number[]
   /** Milliseconds after which the alerts of a process that is silent go to another; the same in all processes. */
   readonly lease?: number
-  /** Milliseconds after which an alert is looked at again that waits for its configuration. */
+  /** Milliseconds after which an alert that waits for its configuration is looked at again. */
   readonly lookAgain?: number
 }
 
 /** Delivers alerts: those of this process's own crossings at once, and by sweeping the outbox those that others left behind. */
 export class Dispatcher {
   readonly #options: DispatcherOptions
-  readonly #bulkhead = new Bulkhead(LANE_WIDTH, LANE_LONGEST)
-  readonly #trouble: ThrottledLog
   readonly #leases: Leases
   readonly #known: KnownConfigurations
   readonly #sweep: Sweep
+  readonly #report: DeliveryReport
+  readonly #means: DeliveryMeans
   #renewing: NodeJS.Timeout | undefined
-  /** Configurations without secrets here of which that has been said. */
-  readonly #unknown = new Set<string>()
   #stopped = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    const { lease = LEASE } = options
-    this.#trouble = new ThrottledLog(options.log, () => performance.now())
-    this.#leases = new Leases(options.redis, options.consumer, lease, this.#trouble)
-    this.#known = new KnownConfigurations(options.redis, this.#trouble)
+    const { redis, consumer, sender, signers, clock, random, lease = LEASE } = options
+    const trouble = new ThrottledLog(options.log, () => performance.now())
+    const known = new KnownConfigurations(redis, trouble)
+    const keysOf: KeysOf = (configuration, mark) =>
+      signers?.get(configuration) ?? known.keysOf(configuration, mark)
+    const leases = new Leases(redis, consumer, lease, trouble)
+    this.#known = known
+    this.#leases = leases
+    this.#report = new DeliveryReport(options.metrics, options.log)
     this.#sweep = new Sweep({
-      redis: options.redis,
-      consumer: options.consumer,
+      redis,
+      consumer,
       lease,
-      leases: this.#leases,
-      keysOf: this.#keysOf,
+      leases,
+      keysOf,
       take: (claims) => this.take(claims),
-      also: () => this.#known.share(),
-      trouble: this.#trouble,
-      random: options.random,
+      also: () => known.share(),
+      trouble,
+      random,
     })
+    this.#means = {
+      redis,
+      consumer,
+      sender,
+      leases,
+      lanes: new Bulkhead(LANE_WIDTH, LANE_LONGEST),
+      known,
+      keysOf,
+      report: this.#report,
+      trouble,
+      clock,
+      random,
+      schedule: options.schedule ?? SCHEDULE,
+      lookAgain: options.lookAgain,
+      stopped: () => this.#stopped,
+    }
   }
 
   start(): void {
@@ -98,7 +111,7 @@ export class Dispatcher {
     return this.#leases.size
   }
 
-  /** Kong has told this process of a configuration, or of a change: alerts that wait for it go out. Returns at once. */
+  /** Kong has told this process about a configuration, or about a change: alerts that wait for it go out. Returns at once. */
   learn(
     configuration: string,
     settings: Omit<DeliverySettings, 'secrets'>,
@@ -113,14 +126,13 @@ export class Dispatcher {
     for (const one of claims) {
       const lease = this.#leases.add(one)
       if (lease === undefined) continue
-      if (one.record === undefined) {
-        const reason = 'the record cannot be read'
-        this.#options.metrics.add('dead_lettered')
-        this.#options.log.critical(`alert ${JSON.stringify(one.id)} is given up: ${reason}`)
-        void this.#end(lease, { state: 'dead', reason })
+      if (one.record !== undefined) {
+        void new Delivery(this.#means, lease, one.record).run()
         continue
       }
-      void this.#dispatch(lease, one.record)
+      const reason = 'the record cannot be read'
+      this.#report.unreadable(one.id, reason)
+      void acknowledge(this.#means, lease, { state: 'dead', reason })
     }
   }
 
@@ -130,153 +142,9 @@ export class Dispatcher {
     clearInterval(this.#renewing)
     await this.#sweep.stop()
     for (const lease of this.#leases.all()) {
-      if (!lease.sending) void this.#end(lease, { state: 'retry', delay: 0 })
+      if (!lease.sending) void acknowledge(this.#means, lease, { state: 'retry', delay: 0 })
     }
     const deadline = performance.now() + timeout
     while (this.#leases.size > 0 && performance.now() < deadline) await sleep(20)
   }
-
-  readonly #keysOf = (configuration: string, mark: string): readonly SigningKey[] | undefined =>
-    this.#options.signers?.get(configuration) ?? this.#known.keysOf(configuration, mark)
-
-  /** From the moment that the alert is in hand to the attempt, which waits for its turn at its host. */
-  async #dispatch(lease: Lease, record: AlertRecord): Promise<void> {
-    const route = await this.#routeOf(lease, record)
-    if (route === undefined) return
-    if ('reason' in route) return this.#park(lease, record, route)
-    const from = performance.now()
-    const attempt = async () => {
-      const now = performance.now() - from < ROUTE_LASTS ? route : await this.#routeOf(lease, record, true)
-      if (now === undefined) return
-      if ('reason' in now) return this.#park(lease, record, now)
-      await this.#attempt(lease, record, now)
-    }
-    if (this.#stopped || !this.#bulkhead.run(hostOf(route.url), attempt)) {
-      // Not before the host's lane has had time to move on: alerts in a circle would keep others from their turn.
-      await this.#end(lease, { state: 'retry', delay: route.timeout * (1 + this.#options.random()) })
-    }
-  }
-
-  /**
-   * Where it goes by what holds now. undefined: it is not this process's any more.
-   * @param anew the crossing was a while ago
-   */
-  async #routeOf(lease: Lease, record: AlertRecord, anew = false): Promise<Route | NoRoute | undefined> {
-    const { claim } = lease
-    if (claim.takenAt === undefined && record.since === undefined && !anew) {
-      this.#known.used(record.configuration)
-      return routeOfCrossing(record, this.#keysOf)
-    }
-    const what = 'what holds for alerts cannot be read'
-    for (;;) {
-      if (!(await this.#owns(lease))) return undefined
-      try {
-        const holds = await whatHolds(this.#options.redis, record.configuration, record.keyId)
-        this.#trouble.passed(what, claim.partition)
-        return routeOf(record, holds, this.#keysOf)
-      } catch (error) {
-        this.#trouble.failed(what, claim.partition, error)
-        await sleep(200, undefined, { ref: false })
-      }
-    }
-  }
-
-  #owns(lease: Lease): Promise<boolean> {
-    return this.#leases.owns(lease, () => this.#stopped)
-  }
-
-  async #park(lease: Lease, record: AlertRecord, { reason, secrets }: NoRoute): Promise<void> {
-    const { schedule = SCHEDULE, random, lookAgain, log } = this.#options
-    const { claim } = lease
-    const start = scheduleStart(claim)
-    const age = (claim.takenAt ?? start) - start
-    const waited = record.parked !== undefined
-    const outcome = parkedOutcome(reason, age, waited, schedule, random(), lookAgain)
-    if (outcome.state === 'dead') {
-      this.#giveUp(claim.id, record, record.override ?? record.url, outcome.reason)
-    } else if (!this.#unknown.has(record.configuration)) {
-      this.#unknown.add(record.configuration)
-      log.warn(`alerts of key ${JSON.stringify(record.keyId)} wait: ${reason}`)
-    }
-    await this.#end(lease, outcome, {
-      parkedEntry: outcome.state === 'parked' ? parkedEntry(claim.id, record.configuration, secrets) : '',
-    })
-  }
-
-  async #attempt(lease: Lease, record: AlertRecord, route: Route): Promise<void> {
-    const { clock, random, sender, schedule = SCHEDULE } = this.#options
-    if (!(await this.#owns(lease))) return
-    lease.sending = true
-    const { id } = lease.claim
-    const { url, timeout, allowPrivateNetworks } = route
-    const body = render(route.format, record.payload)
-    const headers = {
-      ...signedHeaders(route.keys, id, clock(), body),
-      ...(record.estimated ? { 'x-virtual-key-estimated': 'true' } : {}),
-    }
-    const tried = await sender.send({ url, headers, body, timeout, allowPrivateNetworks })
-    const number = record.attempts.length - (record.earlier ?? 0) + 1
-    const outcome = outcomeOf(tried, number, record.test ? [] : schedule, random())
-    this.#report(id, record, url, tried, outcome)
-    await this.#end(lease, outcome, { attempt: tried.attempt, url })
-  }
-
-  /** Tries until Redis has it: an alert that was delivered but not taken off would be delivered again by somebody. */
-  async #end(lease: Lease, outcome: Outcome, added: Added = {}): Promise<void> {
-    const { redis, consumer } = this.#options
-    const { id, partition } = lease.claim
-    const what =
-      outcome.state === 'delivered'
-        ? 'alerts that were delivered cannot be taken off'
-        : 'what became of an alert cannot be written down'
-    for (let failed = 0; ; failed++) {
-      try {
-        await ack(redis, consumer, lease.claim, outcome, added)
-        this.#trouble.passed(what, `${partition} ${id}`)
-        break
-      } catch (error) {
-        this.#trouble.failed(what, `${partition} ${id}`, error)
-        if (redis.status === 'end' || (this.#stopped && added.attempt === undefined)) {
-          this.#trouble.passed(what, `${partition} ${id}`)
-          break
-        }
-        await sleep(Math.min(50 * 2 ** failed, LONGEST_PAUSE))
-      }
-    }
-    this.#leases.drop(lease)
-  }
-
-  #report(id: string, record: AlertRecord, url: string, { attempt }: Tried, outcome: Outcome): void {
-    const { metrics, log } = this.#options
-    const to = wording(id, record, url)
-    if (outcome.state === 'delivered') {
-      metrics.add('delivered')
-      log.info(`${to}: delivered in ${attempt.duration} ms`)
-      return
-    }
-    metrics.add('attempts_failed')
-    if (outcome.state === 'dead') {
-      this.#giveUp(id, record, url, outcome.reason)
-      return
-    }
-    const problem = JSON.stringify(attempt.error ?? String(attempt.status))
-    log.warn(`${to}: attempt failed (${problem}), next in ${Math.round(outcome.delay / 1000)} s`)
-  }
-
-  #giveUp(id: string, record: AlertRecord, url: string, reason: string): void {
-    const { metrics, log } = this.#options
-    metrics.add('dead_lettered')
-    const line = `${wording(id, record, url)}: given up: ${JSON.stringify(reason)}; vk alerts replay ${id} sends it again`
-    // A test is answered to whoever made it.
-    if (record.test) log.error(line)
-    else log.critical(line)
-  }
-}
-
-function wording(id: string, { keyId }: AlertRecord, url: string): string {
-  return `alert ${id} of key ${JSON.stringify(keyId)} to ${loggable(url)}`
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : url
 }
