@@ -1,3 +1,4 @@
+import { durationFrom } from '../../schema/duration.ts'
 import { Failure } from '../failure.ts'
 import { json, shownSeconds, UNITS, YEAR_10000 } from '../output/text.ts'
 
@@ -10,11 +11,10 @@ const LONGEST_TTL = 100_000_000
  * @param least, most in seconds @throws Failure that names the option, with exit code 2
  */
 export function secondsFrom(option: string, text: string, least = 1, most = LONGEST_TTL): number {
-  const [, count, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
-  const factor = UNITS[unit ?? ''] ?? (Number(count) === 0 ? 0 : undefined)
-  if (unit === '' && factor === undefined)
+  const zero = /^0+$/.test(text)
+  if (/^\d{1,9}$/.test(text) && !zero)
     throw new Failure(`${option}: ${text} has no unit: write ${text}d, ${text}h, ${text}m or ${text}s`, 2)
-  const seconds = Number(count) * (factor ?? Number.NaN)
+  const seconds = zero ? 0 : (durationFrom(text, UNITS) ?? Number.NaN) / 1000
   if (seconds >= least && seconds <= most) return seconds
   throw new Failure(
     `${option}: ${json(text)} is no time such as 90d, 12h or 30m, from ${shownSeconds(least)} to ${shownSeconds(most)}`,

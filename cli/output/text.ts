@@ -1,4 +1,5 @@
 import { safeText } from '../../plugins/virtual-key/telemetry/safe-text.ts'
+import { DURATION_UNITS } from '../../schema/duration.ts'
 
 /** How `vk` prints JSON, numbers of things, times and durations, everywhere in the same way. */
 
@@ -37,13 +38,14 @@ export function lasting(time: number): string {
   return `${Math.round(seconds / 86_400)} days`
 }
 
-/** Unit: seconds. */
-export const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+/** The units of durations in commands, from the smallest to the largest. */
+export const UNITS = ['s', 'm', 'h', 'd'] as const
 
 /** The largest unit that says it without a fraction. */
 export function shownSeconds(seconds: number): string {
-  const [unit, length] = Object.entries(UNITS).findLast(([, one]) => seconds % one === 0) ?? ['s', 1]
-  return seconds === 0 ? '0s' : `${seconds / length}${unit}`
+  const time = seconds * 1000
+  const unit = UNITS.findLast((one) => time % DURATION_UNITS[one] === 0) ?? 's'
+  return seconds === 0 ? '0s' : `${time / DURATION_UNITS[unit]}${unit}`
 }
 
 /** The first instant that RFC 3339 cannot write. Unit: milliseconds since 1970. */

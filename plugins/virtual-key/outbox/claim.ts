@@ -62,7 +62,7 @@ export async function claim(
 
 export type ClaimReply = ReadonlyArray<readonly [streamId: string, id: string, record: string]>
 
-/** Of alerts that this process takes over at their crossing. */
+/** The claims of alerts that this process takes over at their crossing. */
 export function claimsFrom(partition: number, reply: ClaimReply): Claim[] {
   return reply.map(([streamId, id, json]) => ({ partition, streamId, id, json, record: recordFrom(json) }))
 }
@@ -86,7 +86,7 @@ interface RenewArguments {
 
 const renewScript = SCRIPTS.script<[RenewArguments], Ownership[]>('renew')
 
-/** Keeps claims of one partition from running out. Answers in their order. @throws ReplyError or a connection's Error */
+/** Keeps claims of one partition from running out. @returns one for each claim, in their order @throws ReplyError or a connection's Error */
 export async function renew(
   redis: Connection,
   partition: number,
@@ -155,7 +155,7 @@ export async function ack(
   return reply === 1
 }
 
-/** The record as Redis is to keep it. What is no record stays as it is. */
+/** The record as Redis is to keep it. A text that is no record stays as it is. */
 function moved(claim: Claim, outcome: Outcome, { attempt, url, parkedEntry }: Added): string {
   const { record, json } = claim
   if (record === undefined) return json

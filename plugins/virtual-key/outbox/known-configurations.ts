@@ -10,21 +10,21 @@ import {
 import { ANY_SECRETS } from './route.ts'
 import type { SigningKey } from './sign.ts'
 
-/** How often shared settings are kept from expiring. Unit: milliseconds. */
+/** How often the expiry of shared settings is put off. Unit: milliseconds. */
 const RENEW = 86_400_000
 
 interface Known {
   readonly text: string
   readonly keys: readonly SigningKey[]
   readonly mark: string
-  /** When they were shared or kept last, on the clock of `performance`; undefined: they have to be shared. */
+  /** When the settings were last shared or their expiry put off, on the clock of `performance`; undefined: not shared yet. */
   sharedAt: number | undefined
 }
 
 /**
  * The configurations that Kong has told this process of: their secrets, which stay here, and their delivery settings, which are
- * shared through Redis so that attempts by any process go where the latest of them says. The latest word of each configuration
- * holds: Kong makes an instance anew when its configuration has changed, here and, some seconds later, on every other gateway.
+ * shared through Redis so that attempts by any process go where the latest settings say. The settings that were shared last hold: when a
+ * configuration changes, Kong makes a new instance here and, some seconds later, on every other gateway.
  */
 export class KnownConfigurations {
   readonly #redis: Connection
@@ -36,7 +36,7 @@ export class KnownConfigurations {
     this.#trouble = trouble
   }
 
-  /** @returns whether that is news to this process */
+  /** @returns false: this process knew these settings and secrets already */
   learn(
     configuration: string,
     settings: Omit<DeliverySettings, 'secrets'>,
@@ -49,7 +49,7 @@ export class KnownConfigurations {
     return true
   }
 
-  /** The secrets, where they are the ones that `mark` names. */
+  /** The secrets of the configuration; undefined where this process has none, or others than those that `mark` names. */
   keysOf(configuration: string, mark: string): readonly SigningKey[] | undefined {
     const known = this.#known.get(configuration)
     if (known === undefined || known.keys.length === 0) return undefined
@@ -57,16 +57,17 @@ export class KnownConfigurations {
   }
 
   /**
-   * An alert of it has just crossed here, so Kong uses it as it is known here: it is shared again at once, because another process
-   * may have shared an older state since, or Redis may have lost it. Later that would not be known: what fails is not tried again.
+   * A key of the configuration has just crossed its threshold here, so the settings known here are the ones that Kong uses now. They
+   * are shared again at once, because another process may have shared older ones since, or Redis may have lost them. A failure is not
+   * tried again: later it would not be certain that they are still the latest.
    */
   used(configuration: string): void {
     const known = this.#known.get(configuration)
-    // The attempt goes first.
+    // The alert's first attempt starts before this.
     if (known !== undefined) setImmediate(() => this.#shareOne(configuration, known, shareSettings))
   }
 
-  /** Shares what is new, and keeps the rest from expiring. Never throws: what fails is tried again by the next call. */
+  /** Shares new settings, and puts off the expiry of the others. Never throws: the next call tries again what failed. */
   async share(): Promise<void> {
     const now = performance.now()
     const due = [...this.#known].filter(

@@ -8,11 +8,11 @@ export interface Lease {
   readonly claim: Claim
   /** Until then nobody else can have taken it. On the clock of `performance`. */
   sureUntil: number
-  /** An attempt is under way: its outcome is told to Redis whoever owns the alert then. */
+  /** An attempt is under way: its outcome goes to Redis even if another process owns the alert by then. */
   sending: boolean
 }
 
-/** Pause before Redis is asked again whose an alert is. Unit: milliseconds. */
+/** Pause before Redis is asked again who owns an alert. Unit: milliseconds. */
 const PAUSE = 200
 
 /** The alerts that this process owns, and keeps owning by renewing its claims in time. */
@@ -36,7 +36,7 @@ export class Leases {
     return this.#held.size
   }
 
-  /** undefined: it is in hand already. */
+  /** undefined: this process holds the alert already. */
   add(claim: Claim): Lease | undefined {
     const place = placeOf(claim)
     if (this.#held.has(place)) return undefined
@@ -57,14 +57,14 @@ export class Leases {
     return [...this.#held.values()]
   }
 
-  /** Renews what is in hand. Redis may go away in between: no attempt starts before a claim is sure again. */
+  /** Renews every claim. Where that fails, no attempt starts until a later renewal succeeds: see `owns`. */
   renewAll(): void {
     for (const partition of new Set(this.all().map(({ claim }) => claim.partition))) {
       this.renew(partition).catch(() => undefined)
     }
   }
 
-  /** @throws ReplyError or a connection's Error, which is told if it lasts */
+  /** @throws ReplyError or a connection's Error; the log says so if the failure lasts */
   async renew(partition: number): Promise<void> {
     const held = this.all().filter(({ claim }) => claim.partition === partition)
     const what = 'claims of alerts cannot be renewed'
@@ -82,8 +82,8 @@ export class Leases {
   }
 
   /**
-   * Whether the alert is still this process's to attempt, asked of Redis where that is not sure: a process that was stopped for a
-   * while may have lost it.
+   * Whether this process still owns the alert and may attempt it. Where the last renewal is too long ago, Redis is asked: a process
+   * that was suspended for a while may have lost the alert.
    * @param stopped whether the process ends
    */
   async owns(lease: Lease, stopped: () => boolean): Promise<boolean> {
@@ -94,7 +94,7 @@ export class Leases {
     return false
   }
 
-  /** A third of the lease is left for replies that were long on their way. */
+  /** A third of the lease is kept in reserve for replies that took long. */
   #surely(): number {
     return performance.now() + (this.#lease * 2) / 3
   }

@@ -1,11 +1,10 @@
+import { durationFrom } from '../../../schema/duration.ts'
 import type { Attempt } from './alert-record.ts'
 
 /** Waits before the second, third, … attempt, in milliseconds; after the last one an alert is given up. Four days in all. */
 export const SCHEDULE: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map(
   (seconds) => seconds * 1000,
 )
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 /** Longest wait of a schedule: claim.lua takes a later due time for the work of a wrong clock. Unit: milliseconds. */
 const LONGEST = 168 * 3_600_000
@@ -19,18 +18,15 @@ export function scheduleFrom(text: string): number[] {
   return parts
     .filter((part) => part !== '')
     .map((part) => {
-      const [, number = '', unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(part) ?? []
-      const factor = UNITS[unit]
-      if (factor === undefined)
+      const wait = durationFrom(part, ['ms', 's', 'm', 'h'])
+      if (wait === undefined)
         throw new Error(`retry schedule: "${part}" is not a time like 500ms, 5s, 30m or 2h`)
-      if (Number(number) * factor > LONGEST) {
-        throw new Error(`retry schedule: "${part}" is longer than a week (168h)`)
-      }
-      return Number(number) * factor
+      if (wait > LONGEST) throw new Error(`retry schedule: "${part}" is longer than a week (168h)`)
+      return wait
     })
 }
 
-/** How often an alert is looked at that waits for its configuration. Unit: milliseconds. */
+/** How often an alert that waits for its configuration is looked at. Unit: milliseconds. */
 const LOOK_AGAIN = 600_000
 
 /** Longest wait that a receiver may ask for by Retry-After. Unit: milliseconds. */
@@ -49,7 +45,7 @@ export interface Tried {
   readonly attempt: Attempt
   /** Milliseconds that a 429 or 503 asked to wait. */
   readonly retryAfter?: number
-  /** The target may not be called, which `vk doctor` tells. The next attempt asks anew: its configuration may have been corrected. */
+  /** The target may not be called; `vk doctor` reports it. The next attempt judges again, because the configuration may have been corrected. */
   readonly refused?: boolean
 }
 
@@ -88,7 +84,7 @@ export function parkedOutcome(
   random: number,
   lookAgain = LOOK_AGAIN,
 ): Outcome {
-  // A moment may lie before the id of the entry that was made in it: Redis reads its clock for each by itself.
+  // The age may be negative by a millisecond: Redis reads its clock once for the entry's id and once for the look.
   const left = schedule.reduce((sum, wait) => sum + wait, 0) - Math.max(0, age)
   if (left <= 0 && waited) return { state: 'dead', reason }
   const delay = lookAgain * (0.9 + 0.2 * random)

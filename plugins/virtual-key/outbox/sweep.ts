@@ -8,13 +8,13 @@ import type { KeysOf } from './route.ts'
 
 /** How often every process looks for alerts whose owner died and for retries that are due. Unit: milliseconds. */
 const SWEEP = 1000
-/** How often it forgets processes that are gone. Unit: milliseconds. */
+/** How often every process removes consumers that are gone. Unit: milliseconds. */
 const TIDY = 600_000
-/** A process that has not been heard of for this long is gone. Unit: milliseconds. */
+/** A consumer that was silent for this long is gone: its process has ended. Unit: milliseconds. */
 const GONE = 3_600_000
-/** Alerts of one sort taken from one partition in one sweep. */
+/** Most alerts of one kind (new, left behind, due) that one sweep takes from one partition. */
 const MOST_CLAIMED = 32
-/** With this many alerts in hand a sweep takes no more. */
+/** A process that holds this many alerts takes no more by sweeping. */
 const MOST_HELD = 2000
 
 export interface SweepOptions {
@@ -23,11 +23,11 @@ export interface SweepOptions {
   /** Milliseconds after which the alerts of a silent process are taken over. */
   readonly lease: number
   readonly leases: Leases
-  /** Which configurations this process can sign for. */
+  /** The secrets of configurations that this process has. */
   readonly keysOf: KeysOf
-  /** Gets what was taken over. */
+  /** Is called with the alerts that were taken over. */
   readonly take: (claims: readonly Claim[]) => void
-  /** What else has to be done with Redis every now and then; never throws. */
+  /** Further work in Redis that each sweep does; never throws. */
   readonly also: () => Promise<void>
   readonly trouble: ThrottledLog
   /** 0 to 1. */
@@ -38,12 +38,12 @@ export interface SweepOptions {
 export class Sweep {
   readonly #options: SweepOptions
   readonly #partitions = Array.from({ length: PARTITIONS }, () => ({
-    /** Since when this process has been in contact with the partition, and when it was last. On the clock of `performance`. */
+    /** When the present contact with the partition began, and when the partition was last reached. On the clock of `performance`. */
     since: Number.NEGATIVE_INFINITY,
     last: Number.NEGATIVE_INFINITY,
-    /** The newest parked alert that was looked at. */
+    /** Mark of the newest parked alert that was looked at. */
     parkedMark: '',
-    /** Configurations that were learnt since the parked alerts were looked at. */
+    /** Configurations that the process has learnt since it last looked at the parked alerts. */
     learnt: new Set<string>(),
   }))
   #removing: NodeJS.Timeout | undefined
@@ -71,7 +71,7 @@ export class Sweep {
     for (const { learnt } of this.#partitions) learnt.add(configuration)
   }
 
-  /** Not in step with other processes: the one whose turn is always just before another's would always win. */
+  /** The wait is random: of two processes that sweep in step, one would always be first. */
   #later(): void {
     if (this.#stopped) return
     const { lease, random } = this.#options
@@ -92,8 +92,8 @@ export class Sweep {
   }
 
   /**
-   * After a silence each owner gets time to say that it lives, before its alerts count as left behind: Redis may have been away
-   * longer than a lease for everybody.
+   * Redis may have been away from all processes for longer than a lease. So after a pause every owner gets time to renew its claims
+   * before its alerts count as left behind.
    */
   async #look(partition: number): Promise<void> {
     const { lease, leases, trouble } = this.#options
@@ -112,7 +112,7 @@ export class Sweep {
       contact.last = performance.now()
       trouble.passed(what, partition)
     } catch (error) {
-      // What was taken is found by a later sweep, here or elsewhere.
+      // A later sweep, of this process or another, finds what Redis had handed out already.
       trouble.failed(what, partition, error)
     }
   }
@@ -155,7 +155,7 @@ export class Sweep {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       removeIdleConsumers(redis, partition).then(
         () => trouble.passed(what, partition),
-        // A later look will do.
+        // The next run tries again.
         (error) => trouble.failed(what, partition, error),
       )
     }
@@ -166,7 +166,7 @@ const removeScript = SCRIPTS.script<[{ readonly group: string; readonly gone: nu
   'remove-idle-consumers',
 )
 
-/** Forgets processes that are gone. @param gone milliseconds after which a silent process is gone @throws ReplyError or a connection's Error */
+/** Removes consumers of processes that are gone. @param gone milliseconds after which a silent consumer is gone @throws ReplyError or a connection's Error */
 export async function removeIdleConsumers(
   redis: Connection,
   partition: number,
