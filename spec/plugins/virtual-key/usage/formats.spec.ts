@@ -16,9 +16,9 @@ describe('usage: the table of formats', () => {
   })
 
   it('a count whose name is like no other is a marker itself', () => {
-    const usage = { paths: [], counts: ['results[].words', 'words'], read: () => undefined }
+    const usage = { paths: [], counts: ['results[].inventedWords', 'inventedWords'], read: () => undefined }
     const table = tableOf([...formats, { name: 'invented', usage }])
-    expect(table.markers.map(String)).to.deep.equal([...markers.map(String), 'words'])
+    expect(table.markers.map(String)).to.deep.equal([...markers.map(String), 'inventedWords'])
   })
 
   for (const format of formats) {
