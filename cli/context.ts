@@ -31,9 +31,12 @@ export interface CommandContext extends Pick<Io, 'stdin' | 'env' | 'stopSignal'>
 
 /** The context of one run. @param closers gets what is to be closed at its end */
 export function contextOf(io: Io, closers: Array<() => unknown>): CommandContext {
-  const { stdin, env, stopSignal, stdout, stderr } = io
+  const { env, stopSignal, stdout, stderr } = io
   return {
-    stdin,
+    // Later, because the process opens its stdin at the first access.
+    get stdin() {
+      return io.stdin
+    },
     env,
     stopSignal,
     // Whatever a command prints may hold texts of others, JSON and YAML too, in which the escapes mean the same.

@@ -67,7 +67,7 @@ export function addKeysCreate(keys: Command, context: CommandContext): void {
         ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         secret: wanted.secret,
       }
-      await execute(plan, clients, { options, ...context })
+      await execute(plan, clients, options, context)
     }
     await (inRegistry ? connected(options, context, finish) : finish(undefined))
   })

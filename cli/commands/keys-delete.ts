@@ -51,7 +51,7 @@ export function addKeysDelete(keys: Command, context: CommandContext): void {
           ...(redis ? { registry: registryWrites(redis, context.log) } : {}),
         }
         const dryRun = options.dryRun === true || options.yes !== true
-        await execute(plan, clients, { options: { ...options, dryRun }, ...context })
+        await execute(plan, clients, { ...options, dryRun }, context)
         if (plan.changes.length > 0 && options.dryRun !== true && options.yes !== true)
           throw new Failure('nothing was deleted: repeat the command with --yes', 2)
       }

@@ -39,10 +39,6 @@ export function addKeysRotate(keys: Command, context: CommandContext): void {
     const state = await readConsumer(api, id)
     if (state.consumer === undefined)
       throw new Failure(`Kong has no consumer ${json(id)}: vk keys create makes it`)
-    await execute(
-      rotationPlan({ id, secret, overlap, ...ttl }, state),
-      { api, secret },
-      { options, ...context },
-    )
+    await execute(rotationPlan({ id, secret, overlap, ...ttl }, state), { api, secret }, options, context)
   })
 }

@@ -106,7 +106,7 @@ async function limit(
   const counter = async () => rateCounter(applying(await readGateway(api), undefined))
   const plan =
     minute === undefined ? noRateLimitPlan(id, state) : rateLimitPlan(id, minute, state, await counter())
-  await execute(plan, { api }, { options: {}, ...context })
+  await execute(plan, { api }, {}, context)
 }
 
 async function changesFrom(

@@ -4,10 +4,8 @@ import { Failure } from '../failure.ts'
 import { type ConnectionOptions, redisConfig, withConnection } from '../options/connection.ts'
 import { inputFrom, OR_STDIN } from '../options/input-file.ts'
 import { adminFrom, type Provisioning, withProvisioning } from '../provisioning/admin-options.ts'
-
 import { configFrom } from '../provisioning/config-options.ts'
 import { execute } from '../provisioning/execute.ts'
-
 import { type Gateway, named, readGateway } from '../provisioning/kong-state.ts'
 import type { Plan, Scope } from '../provisioning/plan.ts'
 import { disablePlan, enablePlan, type Place } from '../provisioning/plugin-plan.ts'
@@ -81,7 +79,7 @@ async function planned(
   const api = adminFrom(options, context)
   if (api === undefined) throw new Failure('plugins are in Kong: give --admin-url', 2)
   const gateway = await readGateway(api)
-  await execute(plan(placeIn(gateway, options), gateway), { api }, { options, ...context })
+  await execute(plan(placeIn(gateway, options), gateway), { api }, options, context)
 }
 
 function placeIn({ routes, services }: Gateway, { route, service }: PlaceOptions): Place {

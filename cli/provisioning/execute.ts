@@ -1,4 +1,5 @@
 import type { Log } from '../../plugins/virtual-key/telemetry/log.ts'
+import type { CommandContext } from '../context.ts'
 import { Failure } from '../failure.ts'
 import type { KeySecret } from '../options/key-secret.ts'
 import { json } from '../output/text.ts'
@@ -11,12 +12,6 @@ export interface ProvisioningOptions {
   readonly json?: boolean
 }
 
-export interface Surroundings {
-  readonly options: ProvisioningOptions
-  readonly log: Log
-  readonly print: (text: string) => void
-}
-
 /**
  * Shows a plan or executes it, and shows a generated key, once.
  * @throws Failure with exit code 1 if not everything was done; the output says what was
@@ -24,7 +19,8 @@ export interface Surroundings {
 export async function execute(
   plan: Plan,
   clients: Omit<Clients, 'secret'> & { readonly secret?: KeySecret },
-  { options, log, print }: Surroundings,
+  options: ProvisioningOptions,
+  { log, print }: Pick<CommandContext, 'log' | 'print'>,
 ): Promise<void> {
   if (!options.json) for (const note of plan.notes) log.warn(oneLine(note))
   if (options.dryRun) {

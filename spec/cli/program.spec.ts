@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { Redis } from 'ioredis'
+import { program } from '../../cli/program.ts'
 import { PrivateRedis } from '../../dev/redis.ts'
 import { AdminApiDouble } from '../support/admin-api.ts'
 import { until } from '../support/until.ts'
@@ -70,6 +71,25 @@ describe('program', function () {
     expect([code, stderr]).to.deep.equal([2, 'vk: credentials are in Kong: give --admin-url\n'])
     expect((await vk(['keys', 'list'], { REDIS_URL: redis.url })).code).to.equal(0)
     expect((await vk(['dispatch'], { REDIS_URL: redis.url }, '', AbortSignal.abort())).code).to.equal(0)
+  })
+
+  it('leaves stdin alone where nothing is read from it', async () => {
+    const { url } = kong
+    for (const args of [
+      ['keys', 'list'],
+      ['keys', 'create', 'b', '--no-registry', '--admin-url', url],
+    ]) {
+      const code = await program(args, {
+        get stdin(): AsyncIterable<Uint8Array> {
+          throw new Error('stdin is opened')
+        },
+        stdout: { write: () => undefined },
+        stderr: { write: () => undefined },
+        env: { REDIS_URL: redis.url },
+        stopSignal: () => new AbortController().signal,
+      })
+      expect(code, args.join(' ')).to.equal(0)
+    }
   })
 
   it('puts an argument before its variable, and a variable before the default', async () => {
