@@ -39,6 +39,10 @@ describe('The suite', function () {
     'throws when it is loaded': ["throw new Error('at load')", 'Error: at load'],
     'ends its process': ["it('ends', () => process.exit(0))", 'terminated Unexpectedly'],
     'has an example that runs alone': ["it.only('alone', () => undefined)", '`.only` is not supported'],
+    'leaves a rejection that nobody handles': [
+      "it('rejects', () => { Promise.reject(new Error('unseen')) }); it('next', () => new Promise(setImmediate))",
+      'Error: unseen',
+    ],
     'has a hook of its own that fails first': [
       "before(() => { throw new Error('at set-up') }); it('never runs', () => undefined)",
       'Error: at set-up',
