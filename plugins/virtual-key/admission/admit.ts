@@ -1,12 +1,9 @@
 import { type BudgetAlertFacts, budgetAlertJson } from '../../../schema/alert.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import {
-  type AlertArguments,
   type AskAgain,
-  alertArguments,
   askedAgain,
   type KeyPolicy,
-  otherWindows,
   type PolicyArguments,
   policyArguments,
   policyKeys,
@@ -53,10 +50,10 @@ export type Admitted =
   | { readonly state: 'unlabelled' }
 
 interface AdmitArguments extends PolicyArguments {
-  readonly deny_unknown?: true | undefined
-  readonly method?: 'read' | 'write' | undefined
-  readonly reservation?: string | undefined
-  readonly lasts?: number | undefined
+  readonly deny_unknown: boolean
+  readonly method: 'read' | 'write' | undefined
+  readonly reservation: Reservation | undefined
+  readonly lasts: number
 }
 
 type Reply = AskAgain | Answer
@@ -67,7 +64,7 @@ type Answer =
   | readonly ['admitted', ...quota: QuotaReply]
   | readonly [DenyReason, ...quota: QuotaReply, first: 0 | 1, webhook?: 0 | 1, claims?: ClaimReply]
 
-const admitScript = SCRIPTS.script<[AdmitArguments, AlertArguments, object?], Reply>('admit')
+const admitScript = SCRIPTS.script<[AdmitArguments], Reply>('admit')
 
 /**
  * Decides about one request by its key's settings and total, as one step.
@@ -87,17 +84,17 @@ export async function admit(
   const { denyUnknown, method, reservation } = request
   const partition = partitionOf(request.keyId)
   for (let asked = request; ; ) {
-    const args = {
-      ...policyArguments(asked, known),
-      deny_unknown: denyUnknown || undefined,
-      method,
-      reservation,
-      lasts: reservation === undefined ? undefined : lasts,
-    }
     const facts = { ...asked.alert, key_id: asked.keyId }
     const payload = service === undefined ? undefined : budgetAlertJson({ ...facts, service })
-    const alert = alertArguments(asked, consumer, payload)
-    const reply = await run(redis, admitScript, policyKeys(asked), args, alert, otherWindows(asked, known))
+    const args = {
+      ...policyArguments(asked, known, consumer),
+      ...payload,
+      deny_unknown: denyUnknown,
+      method,
+      reservation,
+      lasts,
+    }
+    const reply = await run(redis, admitScript, policyKeys(asked), args)
     if (reply[0] === 'full' && denyUnknown) return noRoom(asked)
     if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
     else return admittedFrom(asked, partition, reply)

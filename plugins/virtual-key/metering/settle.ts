@@ -1,12 +1,9 @@
 import { alertJson } from '../../../schema/alert.ts'
 import { type Claim, type ClaimReply, claimsFrom } from '../outbox/claim.ts'
 import {
-  type AlertArguments,
   type AskAgain,
-  alertArguments,
   askedAgain,
   type KeyPolicy,
-  otherWindows,
   type PolicyArguments,
   policyArguments,
   policyKeys,
@@ -65,8 +62,8 @@ export class RestoringError extends Error {
 interface SettleArguments extends PolicyArguments {
   readonly tokens: number
   readonly marker: number
-  readonly reservation?: string | undefined
-  readonly fetched_again?: true | undefined
+  readonly reservation: string | undefined
+  readonly fetched_again: boolean
 }
 
 type Reply = AskAgain | Answer
@@ -87,7 +84,7 @@ type Answer =
       claims?: ClaimReply,
     ]
 
-const settleScript = SCRIPTS.script<[SettleArguments, AlertArguments, object?], Reply>('settle')
+const settleScript = SCRIPTS.script<[SettleArguments], Reply>('settle')
 
 /**
  * Adds one response's usage to its key's total and appends the alerts of the thresholds it crosses, as one step.
@@ -110,23 +107,16 @@ export async function settle(
     // Of an overflow id the alert tells that id: the one that was sent has no total of its own.
     const facts = { ...asked.alert, key_id: asked.keyId }
     const own = asked.answer === undefined ? names : [...names, answerName(asked.keyId, asked.answer)]
+    const payload = service === undefined ? undefined : alertJson({ ...facts, service })
     const args = {
-      ...policyArguments(asked, known),
+      ...policyArguments(asked, known, consumer, asked.estimated),
+      ...payload,
       tokens: asked.tokens,
       marker: id.sequence % BLOCK,
       reservation: asked.reservation,
-      fetched_again: asked.answer === undefined ? undefined : (true as const),
+      fetched_again: asked.answer !== undefined,
     }
-    const payload = service === undefined ? undefined : alertJson({ ...facts, service })
-    const alert = alertArguments(asked, consumer, payload, asked.estimated)
-    const reply = await run(
-      redis,
-      settleScript,
-      policyKeys(asked, own),
-      args,
-      alert,
-      otherWindows(asked, known),
-    )
+    const reply = await run(redis, settleScript, policyKeys(asked, own), args)
     if (reply[0] === 'clock' || reply[0] === 'full') asked = askedAgain(asked, reply)
     else return settledFrom(asked, partition, reply, known)
   }

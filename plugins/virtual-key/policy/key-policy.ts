@@ -99,109 +99,85 @@ export function policyKeys({ keyId, windows }: KeyPolicy, own: readonly string[]
   ]
 }
 
-/** A window as scripts read it, see includes/policy.lua. */
-interface WindowArguments {
-  readonly kind?: WindowKind | undefined
+/** What a script that begins with includes/policy.lua reads of a policy, by name; the script's own come beside it. */
+export interface PolicyArguments {
+  readonly known_schema: number
+  readonly known_generation: string
+  readonly registry: boolean
+  readonly key_id: string
+  readonly invented: boolean
+  readonly configured_budget: number
+  readonly configured_threshold: number
+  readonly configured_thresholds: string
+  readonly configured_percents: string
+  readonly configured_webhook: string
+  readonly configured_kind: WindowKind
+  readonly kind: WindowKind
+  readonly label: string
+  readonly ends: number
+  readonly known_epoch: number
+  readonly known_total: number
+  readonly other_windows: object | undefined
   readonly counter: string
-  readonly ends?: number | undefined
-  readonly epoch?: number | undefined
-  readonly total?: number | undefined
+  readonly group: string
+  readonly consumer: string
+  readonly alert_record: string
 }
 
-/** What scripts read of a policy, by name. What is absent is not sent: each member costs Redis a tenth of a microsecond. */
-export interface PolicyArguments extends WindowArguments {
-  readonly schema: string
-  readonly generation: string
-  readonly registry?: true | undefined
-  readonly invented?: string | undefined
-  readonly budget?: number | undefined
-  readonly threshold?: number | undefined
-  readonly thresholds?: string | undefined
-  readonly percents?: string | undefined
-  readonly configured_kind?: WindowKind | undefined
-}
-
-/** The first argument of a script that begins with includes/policy.lua; the script's own come beside it. */
+/**
+ * @param consumer the dispatcher that takes over the alerts
+ * @param estimated the tokens are an estimate, and the alert says so
+ */
 export function policyArguments(
-  { keyId, invented, registry, windows, budget, rules }: KeyPolicy,
+  { keyId, invented, registry, windows, budget, rules, target: { url, ...delivery } }: KeyPolicy,
   known: Snapshots | undefined,
+  consumer: string,
+  estimated?: true,
 ): PolicyArguments {
   const [own] = windows
+  const snapshot = ({ label }: Window) => known?.get(totalName(keyId, label))
   // A key's record may name any kind of window. It is the one in which the key was counted before, if it was here.
-  const expected = windows.find(({ label }) => known?.get(totalName(keyId, label))) ?? own
+  const expected = windows.find(snapshot) ?? own
   if (own === undefined || expected === undefined) throw new Error('a policy without a window')
-  return {
-    schema: String(SCHEMA_VERSION),
-    generation: known?.generation?.(partitionOf(keyId)) ?? firstGeneration(),
-    registry: registry || undefined,
-    invented: invented && keyId,
-    budget: budget || undefined,
-    threshold: rules.threshold || undefined,
-    thresholds: rules.thresholds.join() || undefined,
-    percents: rules.percents.join() || undefined,
-    configured_kind: registry ? own.kind : undefined,
-    kind: expected.kind === 'total' ? undefined : expected.kind,
-    ...windowArguments(keyId, expected, known),
+  const others = windows.filter((one) => one !== expected)
+  const stateOf = (one: Window) => {
+    const { epoch, total } = snapshot(one) ?? {}
+    return {
+      label: one.label,
+      ends: one.end === undefined ? undefined : Math.ceil(one.end / 1000),
+      epoch,
+      total,
+    }
   }
-}
-
-function windowArguments(
-  keyId: string,
-  { label, end }: Window,
-  known: Snapshots | undefined,
-): WindowArguments {
-  const counter = totalName(keyId, label)
-  const { epoch, total } = known?.get(counter) ?? {}
+  const { ends, epoch, total } = stateOf(expected)
   return {
-    counter,
-    ends: end === undefined ? undefined : Math.ceil(end / 1000),
-    epoch: epoch || undefined,
-    total,
+    known_schema: SCHEMA_VERSION,
+    known_generation: known?.generation?.(partitionOf(keyId)) ?? firstGeneration(),
+    registry,
+    key_id: keyId,
+    invented: invented === true,
+    configured_budget: budget,
+    configured_threshold: rules.threshold,
+    configured_thresholds: rules.thresholds.join(),
+    configured_percents: rules.percents.join(),
+    configured_webhook: url === undefined ? '' : JSON.stringify(url),
+    configured_kind: own.kind,
+    kind: expected.kind,
+    label: expected.label,
+    ends: ends ?? 0,
+    known_epoch: epoch ?? 0,
+    known_total: total ?? 0,
+    other_windows: registry ? Object.fromEntries(others.map((one) => [one.kind, stateOf(one)])) : undefined,
+    counter: totalName(keyId, ''),
+    group: DISPATCHERS,
+    consumer,
+    alert_record: JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),
   }
 }
 
 /** What a caller sends that knows no generation: `+` and the one to begin with where there is none. */
 function firstGeneration(): string {
   return `+${randomBytes(8).toString('hex')}`
-}
-
-/** Every window by its kind, for the case that the key's record names another one; undefined without the registry. */
-export function otherWindows(
-  { keyId, registry, windows }: KeyPolicy,
-  known: Snapshots | undefined,
-): object | undefined {
-  if (!registry) return undefined
-  return Object.fromEntries(windows.map((one) => [one.kind, windowArguments(keyId, one, known)]))
-}
-
-/** What a script needs only where there is something to alert of, see includes/alert.lua. */
-export interface AlertArguments {
-  readonly key_id: string
-  readonly consumer: string
-  readonly group: string
-  readonly record: string
-  readonly url: string | undefined
-  readonly payload: object | undefined
-}
-
-/**
- * @param payload the texts around the numbers that only the script knows; undefined: the service's label is not known yet
- * @param estimated the tokens are an estimate
- */
-export function alertArguments(
-  { keyId, target: { url, ...delivery } }: KeyPolicy,
-  consumer: string,
-  payload: object | undefined,
-  estimated?: true,
-): AlertArguments {
-  return {
-    key_id: keyId,
-    consumer,
-    group: DISPATCHERS,
-    record: JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),
-    url: url === undefined ? undefined : JSON.stringify(url),
-    payload,
-  }
 }
 
 /** What a script replies that did nothing, because it has to be asked otherwise. */

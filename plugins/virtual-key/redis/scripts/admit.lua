@@ -2,13 +2,15 @@
 --- one-shot key used up, tokens reserved, the first denial marked) happens here or not at all.
 ---
 --- KEYS  as policy.lua
---- ARGV  as policy.lua; own, in the first:
----         deny_unknown  true: a key that is not in the registry may not pass
----         method        'read' | 'write': what the request does; absent: the caller does not say
----         reservation   text: what the request reserves of the budget; absent: nothing
----         lasts         milliseconds that the reservation may last
----       The payload of the alert is before_budget .. budget .. before_total .. total .. before_reserved .. reserved ..
----       after_reserved.
+--- ARGV  as policy.lua; own:
+--- @argument deny_unknown     1: a key that is not in the registry may not pass
+--- @argument method           'read' | 'write': what the request does; absent: the caller does not say
+--- @argument reservation      what the request reserves of the budget
+--- @argument lasts            milliseconds that the reservation may last
+--- @argument before_budget    the alert's payload; empty: the service's label is not known yet
+--- @argument before_total     its next part, after the budget
+--- @argument before_reserved  its next part, after the total
+--- @argument after_reserved   its last part
 --- Reply what policy.lua may end with
 ---       | {'method'}: nothing was changed, because the key may only read, and the caller does not say what the request does
 ---       | {'unlabelled'}: nothing was changed: it is the first denial, and its alert needs the service's label
@@ -29,7 +31,7 @@ local MOST_MARKS = 3
 --- Reservations that expire in one step.
 local MOST_EXPIRED = 1000
 
-if args.registry and args.deny_unknown and not registered then
+if registry == '1' and deny_unknown == '1' and not registered then
   return { 'unknown', budget_text, previous_text, '0', kind, 0 }
 end
 if record_disabled == '1' then
@@ -45,10 +47,10 @@ if expires_at then
   end
 end
 if record_scope == 'read' then
-  if not args.method then
+  if method == '' then
     return { 'method' }
   end
-  if args.method ~= 'read' then
+  if method ~= 'read' then
     return { 'scope', budget_text, previous_text, '0', kind, 0 }
   end
 end
@@ -64,9 +66,9 @@ end
 
 -- `expired`: the reservations that have expired; nil = none.
 local wanted, reserved, expired = 0, 0, nil
-if args.reservation and budget > 0 then
+if reservation ~= '' and budget > 0 then
   --- @include "reservations"
-  wanted = tokens_of(args.reservation)
+  wanted = tokens_of(reservation)
   if not clock then
     clock = read_clock()
   end
@@ -85,29 +87,25 @@ end
 
 if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
   local field, first, marks = 'exceeded:' .. kind, wanted <= budget, {}
-  local window_label = string.match(counter_name, '[^:]+$')
   local reserved_text = exact(reserved)
   if first then
     local text = redis.call('HGET', key_name, field) or ''
-    for label, marked_epoch, marked_budget in string.gmatch(text, '(%S+) (%d+) (%d+)') do
-      if label ~= window_label then
-        marks[#marks + 1] = label .. ' ' .. marked_epoch .. ' ' .. marked_budget
+    for marked_label, marked_epoch, marked_budget in string.gmatch(text, '(%S+) (%d+) (%d+)') do
+      if marked_label ~= label then
+        marks[#marks + 1] = marked_label .. ' ' .. marked_epoch .. ' ' .. marked_budget
       elseif marked_epoch + 0 > epoch or marked_epoch + 0 == epoch and marked_budget + 0 >= budget then
         first = false
       end
     end
   end
-  local alert, url, id
-  if first then
-    --- @include "alert"
-  end
-  if url then
-    if not alert.payload then
+  local url, id = record_webhook and cjson.encode(record_webhook) or configured_webhook, nil
+  if first and url ~= '' then
+    if before_budget == '' then
       return { 'unlabelled' }
     end
     redis.call('XLEN', outbox_name)
     --- @include "alert-id"
-    id = alert_id(generation, alert.key_id, window_label, epoch, 'budget ' .. exact(budget))
+    id = alert_id(generation, key_id, label, epoch, 'budget ' .. exact(budget))
     if redis.call('HEXISTS', alerts_name, id) == 1 then
       id = nil
     end
@@ -121,7 +119,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     and (not first or registered or may('EXPIRE', none, '1'))
     and may('SET', none, '', 'XX')
   if able and first then
-    marks[#marks + 1] = window_label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
+    marks[#marks + 1] = label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
     local kept = table.concat(marks, ' ', math.max(1, #marks - MOST_MARKS + 1))
     able = may('HSET', key_name, field, kept)
   end
@@ -140,20 +138,19 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
   local claims
   if id then
     --- @include "keep-generation"
-    local payload = alert.payload
-    local body = payload.before_budget
+    local body = before_budget
       .. exact(budget)
-      .. payload.before_total
+      .. before_total
       .. exact(previous)
-      .. payload.before_reserved
+      .. before_reserved
       .. reserved_text
-      .. payload.after_reserved
+      .. after_reserved
     --- @include "append-alert"
-    append_alert(id, alert.record, url, body)
+    append_alert(id, alert_record, url, body)
     --- @include "hand-over"
-    claims = hand_over(outbox_name, alerts_name, alert.group, alert.consumer, '>', 1)
+    claims = hand_over(outbox_name, alerts_name, group, consumer, '>', 1)
   end
-  return { 'budget', budget_text, previous_text, reserved_text, kind, first and 1 or 0, url and 1 or 0, claims }
+  return { 'budget', budget_text, previous_text, reserved_text, kind, first and 1 or 0, url ~= '' and 1 or 0, claims }
 end
 
 if wanted > 0 or expired then
@@ -171,8 +168,8 @@ if one_shot then
   redis.call('HSET', key_name, 'used_at', exact(clock))
 end
 if wanted > 0 then
-  redis.call('ZADD', reservations_name, clock + args.lasts, args.reservation)
-  redis.call('PEXPIRE', reservations_name, 2 * args.lasts)
+  redis.call('ZADD', reservations_name, clock + lasts, reservation)
+  redis.call('PEXPIRE', reservations_name, 2 * lasts)
   reserved = reserved + wanted
 end
 if expired then

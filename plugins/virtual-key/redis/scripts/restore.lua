@@ -18,6 +18,7 @@ local SAME_LOSS = 60000
 
 local args = cjson.decode(ARGV[1])
 local schema_name, none = KEYS[1], KEYS[2]
+local known_generation = args.generation
 
 local schema = redis.call('HMGET', schema_name, 'version', 'generation', 'lost')
 if (schema[1] or 0) + 0 > args.schema + 0 then

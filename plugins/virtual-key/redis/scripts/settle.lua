@@ -2,12 +2,17 @@
 ---
 --- KEYS  as policy.lua; own: 9 the settled markers  10 what this usage record crossed  11 what was counted of this answer; only with
 ---       `fetched_again`
---- ARGV  as policy.lua; own, in the first:
----         tokens         at least 0
----         marker         place of this usage record among the markers, from 0: the first has the highest bit of the first byte
----         reservation    text: released in the same step; absent: none
----         fetched_again  true: the answer can be fetched again, and only what it has beyond what was counted of it before is added
----       The payload of the alert is before_threshold .. threshold .. before_total .. total .. after_total.
+--- ARGV  as policy.lua; own:
+--- @argument tokens                 at least 0
+--- @argument marker                 place of this usage record among the markers, from 0: the first has the highest bit of the first byte
+--- @argument reservation            released in the same step
+--- @argument fetched_again          1: the answer can be fetched again, and only what it has beyond what was counted of it before is added
+--- @argument configured_threshold   tokens; 0: none
+--- @argument configured_thresholds  tokens, by commas
+--- @argument configured_percents    percents of the budget, by commas
+--- @argument before_threshold       the alert's payload; empty: the service's label is not known yet
+--- @argument before_total           its next part, after the threshold
+--- @argument after_total            its last part
 --- Reply what policy.lua may end with
 ---       | {'unlabelled'}: nothing was changed, because an alert needs the service's label
 ---       | {'restoring', news}: nothing was counted, because Redis has lost data a moment ago
@@ -38,23 +43,24 @@ local MOST_PENDING = 100
 local MOST_TOKENS = 9007199254740991
 
 local settled_name, crossed_name = KEYS[9], KEYS[10]
-local answer_name = args.fetched_again and KEYS[11]
+local answer_name = fetched_again == '1' and KEYS[11]
 
 local settled = redis.call('GET', settled_name) or ''
-local place, bit = math.floor(args.marker / 8) + 1, 2 ^ (7 - args.marker % 8)
+local place_of_bit = marker % 8
+local place, bit = (marker - place_of_bit) / 8 + 1, 2 ^ (7 - place_of_bit)
 local byte = string.byte(settled, place) or 0
 if byte / bit % 2 >= 1 then
   local crossing = redis.call('GET', crossed_name)
   local claims = {}
   if crossing then
-    local alert = cjson.decode(ARGV[2])
     --- @include "hand-over"
-    claims = hand_over(outbox_name, alerts_name, alert.group, alert.consumer, '0', MOST_PENDING)
+    claims = hand_over(outbox_name, alerts_name, group, consumer, '0', MOST_PENDING)
   end
   return { 'duplicate', claims, crossing or '' }
 end
 
-local tokens, counted, total = args.tokens, 0, previous
+tokens = tokens + 0
+local counted, total = 0, previous
 if answer_name then
   counted = (redis.call('GET', answer_name) or 0) + 0
 end
@@ -65,18 +71,18 @@ local total_text = exact(total)
 
 -- The thresholds that are crossed, in any order; nil: none.
 local crossed
-local threshold = (whole(record_threshold) or args.threshold or 0) + 0
+local threshold = (whole(record_threshold) or configured_threshold) + 0
 if previous < threshold and threshold <= total then
   crossed = { threshold }
 end
-local thresholds = record_thresholds or args.thresholds
-local percents = budget > 0 and (record_percents or args.percents)
-if thresholds or percents then
+local thresholds = record_thresholds or configured_thresholds
+local percents = budget > 0 and (record_percents or configured_percents) or ''
+if thresholds ~= '' or percents ~= '' then
   crossed = crossed or {}
-  for one in string.gmatch(thresholds or '', '%d+') do
+  for one in string.gmatch(thresholds, '%d+') do
     crossed[#crossed + 1] = one + 0
   end
-  for one in string.gmatch(percents or '', '%d+') do
+  for one in string.gmatch(percents, '%d+') do
     crossed[#crossed + 1] = math.floor(budget / 100) * one + math.ceil(budget % 100 * one / 100)
   end
   for i = #crossed, 1, -1 do
@@ -89,7 +95,7 @@ if thresholds or percents then
   end
 end
 
-local alert, url, appending
+local url, appending
 if crossed then
   table.sort(crossed)
   for i = #crossed, 2, -1 do
@@ -107,15 +113,14 @@ if crossed then
       return { 'restoring', news }
     end
   end
-  --- @include "alert"
-  if url and not alert.payload then
+  url = record_webhook and cjson.encode(record_webhook) or configured_webhook
+  if url ~= '' and before_threshold == '' then
     return { 'unlabelled' }
   end
   --- @include "alert-id"
-  local label = string.match(counter_name, '[^:]+$')
   for i, threshold in ipairs(crossed) do
     crossed[i] = exact(threshold)
-    local id = url and alert_id(generation, alert.key_id, label, epoch, crossed[i])
+    local id = url ~= '' and alert_id(generation, key_id, label, epoch, crossed[i])
     if id and redis.call('HEXISTS', alerts_name, id) == 0 then
       appending = appending or {}
       appending[#appending + 1] = { id, crossed[i] }
@@ -124,23 +129,23 @@ if crossed then
 end
 
 local releasing, reserved = false, 0
-if args.reservation then
+if reservation ~= '' then
   --- @include "reservations"
-  releasing = redis.call('ZSCORE', reservations_name, args.reservation)
+  releasing = redis.call('ZSCORE', reservations_name, reservation)
   reserved = read_reserved(reserved_name, reservations_name)
   if releasing then
-    reserved = math.max(reserved - tokens_of(args.reservation), 0)
+    reserved = math.max(reserved - tokens_of(reservation), 0)
   end
 end
 
 -- When the counter expires. A window may be over by Redis's clock.
-local expires = ends and math.max(ends, seconds) + OUTLIVE
+local expires = ends > 0 and math.max(ends, seconds) + OUTLIVE
 local has_epoch = stored_epoch or renewed
 -- Of most keys only the counter is forgotten, and its time is written anew with it. What else there is follows once a day.
-local more = has_epoch or invented
+local more = has_epoch or made_up
 local forgetting = not registered
   and (not stored_text or more and not expires and redis.call('TTL', counter_name) < FORGET_AFTER - FORGET_STEP)
-local remembering = forgetting and invented
+local remembering = forgetting and made_up
 
 if remembering then
   seconds = seconds or select(2, read_clock())
@@ -171,10 +176,9 @@ if renewed then
 end
 if appending then
   --- @include "append-alert"
-  local payload = alert.payload
   for _, one in ipairs(appending) do
-    local body = payload.before_threshold .. one[2] .. payload.before_total .. total_text .. payload.after_total
-    append_alert(one[1], alert.record, url, body)
+    local body = before_threshold .. one[2] .. before_total .. total_text .. after_total
+    append_alert(one[1], alert_record, url, body)
   end
 end
 if expires then
@@ -195,7 +199,7 @@ if answer_name then
   redis.call('SET', answer_name, exact(math.max(counted, tokens)), 'EX', ANSWER_FOR)
 end
 if releasing then
-  redis.call('ZREM', reservations_name, args.reservation)
+  redis.call('ZREM', reservations_name, reservation)
   --- @include "reservations"
   keep_reserved(reserved_name, reserved)
 end
@@ -203,17 +207,17 @@ if forgetting and has_epoch then
   redis.call('EXPIRE', key_name, FORGET_AFTER)
 end
 if remembering then
-  redis.call('ZADD', ids_name, 'GT', expires or seconds + FORGET_AFTER, invented)
+  redis.call('ZADD', ids_name, 'GT', expires or seconds + FORGET_AFTER, key_id)
   redis.call('ZREMRANGEBYSCORE', ids_name, '-inf', seconds)
 end
 if crossed then
-  local text = total_text .. ' ' .. (url and 1 or 0) .. ' ' .. table.concat(crossed, ',')
+  local text = total_text .. ' ' .. (url ~= '' and 1 or 0) .. ' ' .. table.concat(crossed, ',')
   redis.call('SET', crossed_name, text, 'EX', SETTLED_FOR)
 end
 local claims
 if appending then
   --- @include "hand-over"
-  claims = hand_over(outbox_name, alerts_name, alert.group, alert.consumer, '>', #appending)
+  claims = hand_over(outbox_name, alerts_name, group, consumer, '>', #appending)
 end
 local reserved_text = reserved == 0 and '0' or exact(reserved)
 return {
@@ -226,6 +230,6 @@ return {
   reserved_text,
   kind,
   crossed,
-  crossed and (url and 1 or 0),
+  crossed and (url ~= '' and 1 or 0),
   claims,
 }

@@ -6,30 +6,34 @@
 ---
 --- KEYS  1 schema  2 key  3 outbox  4 alerts  5 reserved  6 reservations  7 ids  8 none, then the script's own, then the counter of
 ---       each window. A counter is called by the name that its window tells; it stands here because Redis finds its node by it.
---- ARGV  1 JSON, read as `args`, with the script's own and:
----         schema           text: the newest schema that the caller knows
----         generation       see generation.lua
----         registry         true: the key's record is read, and wins field by field
----         invented         text: the key id, where a client may have made it up
----         budget           tokens; absent: unlimited
----         threshold        tokens; absent: none
----         thresholds       text: tokens, by commas; absent: none
----         percents         text: percents of the budget, by commas; absent: none
----         configured_kind  text: the kind of window that the configuration names; with registry
----         the window that the caller expects:
----         kind             text; absent: 'total'
----         counter          text: the name of its counter, which ends with the label of the window
----         ends             seconds since 1970; absent: never
----         epoch            of the counter, as the caller saw it last; absent: 0
----         total            of the counter, as the caller saw it last; absent: never seen
----       2 JSON, see alert.lua
----       3 JSON, with registry: every window by its kind, with counter, ends, epoch and total as above; empty without
+--- ARGV  plain text under these names; empty: absent
+--- @argument known_schema         the newest schema that the caller knows
+--- @argument known_generation     see generation.lua
+--- @argument registry             1: the key's record is read, and wins field by field
+--- @argument key_id
+--- @argument invented             1: a client may have made the key id up
+--- @argument configured_budget    tokens; 0: unlimited
+--- @argument configured_webhook   URL as JSON
+--- @argument configured_kind      the kind of window that the configuration names
+---       the window that the caller expects:
+--- @argument kind                 'total' | 'hour' | 'day' | 'week' | 'month'
+--- @argument label                the end of its counter's name
+--- @argument ends                 seconds since 1970; 0: never
+--- @argument known_epoch          of the counter, as the caller saw it last; 0: never seen
+--- @argument known_total          of the counter, as the caller saw it last; 0: never seen
+---       with registry the others:
+--- @argument other_windows        JSON: by kind, each with its label, and ends, epoch and total as above; absent: 0
+--- @argument counter              the names of the key's counters before the window's label
+---       for alerts:
+--- @argument group                the consumer group of the outbox
+--- @argument consumer             the dispatcher that takes over new alerts
+--- @argument alert_record         the alert's record as JSON, without its URL, its payload and the closing brace
 ---
---- Leaves  args, the names of KEYS 1 to 8, registered, record_<field> (text; false or nil: the record does not say), kind, window,
----         counter_name, stored_text (the counter as Redis has it; false: none), stored_epoch (text; false: none), previous and epoch
----         (numbers, as they should be), the same as text, renewed (the caller has seen a newer epoch), budget, budget_text (empty: it
----         is the configuration's), invented (the key id; false or nil: not made up), clock and seconds (nil: not read yet; they are
----         where the window ends), and what generation.lua leaves.
+--- Leaves  the names of KEYS 1 to 8, registered, record_<field> (text; false or nil: the record does not say), kind, label and ends
+---         (a number) of the window in which the key is counted, counter_name, stored_text (the counter as Redis has it; false:
+---         none), stored_epoch (text; false: none), previous and epoch (numbers, as they should be), the same as text, renewed (the
+---         caller has seen a newer epoch), budget, budget_text (empty: it is the configuration's), made_up (invented, and not
+---         registered), clock and seconds (nil: not read yet; they are where the window ends), and what generation.lua leaves.
 ---
 --- May end the script: {'schema', version}: Redis holds a newer schema than the caller knows. {'clock', milliseconds since 1970}: the
 --- window is in the future by Redis's clock. {'full'}: the id is one too many of those that clients may have made up.
@@ -47,19 +51,18 @@ local MOST_AHEAD = 300
 --- Ids that are not registered and that a client may have made up: so many of them have counters in one partition.
 local MOST_IDS = 4096
 
-local args = cjson.decode(ARGV[1])
 local schema_name, key_name, outbox_name, alerts_name, reserved_name, reservations_name, ids_name, none = unpack(KEYS)
 
 local schema = redis.call('HMGET', schema_name, 'version', 'generation')
 local version = schema[1]
-if version and version ~= args.schema and version + 0 > args.schema + 0 then
+if version and version ~= known_schema and version + 0 > known_schema + 0 then
   return { 'schema', version + 0 }
 end
 
 local stored_epoch, registered
 local record_window, record_budget, record_threshold, record_thresholds, record_percents, record_webhook
 local record_disabled, record_expires_at, record_one_shot, record_used_at, record_scope
-if args.registry then
+if registry == '1' then
   local record = redis.call(
     'HMGET',
     key_name,
@@ -97,16 +100,19 @@ else
 end
 
 -- The caller describes the window that it expects; the others are looked at only where it is wrong.
-local kind, window = args.kind or 'total', args
-local named = record_window or args.configured_kind
-if named and named ~= kind then
-  local others = cjson.decode(ARGV[3])
-  kind = others[named] and named or args.configured_kind
-  window = others[kind] or args
+local named = record_window or configured_kind
+if named ~= kind then
+  local others = cjson.decode(other_windows)
+  local window = others[named] or others[configured_kind]
+  if window then
+    kind = others[named] and named or configured_kind
+    label, ends, known_epoch, known_total = window.label, window.ends or 0, window.epoch or 0, window.total or 0
+  end
 end
+local counter_name = counter .. label
 local clock, seconds
-local ends = window.ends
-if ends then
+ends, known_epoch, known_total = ends + 0, known_epoch + 0, known_total + 0
+if ends > 0 then
   clock, seconds = read_clock()
   local longest = kind == 'hour' and 3600 or kind == 'day' and 86400 or kind == 'week' and 604800 or 2678400
   if ends - longest > seconds + MOST_AHEAD then
@@ -114,21 +120,18 @@ if ends then
   end
 end
 
-local budget, budget_text = args.budget or 0, whole(record_budget) or ''
-if budget_text ~= '' then
-  budget = budget_text + 0
-end
+local budget_text = whole(record_budget) or ''
+local budget = (budget_text ~= '' and budget_text or configured_budget) + 0
 
-local counter_name = window.counter
 local stored_text = redis.call('GET', counter_name)
 -- What is no number fails here, before anything is written.
 local stored = stored_text and string.match(stored_text, '^%d+$') + 0 or 0
-local invented = not registered and args.invented
-if invented and not stored_text then
+local made_up = not registered and invented == '1'
+if made_up and not stored_text then
   if not clock then
     clock, seconds = read_clock()
   end
-  local forgotten = (redis.call('ZSCORE', ids_name, args.invented) or 0) + 0
+  local forgotten = (redis.call('ZSCORE', ids_name, key_id) or 0) + 0
   if forgotten <= seconds and redis.call('ZCOUNT', ids_name, '(' .. seconds, '+inf') >= MOST_IDS then
     return { 'full' }
   end
@@ -136,11 +139,11 @@ end
 
 local previous, previous_text, epoch_text = stored, stored_text or '0', stored_epoch or '0'
 local epoch = epoch_text + 0
-local renewed = window.epoch and window.epoch > epoch
+local renewed = known_epoch > epoch
 if renewed then
-  epoch, epoch_text = window.epoch, exact(window.epoch)
+  epoch, epoch_text = known_epoch, exact(known_epoch)
 end
-if renewed or window.total and (window.epoch or 0) == epoch and window.total > stored then
-  previous, previous_text = window.total, exact(window.total)
+if renewed or known_epoch == epoch and known_total > stored then
+  previous, previous_text = known_total, exact(known_total)
 end
 --- @include "generation"
