@@ -113,12 +113,11 @@ export interface PolicyArguments {
   readonly configured_webhook: string
   readonly configured_kind: WindowKind
   readonly kind: WindowKind
-  readonly label: string
+  readonly counter_name: string
   readonly ends: number
   readonly known_epoch: number
   readonly known_total: number
   readonly other_windows: object | undefined
-  readonly counter: string
   readonly group: string
   readonly consumer: string
   readonly alert_record: string
@@ -163,12 +162,11 @@ export function policyArguments(
     configured_webhook: url === undefined ? '' : JSON.stringify(url),
     configured_kind: own.kind,
     kind: expected.kind,
-    label: expected.label,
+    counter_name: totalName(keyId, expected.label),
     ends: ends ?? 0,
     known_epoch: epoch ?? 0,
     known_total: total ?? 0,
     other_windows: registry ? Object.fromEntries(others.map((one) => [one.kind, stateOf(one)])) : undefined,
-    counter: totalName(keyId, ''),
     group: DISPATCHERS,
     consumer,
     alert_record: JSON.stringify({ keyId, ...delivery, estimated, attempts: [] }).slice(0, -1),

@@ -37,12 +37,9 @@ end
 if record_disabled == '1' then
   return { 'disabled', budget_text, previous_text, '0', kind, 0 }
 end
-local expires_at = whole(record_expires_at)
-if expires_at then
-  if not clock then
-    clock = read_clock()
-  end
-  if expires_at + 0 <= clock then
+if record_expires_at then
+  --- @include "read-clock"
+  if record_expires_at + 0 <= clock then
     return { 'expired', budget_text, previous_text, '0', kind, 0 }
   end
 end
@@ -59,26 +56,21 @@ if one_shot then
   if record_used_at then
     return { 'used', budget_text, previous_text, '0', kind, 0 }
   end
-  if not clock then
-    clock = read_clock()
-  end
+  --- @include "read-clock"
 end
 
 -- `expired`: the reservations that have expired; nil = none.
 local wanted, reserved, expired = 0, 0, nil
 if reservation ~= '' and budget > 0 then
-  --- @include "reservations"
-  wanted = tokens_of(reservation)
-  if not clock then
-    clock = read_clock()
-  end
+  wanted = (string.match(reservation, '%d+$') or 0) + 0
+  --- @include "read-clock"
   expired = redis.call('ZRANGEBYSCORE', reservations_name, '-inf', clock, 'LIMIT', '0', MOST_EXPIRED)
-  reserved = read_reserved(reserved_name, reservations_name)
+  --- @include "read-reserved"
   if #expired == 0 then
     expired = nil
   end
-  for _, reservation in ipairs(expired or {}) do
-    reserved = reserved - tokens_of(reservation)
+  for _, one in ipairs(expired or {}) do
+    reserved = reserved - (string.match(one, '%d+$') or 0)
   end
   if reserved < 0 then
     reserved = 0
@@ -87,7 +79,8 @@ end
 
 if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) then
   local field, first, marks = 'exceeded:' .. kind, wanted <= budget, {}
-  local reserved_text = exact(reserved)
+  local label = string.match(counter_name, '[^:]+$')
+  local reserved_text = string.format('%.0f', reserved)
   if first then
     local text = redis.call('HGET', key_name, field) or ''
     for marked_label, marked_epoch, marked_budget in string.gmatch(text, '(%S+) (%d+) (%d+)') do
@@ -105,7 +98,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     end
     redis.call('XLEN', outbox_name)
     --- @include "alert-id"
-    id = alert_id(generation, key_id, label, epoch, 'budget ' .. exact(budget))
+    id = alert_id(generation, key_id, label, epoch, 'budget ' .. string.format('%.0f', budget))
     if redis.call('HEXISTS', alerts_name, id) == 1 then
       id = nil
     end
@@ -119,7 +112,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
     and (not first or registered or may('EXPIRE', none, '1'))
     and may('SET', none, '', 'XX')
   if able and first then
-    marks[#marks + 1] = label .. ' ' .. exact(epoch) .. ' ' .. exact(budget)
+    marks[#marks + 1] = label .. ' ' .. string.format('%.0f', epoch) .. ' ' .. string.format('%.0f', budget)
     local kept = table.concat(marks, ' ', math.max(1, #marks - MOST_MARKS + 1))
     able = may('HSET', key_name, field, kept)
   end
@@ -129,8 +122,7 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
   -- From here on it writes.
   if expired then
     redis.call('ZREM', reservations_name, unpack(expired))
-    --- @include "reservations"
-    keep_reserved(reserved_name, reserved)
+    --- @include "keep-reserved"
   end
   if first and not registered then
     redis.call('EXPIRE', key_name, FORGET_AFTER)
@@ -139,9 +131,9 @@ if budget > 0 and (previous >= budget or previous + reserved + wanted > budget) 
   if id then
     --- @include "keep-generation"
     local body = before_budget
-      .. exact(budget)
+      .. string.format('%.0f', budget)
       .. before_total
-      .. exact(previous)
+      .. string.format('%.0f', previous)
       .. before_reserved
       .. reserved_text
       .. after_reserved
@@ -165,7 +157,7 @@ if wanted > 0 or expired then
 end
 -- From here on it writes.
 if one_shot then
-  redis.call('HSET', key_name, 'used_at', exact(clock))
+  redis.call('HSET', key_name, 'used_at', string.format('%.0f', clock))
 end
 if wanted > 0 then
   redis.call('ZADD', reservations_name, clock + lasts, reservation)
@@ -176,7 +168,6 @@ if expired then
   redis.call('ZREM', reservations_name, unpack(expired))
 end
 if wanted > 0 or expired then
-  --- @include "reservations"
-  keep_reserved(reserved_name, reserved)
+  --- @include "keep-reserved"
 end
-return { 'admitted', budget_text, previous_text, reserved == 0 and '0' or exact(reserved), kind }
+return { 'admitted', budget_text, previous_text, reserved == 0 and '0' or string.format('%.0f', reserved), kind }

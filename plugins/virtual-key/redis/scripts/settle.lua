@@ -46,6 +46,7 @@ local settled_name, crossed_name = KEYS[9], KEYS[10]
 local answer_name = fetched_again == '1' and KEYS[11]
 
 local settled = redis.call('GET', settled_name) or ''
+marker = marker + 0
 local place_of_bit = marker % 8
 local place, bit = (marker - place_of_bit) / 8 + 1, 2 ^ (7 - place_of_bit)
 local byte = string.byte(settled, place) or 0
@@ -67,11 +68,11 @@ end
 if tokens > counted then
   total = math.min(previous + (tokens - counted), MOST_TOKENS)
 end
-local total_text = exact(total)
+local total_text = string.format('%.0f', total)
 
 -- The thresholds that are crossed, in any order; nil: none.
 local crossed
-local threshold = (whole(record_threshold) or configured_threshold) + 0
+local threshold = (record_threshold or configured_threshold) + 0
 if previous < threshold and threshold <= total then
   crossed = { threshold }
 end
@@ -105,9 +106,7 @@ if crossed then
   end
   local since = lost or tonumber(redis.call('HGET', schema_name, 'lost') or nil)
   if since then
-    if not clock then
-      clock, seconds = read_clock()
-    end
+    --- @include "read-clock"
     if clock >= since and clock < since + GRACE then
       --- @include "keep-generation"
       return { 'restoring', news }
@@ -118,8 +117,9 @@ if crossed then
     return { 'unlabelled' }
   end
   --- @include "alert-id"
+  local label = string.match(counter_name, '[^:]+$')
   for i, threshold in ipairs(crossed) do
-    crossed[i] = exact(threshold)
+    crossed[i] = string.format('%.0f', threshold)
     local id = url ~= '' and alert_id(generation, key_id, label, epoch, crossed[i])
     if id and redis.call('HEXISTS', alerts_name, id) == 0 then
       appending = appending or {}
@@ -130,11 +130,10 @@ end
 
 local releasing, reserved = false, 0
 if reservation ~= '' then
-  --- @include "reservations"
   releasing = redis.call('ZSCORE', reservations_name, reservation)
-  reserved = read_reserved(reserved_name, reservations_name)
+  --- @include "read-reserved"
   if releasing then
-    reserved = math.max(reserved - tokens_of(reservation), 0)
+    reserved = math.max(reserved - (string.match(reservation, '%d+$') or 0), 0)
   end
 end
 
@@ -148,7 +147,7 @@ local forgetting = not registered
 local remembering = forgetting and made_up
 
 if remembering then
-  seconds = seconds or select(2, read_clock())
+  --- @include "read-clock"
   redis.call('ZCARD', ids_name)
   redis.call('ZADD', none, 'XX', '0', 'x')
   redis.call('ZREMRANGEBYSCORE', none, '0', '0')
@@ -196,12 +195,11 @@ if #before < place - 1 then
 end
 redis.call('SET', settled_name, before .. string.char(byte + bit) .. after, 'EX', SETTLED_FOR)
 if answer_name then
-  redis.call('SET', answer_name, exact(math.max(counted, tokens)), 'EX', ANSWER_FOR)
+  redis.call('SET', answer_name, string.format('%.0f', math.max(counted, tokens)), 'EX', ANSWER_FOR)
 end
 if releasing then
   redis.call('ZREM', reservations_name, reservation)
-  --- @include "reservations"
-  keep_reserved(reserved_name, reserved)
+  --- @include "keep-reserved"
 end
 if forgetting and has_epoch then
   redis.call('EXPIRE', key_name, FORGET_AFTER)
@@ -219,7 +217,7 @@ if appending then
   --- @include "hand-over"
   claims = hand_over(outbox_name, alerts_name, group, consumer, '>', #appending)
 end
-local reserved_text = reserved == 0 and '0' or exact(reserved)
+local reserved_text = reserved == 0 and '0' or string.format('%.0f', reserved)
 return {
   'settled',
   previous_text,

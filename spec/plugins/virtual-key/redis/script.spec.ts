@@ -71,6 +71,33 @@ describe('Scripts', () => {
       expect(reply).to.equal('a')
     })
 
+    it('get arguments that their contract names as plain text, in whatever order the caller writes them', async () => {
+      const scripts = group(
+        'named',
+        [
+          '--- @argument tokens  a number',
+          '--- @argument key_id  text',
+          '--- @argument absent',
+          '--- @argument yes',
+          '--- @argument no',
+          '--- @argument windows  JSON',
+          'return { tokens, key_id, absent, yes, no, windows }',
+        ].join('\n'),
+      )
+      scripts.define(connection.redis)
+      const script = scripts.script<[object], string[]>('named')
+      const args = {
+        no: false,
+        yes: true,
+        windows: { a: '\ud83d' },
+        absent: undefined,
+        key_id: 'b c',
+        tokens: 2 ** 53 - 1,
+      }
+      const reply = await run(connection.redis, script, [], args)
+      expect(reply).to.deep.equal(['9007199254740991', 'b c', '', '1', '', '{"a":"\ufffd"}'])
+    })
+
     it('get half of a surrogate pair as any text gets it to Redis, not as an escape that Lua cannot read', async () => {
       const scripts = group(
         'texts',

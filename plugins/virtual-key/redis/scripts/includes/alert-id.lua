@@ -1,5 +1,5 @@
---- The id of an alert: the same crossing has the same id for ever. Needs exact (numbers.lua).
+--- The id of an alert: the same crossing has the same id for ever.
 local function alert_id(generation, key_id, window_label, epoch, what)
-  local parts = { generation, key_id, window_label, exact(epoch), what }
+  local parts = { generation, key_id, window_label, string.format('%.0f', epoch), what }
   return 'vk_' .. redis.sha1hex(table.concat(parts, '\n'))
 end

@@ -1,6 +1,3 @@
---- @include "clock"
---- @include "numbers"
-
 --- A partition's data has a random generation, which goes into the ids of its alerts: what is made after Redis was flushed never
 --- repeats an id of before. A process that knows another generation than Redis has, or finds none where it knows one, has found a
 --- loss. It then sends what it last saw of the counters (restore.lua), and until every process has had the time for that, nobody
@@ -17,14 +14,12 @@ if generation ~= known_generation then
   local knows_none = string.sub(known_generation, 1, 1) == '+'
   born = not generation
   if not knows_none and (born or not redis.call('HGET', schema_name, 'lost')) then
-    if not clock then
-      clock, seconds = read_clock()
-    end
+    --- @include "read-clock"
     lost = clock
   end
   if born then
     generation = knows_none and string.sub(known_generation, 2)
-      or string.sub(redis.sha1hex(known_generation .. ' ' .. exact(lost)), 1, 16)
+      or string.sub(redis.sha1hex(known_generation .. ' ' .. string.format('%.0f', lost)), 1, 16)
   end
   news = generation
 end

@@ -3,5 +3,5 @@ if born then
   redis.call('HSET', schema_name, 'generation', generation)
 end
 if lost then
-  redis.call('HSET', schema_name, 'lost', exact(lost))
+  redis.call('HSET', schema_name, 'lost', string.format('%.0f', lost))
 end
