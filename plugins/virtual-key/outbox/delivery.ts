@@ -21,14 +21,14 @@ const ROUTE_LASTS = 1000
 const LONGEST_PAUSE = 1000
 
 /** What the deliveries of one process share. */
-export interface DeliveryMeans {
+export interface DeliveryServices {
   readonly redis: Connection
   /** Name in the consumer group. */
   readonly consumer: string
   readonly sender: Sender
   readonly leases: Leases
-  /** One lane for each host. */
-  readonly lanes: Bulkhead
+  /** Bounds the attempts to each host. */
+  readonly bulkhead: Bulkhead
   readonly known: KnownConfigurations
   readonly keysOf: KeysOf
   readonly report: DeliveryReport
@@ -53,19 +53,19 @@ interface Result {
 
 /** One alert from the moment at which this process has it until Redis knows its outcome. */
 export class Delivery {
-  readonly #means: DeliveryMeans
+  readonly #services: DeliveryServices
   readonly #lease: Lease
   readonly #record: AlertRecord
 
-  constructor(means: DeliveryMeans, lease: Lease, record: AlertRecord) {
-    this.#means = means
+  constructor(services: DeliveryServices, lease: Lease, record: AlertRecord) {
+    this.#services = services
     this.#lease = lease
     this.#record = record
   }
 
   /** Finds the route, waits for a turn at the host, and attempts. */
   async run(): Promise<void> {
-    const { lanes, random, stopped } = this.#means
+    const { bulkhead, random, stopped } = this.#services
     const route = await this.#route()
     if (route === undefined) return
     if ('reason' in route) return this.#acknowledge(this.#park(route))
@@ -76,8 +76,8 @@ export class Delivery {
       const result = 'reason' in now ? this.#park(now) : await this.#attempt(now)
       if (result !== undefined) await this.#acknowledge(result)
     }
-    if (stopped() || !lanes.run(hostOf(route.url), turn)) {
-      // The host's lane gets time to move on: alerts that came back at once would keep others from their turn.
+    if (stopped() || !bulkhead.run(hostOf(route.url), turn)) {
+      // The attempts under way to the host get time to end: alerts that came back at once would keep others from their turn.
       await this.#acknowledge({ outcome: { state: 'retry', delay: route.timeout * (1 + random()) } })
     }
   }
@@ -87,7 +87,7 @@ export class Delivery {
    * @param anew the crossing was a while ago
    */
   async #route(anew = false): Promise<Route | NoRoute | undefined> {
-    const { redis, known, keysOf, trouble } = this.#means
+    const { redis, known, keysOf, trouble } = this.#services
     const { claim } = this.#lease
     const { configuration, keyId, since } = this.#record
     if (claim.takenAt === undefined && since === undefined && !anew) {
@@ -110,7 +110,7 @@ export class Delivery {
 
   /** The alert waits for its configuration, or has waited too long. */
   #park({ reason, secrets }: NoRoute): Result {
-    const { schedule, random, lookAgain, report } = this.#means
+    const { schedule, random, lookAgain, report } = this.#services
     const { claim } = this.#lease
     const { configuration, parked } = this.#record
     const start = scheduleStart(claim)
@@ -123,7 +123,7 @@ export class Delivery {
 
   /** undefined: another process owns the alert now, or this process ends. */
   async #attempt({ url, timeout, allowPrivateNetworks, format, keys }: Route): Promise<Result | undefined> {
-    const { clock, random, sender, schedule, report } = this.#means
+    const { clock, random, sender, schedule, report } = this.#services
     const record = this.#record
     if (!(await this.#owned())) return undefined
     this.#lease.sending = true
@@ -141,11 +141,11 @@ export class Delivery {
   }
 
   #owned(): Promise<boolean> {
-    return this.#means.leases.owns(this.#lease, this.#means.stopped)
+    return this.#services.leases.owns(this.#lease, this.#services.stopped)
   }
 
   #acknowledge({ outcome, added }: Result): Promise<void> {
-    return acknowledge(this.#means, this.#lease, outcome, added)
+    return acknowledge(this.#services, this.#lease, outcome, added)
   }
 }
 
@@ -154,7 +154,7 @@ export class Delivery {
  * more. It gives up where the connection is closed for good, or where the process ends and nothing was attempted.
  */
 export async function acknowledge(
-  { redis, consumer, leases, trouble, stopped }: DeliveryMeans,
+  { redis, consumer, leases, trouble, stopped }: DeliveryServices,
   lease: Lease,
   outcome: Outcome,
   added: Added = {},

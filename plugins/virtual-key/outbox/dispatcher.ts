@@ -5,7 +5,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { ThrottledLog } from '../telemetry/throttled-log.ts'
 import { Bulkhead } from './bulkhead.ts'
 import { type Claim, LEASE } from './claim.ts'
-import { acknowledge, Delivery, type DeliveryMeans } from './delivery.ts'
+import { acknowledge, Delivery, type DeliveryServices } from './delivery.ts'
 import { DeliveryReport } from './delivery-report.ts'
 import type { DeliverySettings } from './delivery-settings.ts'
 import { KnownConfigurations } from './known-configurations.ts'
@@ -17,8 +17,8 @@ import type { SigningKey } from './sign.ts'
 import { Sweep } from './sweep.ts'
 
 /** Attempts at once to one host, and alerts that wait in memory for their turn there. */
-const LANE_WIDTH = 8
-const LANE_LONGEST = 64
+const ATTEMPTS_PER_HOST = 8
+const WAITING_PER_HOST = 64
 
 /** Signing keys that an operator has named, by the id of the configuration; they hold whatever the configuration says. */
 export interface Signers {
@@ -53,7 +53,7 @@ export class Dispatcher {
   readonly #known: KnownConfigurations
   readonly #sweep: Sweep
   readonly #report: DeliveryReport
-  readonly #means: DeliveryMeans
+  readonly #services: DeliveryServices
   #renewing: NodeJS.Timeout | undefined
   #stopped = false
 
@@ -79,12 +79,12 @@ export class Dispatcher {
       trouble,
       random,
     })
-    this.#means = {
+    this.#services = {
       redis,
       consumer,
       sender,
       leases,
-      lanes: new Bulkhead(LANE_WIDTH, LANE_LONGEST),
+      bulkhead: new Bulkhead(ATTEMPTS_PER_HOST, WAITING_PER_HOST),
       known,
       keysOf,
       report: this.#report,
@@ -106,8 +106,8 @@ export class Dispatcher {
     this.#renewing = setInterval(renew, lease / 6).unref()
   }
 
-  /** Alerts in this process's hands. */
-  get held(): number {
+  /** Alerts that this process owns. */
+  get owned(): number {
     return this.#leases.size
   }
 
@@ -127,12 +127,12 @@ export class Dispatcher {
       const lease = this.#leases.add(one)
       if (lease === undefined) continue
       if (one.record !== undefined) {
-        void new Delivery(this.#means, lease, one.record).run()
+        void new Delivery(this.#services, lease, one.record).run()
         continue
       }
       const reason = 'the record cannot be read'
       this.#report.unreadable(one.id, reason)
-      void acknowledge(this.#means, lease, { state: 'dead', reason })
+      void acknowledge(this.#services, lease, { state: 'dead', reason })
     }
   }
 
@@ -142,7 +142,7 @@ export class Dispatcher {
     clearInterval(this.#renewing)
     await this.#sweep.stop()
     for (const lease of this.#leases.all()) {
-      if (!lease.sending) void acknowledge(this.#means, lease, { state: 'retry', delay: 0 })
+      if (!lease.sending) void acknowledge(this.#services, lease, { state: 'retry', delay: 0 })
     }
     const deadline = performance.now() + timeout
     while (this.#leases.size > 0 && performance.now() < deadline) await sleep(20)

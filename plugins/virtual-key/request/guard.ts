@@ -33,7 +33,7 @@ const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override
  */
 const CHOOSING = ['x-goog-fieldmask', 'x-goog-encode-response-if-executable', 'range']
 
-/** What `examine` looks for; an upstream behind CGI or WSGI finds them under names with underscores too. */
+/** What `requestFacts` looks for; an upstream behind CGI or WSGI finds them under names with underscores too. */
 const WATCHED = new Set([...OVERRIDES, ...CHOOSING, 'upgrade', 'accept-encoding', 'content-encoding'])
 
 export function requestFacts(headers: Record<string, string[]>): RequestFacts {
