@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { settle } from '../../../../plugins/virtual-key/metering/settle.ts'
+import type { NewUsageRecord } from '../../../../plugins/virtual-key/metering/usage-record.ts'
 import {
   keyName,
   outboxNames,
@@ -56,6 +57,36 @@ for (const [name, open] of Object.entries(PLACES))
         claims: [],
       })
     })
+
+    const rules = { threshold: 0, thresholds: [], percents: [] }
+    const saidBy: Record<string, [own: Partial<NewUsageRecord>, record?: Record<string, string>]> = {
+      'the configuration’s threshold': [{ rules: { ...rules, threshold: 100 } }],
+      'one of its thresholds': [{ rules: { ...rules, thresholds: [100] } }],
+      'percents of the budget': [{ budget: 200, rules: { ...rules, percents: [50] } }],
+      'the record’s threshold': [{ registry: true, rules }, { alert_threshold: '100' }],
+      'one of the record’s thresholds': [{ registry: true, rules }, { alert_thresholds: '100' }],
+      'percents in the record': [
+        { registry: true, rules },
+        { alert_percents: '50', token_budget: '200' },
+      ],
+    }
+    for (const [who, [own, record]] of Object.entries(saidBy))
+      it(`${who}: nothing below it, an alert exactly on it, nothing from there on`, async () => {
+        for (const landing of [100, 101]) {
+          const key = newKey()
+          if (record) await place.plain.hset(keyName(key), { created_at: '0', ...record })
+          const crossed: Array<readonly number[]> = []
+          for (const tokens of [99, landing - 99, 1, 500]) {
+            const settled = await settle(redis, {
+              id: id(),
+              ...usageRecord(key, tokens, own),
+              service: 'openai',
+            })
+            crossed.push(settled.state === 'settled' ? settled.crossed : [])
+          }
+          expect(crossed).to.deep.equal([[], [100], [], []])
+        }
+      })
 
     it('an answer that is fetched again adds only what it has beyond what was counted of it', async () => {
       const key = newKey()
